@@ -1,0 +1,118 @@
+//! An event as the API gives it back: the fields as sent, and what the server adds.
+
+use indelible_control::Directory;
+use indelible_event::{EventTime, TimeSource, Timestamp};
+use indelible_ledger::Record;
+use indelible_search::Decode;
+use serde::Serialize;
+
+/// One event, ready to be written as JSON.
+#[derive(Clone, Debug)]
+pub struct EventView {
+    /// The event; server-owned values stand in place of the sender's.
+    pub event: indelible_event::Event,
+    /// What the server adds.
+    pub added: Added,
+}
+
+/// The fields that the server adds to an event.
+#[derive(Clone, Debug, Serialize)]
+pub struct Added {
+    /// The log's id; only with reach over everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// Leaf index; only with reach over everything, since it tells how much others send.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// Position in the tenant's chain.
+    pub tenant_seq: u64,
+    /// When the server received it.
+    pub received_at: String,
+    /// The sender's own text of the time.
+    pub time_original: Option<String>,
+    /// `event` or `received`.
+    pub time_source: &'static str,
+    /// The filter category of the first target's type.
+    pub object_category: Option<String>,
+    /// The canonical type of the first target.
+    pub object_type: Option<String>,
+    /// What happened, in one plain sentence.
+    pub summary: String,
+    /// Unusual frequency found, none so far.
+    pub anomaly: Option<()>,
+    /// Whether its content was erased.
+    pub erased: bool,
+    /// Whether a legal hold covers it.
+    pub held: bool,
+}
+
+/// Top-level names that the server owns; a sender's fields of these names are found in the original only.
+const OWNED: [&str; 13] = [
+    "log",
+    "seq",
+    "tenant_seq",
+    "received_at",
+    "time_original",
+    "time_source",
+    "object_category",
+    "object_type",
+    "summary",
+    "anomaly",
+    "erased",
+    "held",
+    "checkpoint",
+];
+
+impl EventView {
+    pub(crate) fn new(record: &Record, decode: &dyn Decode, directory: &Directory, log: Option<String>) -> Self {
+        let decoded = decode.decode(&record.envelope, &record.body);
+        let mut event = decoded.event;
+        let derived = decoded.derived;
+        let envelope = &record.envelope;
+        let at = Timestamp::from_micros(envelope.event_time_us);
+        let time_source = envelope.time_source;
+        let time_original = match time_source {
+            TimeSource::Event => event.time.as_ref().map(|time| time.original.clone()),
+            TimeSource::Received => None,
+        };
+        event.id = Some(envelope.event_id.clone());
+        // The name of today, so that a renamed tenant is shown under one name.
+        let tenant = directory.tenant(envelope.tenant_number);
+        event.tenant = Some(tenant.map_or_else(|| envelope.tenant_name.clone(), |tenant| tenant.name.clone()));
+        event.time = Some(EventTime { at, original: at.to_rfc3339() });
+        event.action_type = Some(derived.action_type.to_string());
+        event.severity = Some(derived.severity);
+        event.details = derived.details;
+        event.extra.retain(|(name, _)| !OWNED.contains(&name.as_str()));
+        let seq = log.is_some().then_some(record.index);
+        let added = Added {
+            log,
+            seq,
+            tenant_seq: record.entry.tenant_seq,
+            received_at: record.received_at().to_rfc3339(),
+            time_original,
+            time_source: match time_source {
+                TimeSource::Event => "event",
+                TimeSource::Received => "received",
+            },
+            object_category: derived.object_category.map(|category| category.to_string()),
+            object_type: derived.object_type.map(|kind| kind.to_string()),
+            summary: derived.summary,
+            anomaly: None,
+            erased: false,
+            held: false,
+        };
+        Self { event, added }
+    }
+
+    /// The event as one JSON object.
+    pub fn to_json(&self) -> String {
+        let mut json = self.event.to_json();
+        let added = serde_json::to_string(&self.added).expect("strings, numbers and booleans always serialise");
+        // Both are objects with at least one field, so the second's fields follow the first's.
+        json.truncate(json.len() - 1);
+        json.push(',');
+        json.push_str(&added[1..]);
+        json
+    }
+}

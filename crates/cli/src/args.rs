@@ -1,0 +1,354 @@
+//! The command line: every command with an example in its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use indelible_server::Settings;
+
+/// Audit trail: keep what happened, find it, prove it.
+#[derive(Parser)]
+#[command(name = "indelible", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value for the life of the process")]
+pub(crate) enum Command {
+    /// Run the server.
+    #[command(after_help = "Example: INDELIBLE_ADMIN_KEY_FILE=admin.key indelible serve --data /var/lib/indelible")]
+    Serve(ServeArgs),
+    /// Import the audit log of another product.
+    #[command(after_help = "Example: indelible import --format aws-cloudtrail --create-tenants trail.ndjson")]
+    Import(ImportArgs),
+    /// Find events, newest first.
+    #[command(after_help = "Examples:\n  indelible search --since PT24H action_type=login outcome=failure\n  \
+                      indelible search 'q=\"call queue\" -test' tenant=acme --format csv --all > events.csv")]
+    Search(SearchArgs),
+    /// Count events, exactly.
+    #[command(after_help = "Example: indelible count --since P30D action_type=delete")]
+    Count(CountArgs),
+    /// Send events from a file or standard input: one JSON event, an array, or one event a line.
+    #[command(after_help = "Example: echo '{\"tenant\":\"acme\",\"action\":\"user.delete\"}' | indelible send -")]
+    Send(SendArgs),
+    /// Check the trail: everything against everything, or a running server as an outsider.
+    #[command(after_help = "Examples:\n  indelible verify --data /var/lib/indelible\n  \
+                      indelible verify --url https://audit.example.com --vkey-file log.vkey --save checkpoint")]
+    Verify(VerifyArgs),
+    /// Tenants: whose trail it is.
+    #[command(after_help = "Example: indelible tenants create acme --audit")]
+    Tenants(TenantsArgs),
+    /// API keys: who may send and see.
+    #[command(after_help = "Example: indelible keys create app --permission events.send --tenant acme --default-tenant acme")]
+    Keys(KeysArgs),
+    /// Rules that map actions to types, severities and sentences.
+    #[command(after_help = "Example: indelible rules get > rules.json; edit it; indelible rules set rules.json")]
+    Rules(RulesArgs),
+    /// Check a configuration without starting.
+    #[command(after_help = "Example: indelible config check --config /etc/indelible.toml")]
+    Config(ConfigArgs),
+    /// Completions for a shell.
+    #[command(after_help = "Example: indelible completions bash > /etc/bash_completion.d/indelible")]
+    Completions(CompletionsArgs),
+}
+
+/// Which server to talk to.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Remote {
+    /// Address of the server.
+    #[arg(long, env = "INDELIBLE_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    pub(crate) url: String,
+    /// API key. Prefer the environment: other users can see command lines.
+    #[arg(long, env = "INDELIBLE_KEY", hide_env_values = true, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct ServeArgs {
+    /// File of settings (TOML).
+    #[arg(long, env = "INDELIBLE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+#[derive(Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one value for the life of the process")]
+pub(crate) enum ConfigCommand {
+    /// Say what would be in force, or what is wrong.
+    Check(ServeArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct ImportArgs {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Which product's log: aws-cloudtrail, wikipedia, generic, or a mapping installed on the server.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) format: String,
+    /// The tenant that all events belong to, whatever the records name.
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) tenant: Option<String>,
+    /// Create the tenants that the records name, with auditing on.
+    #[arg(long)]
+    pub(crate) create_tenants: bool,
+    /// Start over instead of going on where an interrupted import of this file stopped.
+    #[arg(long)]
+    pub(crate) restart: bool,
+    /// Read and map everything, send nothing, and report.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Records a request.
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) batch: u32,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// A file of NDJSON, a JSON array or {"Records": [...]}, also gzipped; - for standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// What to look for.
+#[derive(Args)]
+pub(crate) struct Filters {
+    /// Only events from then on: RFC 3339, or a duration back from now such as PT24H or P7D.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only events before then.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Filters as NAME=VALUE with the names of the API; !VALUE negates; several of one name mean "or". A text
+    /// without = is searched for.
+    #[arg(value_name = "FILTER")]
+    pub(crate) filters: Vec<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct SearchArgs {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+    /// Events to show.
+    #[arg(long, default_value_t = 25, value_name = "N")]
+    pub(crate) limit: usize,
+    /// Show every event that matches.
+    #[arg(long, conflicts_with = "limit")]
+    pub(crate) all: bool,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// The same as --format json.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    /// Time zone of the table and the CSV: an IANA name, or local.
+    #[arg(long, default_value = "UTC", value_name = "ZONE")]
+    pub(crate) zone: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// One JSON event a line, as the API gives it.
+    Json,
+    /// RFC 4180, formulas made harmless.
+    Csv,
+}
+
+#[derive(Args)]
+pub(crate) struct CountArgs {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct SendArgs {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// All or none.
+    #[arg(long)]
+    pub(crate) atomic: bool,
+    /// Print the server's whole answer.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The file; - for standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct VerifyArgs {
+    /// Data directory of a stopped server.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["url", "key"], required_unless_present = "url")]
+    pub(crate) data: Option<PathBuf>,
+    /// Directory of your own importers' mappings. Default DATA/mappings.
+    #[arg(long, value_name = "DIR", requires = "data")]
+    pub(crate) mappings: Option<PathBuf>,
+    /// Address of a running server, to be checked as an outsider.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// API key with audit.verify; with reach over everything the entries are checked too.
+    #[arg(long, env = "INDELIBLE_KEY", hide_env_values = true, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// File with the log's verifier key as you noted it down; without it the server's own word is taken, and said.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub(crate) vkey_file: Option<PathBuf>,
+    /// A checkpoint saved earlier: the log must have grown from it.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub(crate) since: Option<PathBuf>,
+    /// Save the verified checkpoint for next time.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub(crate) save: Option<PathBuf>,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct TenantsArgs {
+    #[command(subcommand)]
+    pub(crate) command: TenantsCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TenantsCommand {
+    /// List the tenants within the key's reach.
+    List {
+        #[command(flatten)]
+        remote: Remote,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Create a tenant.
+    Create {
+        #[command(flatten)]
+        remote: Remote,
+        /// Switch auditing on. It can't be switched off again.
+        #[arg(long)]
+        audit: bool,
+        /// The tenant above.
+        #[arg(long, value_name = "TENANT")]
+        parent: Option<String>,
+        /// The name shown.
+        #[arg(long, value_name = "NAME")]
+        display_name: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// The name that senders use.
+        name: String,
+    },
+    /// Move a tenant below another one.
+    Move {
+        #[command(flatten)]
+        remote: Remote,
+        /// The new tenant above; none: directly below the installation.
+        #[arg(long, value_name = "TENANT")]
+        parent: Option<String>,
+        /// The tenant.
+        name: String,
+    },
+    /// Switch auditing on. It can't be switched off again.
+    Audit {
+        #[command(flatten)]
+        remote: Remote,
+        /// The tenant.
+        name: String,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeysCommand {
+    /// List the keys within the key's reach.
+    List {
+        #[command(flatten)]
+        remote: Remote,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a key; it is printed once.
+    Create {
+        #[command(flatten)]
+        remote: Remote,
+        /// What it may do; repeat it.
+        #[arg(long = "permission", required = true, value_name = "PERMISSION")]
+        permissions: Vec<String>,
+        /// A tenant that it is for; repeat it.
+        #[arg(long = "tenant", value_name = "TENANT", required_unless_present = "everything")]
+        tenants: Vec<String>,
+        /// For the whole installation.
+        #[arg(long, conflicts_with = "tenants")]
+        everything: bool,
+        /// The tenant of events that name none.
+        #[arg(long, value_name = "TENANT")]
+        default_tenant: Option<String>,
+        /// An event that names no tenant belongs to its first target's tenant.
+        #[arg(long)]
+        tenant_from_target: bool,
+        /// From when on it is refused (RFC 3339).
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// A name for people.
+        name: String,
+    },
+    /// Revoke a key at once.
+    Revoke {
+        #[command(flatten)]
+        remote: Remote,
+        /// The key's id.
+        id: String,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    pub(crate) command: RulesCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Print the rules in force.
+    Get {
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Put edited rules into force for what is received from now on.
+    Set {
+        #[command(flatten)]
+        remote: Remote,
+        /// The file; - for standard input.
+        file: PathBuf,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell.
+    pub(crate) shell: clap_complete::Shell,
+}

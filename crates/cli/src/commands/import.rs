@@ -1,0 +1,176 @@
+//! `import`: another product's audit log, record by record, exactly as it stands in the file.
+//!
+//! The server maps the records; this side reads them, makes batches, tells what the mapping did not take, and keeps a
+//! note of how far it came, so that an interrupted import goes on where it stopped. Each batch carries an
+//! `Idempotency-Key` made of its place and contents: a batch whose answer was lost is not stored twice.
+
+mod report;
+mod resume;
+mod sender;
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use indelible_event::{Limits, Timestamp};
+use indelible_ingest::{Mapping, Record, RecordError, Records, RecordsError, RecordsOptions, Registry};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use self::{report::Report, resume::Resume, sender::Sender};
+use crate::{
+    args::ImportArgs,
+    exit::{Done, Exit},
+    output::print_json,
+};
+
+/// Bytes of records a request, well below the server's default limit of 64 MiB.
+const BATCH_BYTES_MAX: usize = 8 << 20;
+
+pub(crate) fn run(args: ImportArgs) -> Done {
+    let mapping = Registry::builtin().get(&args.format);
+    if mapping.is_none() && args.check {
+        return Err(Exit::usage(format!("{:?} is not a built-in format, so it can't be checked here", args.format)));
+    }
+    let resume = Resume::open(&args)?;
+    if resume.offset > 0 {
+        eprintln!("going on after byte {} (--restart starts over)", resume.offset);
+    }
+    let (input, size) = open(&args.file)?;
+    let options = RecordsOptions {
+        wrappers: mapping.map_or_else(|| vec!["Records".into()], |mapping| mapping.wrappers().to_vec()),
+        form: mapping.map_or_else(|| RecordsOptions::default().form, Mapping::form),
+        resume_at: resume.offset,
+        ..RecordsOptions::default()
+    };
+    let mut records = Records::open(input, options).map_err(|error| Exit::unknown(format!("can't read the file: {error}")))?;
+    let mut import = Import {
+        mapping,
+        sender: Sender::new(&args)?,
+        report: Report::default(),
+        resume,
+        bar: bar(size),
+        batch: Batch::default(),
+        args: &args,
+    };
+    let done = import.all(&mut records);
+    import.bar.finish_and_clear();
+    if args.json {
+        print_json(&import.report.to_json())?;
+    } else {
+        eprint!("{}", import.report.to_text());
+    }
+    done?;
+    import.resume.forget();
+    match import.report.failed() {
+        0 => Ok(()),
+        failed => Err(Exit::no(format!("{failed} records were not stored; the report says why"))),
+    }
+}
+
+fn open(file: &Path) -> Result<(Box<dyn Read>, Option<u64>), Exit> {
+    if file == Path::new("-") {
+        return Ok((Box::new(io::stdin().lock()), None));
+    }
+    let unreadable = |error| Exit::unknown(format!("can't read {}: {error}", file.display()));
+    let opened = File::open(file).map_err(unreadable)?;
+    let size = opened.metadata().map_err(unreadable)?.len();
+    // The reader counts unpacked bytes, so a packed file's size is no measure.
+    let packed = file.extension().is_some_and(|extension| extension == "gz" || extension == "zst");
+    Ok((Box::new(opened), (!packed).then_some(size)))
+}
+
+fn bar(size: Option<u64>) -> ProgressBar {
+    use std::io::IsTerminal;
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let template = "{msg} {wide_bar} {bytes}/{total_bytes} eta {eta}";
+    match size {
+        Some(size) => ProgressBar::new(size)
+            .with_style(ProgressStyle::with_template(template).expect("the template is valid")),
+        None => ProgressBar::new_spinner(),
+    }
+}
+
+/// Records on their way to the server.
+#[derive(Default)]
+struct Batch {
+    records: Vec<Record>,
+    bytes: usize,
+    tenants: BTreeSet<String>,
+}
+
+struct Import<'a> {
+    mapping: Option<&'static Mapping>,
+    sender: Sender,
+    report: Report,
+    resume: Resume,
+    bar: ProgressBar,
+    batch: Batch,
+    args: &'a ImportArgs,
+}
+
+impl Import<'_> {
+    fn all<R: Read>(&mut self, records: &mut Records<R>) -> Done {
+        while let Some(record) = records.next() {
+            match record {
+                Ok(record) => self.take(record)?,
+                Err(error) => self.unusable(&error)?,
+            }
+            self.bar.set_position(records.offset());
+            self.bar.set_message(format!("{} records", self.report.records));
+        }
+        self.flush()
+    }
+
+    /// A record that can't be taken is reported and the rest goes on; a file that can't be read ends the import.
+    fn unusable(&mut self, error: &RecordError) -> Done {
+        match &error.kind {
+            RecordsError::NotUtf8 { .. } | RecordsError::TooLarge { .. } => {
+                self.report.records += 1;
+                self.report.not_sent(error.line, error.kind.to_string());
+                Ok(())
+            }
+            RecordsError::Read(_) | RecordsError::Malformed { .. } | RecordsError::Cut => {
+                self.flush()?;
+                Err(Exit::unknown(error).hint("what was read before it is stored; mend the file and run the same command"))
+            }
+        }
+    }
+
+    fn take(&mut self, record: Record) -> Done {
+        self.report.records += 1;
+        if let Some(mapping) = self.mapping {
+            // What does not map is the server's to refuse: it is the one that stores, and it names field and reason.
+            let now = Timestamp::from_micros(i64::MAX);
+            if let Ok(mapped) = mapping.apply(&record.json, &Limits::default(), now) {
+                self.report.not_understood(&mapped.not_understood);
+                self.batch.tenants.extend(mapped.event.tenant);
+            }
+        }
+        self.batch.bytes += record.json.len();
+        self.batch.records.push(record);
+        let full = self.batch.records.len() >= self.args.batch as usize || self.batch.bytes >= BATCH_BYTES_MAX;
+        if full { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Done {
+        let batch = std::mem::take(&mut self.batch);
+        let Some(last) = batch.records.last() else { return Ok(()) };
+        if self.args.check {
+            return Ok(());
+        }
+        if self.args.create_tenants {
+            let wanted = match &self.args.tenant {
+                Some(tenant) => BTreeSet::from([tenant.clone()]),
+                None => batch.tenants,
+            };
+            self.sender.create_tenants(&wanted, &mut self.report)?;
+        }
+        self.sender.send(&batch.records, &mut self.report)?;
+        self.resume.advance(last.end)
+    }
+}

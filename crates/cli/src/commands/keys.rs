@@ -1,0 +1,72 @@
+//! `keys`: list, create, revoke.
+
+use serde_json::{Value, json};
+
+use crate::{
+    args::{KeysArgs, KeysCommand, Remote},
+    client::{Client, segment},
+    exit::Done,
+    output::{print_json, print_line, print_table},
+};
+
+pub(crate) fn run(args: KeysArgs) -> Done {
+    match args.command {
+        KeysCommand::List { remote, json } => list(&remote, json),
+        KeysCommand::Create {
+            remote,
+            permissions,
+            tenants,
+            everything,
+            default_tenant,
+            tenant_from_target,
+            expires,
+            json,
+            name,
+        } => {
+            let reach = if everything { json!("everything") } else { json!({"tenants": tenants}) };
+            let new = json!({
+                "name": name,
+                "permissions": permissions,
+                "reach": reach,
+                "default_tenant": default_tenant,
+                "tenant_from_target": tenant_from_target,
+                "expires": expires,
+            });
+            let made = Client::new(&remote).send_json("POST", "/v1/keys", &new)?;
+            if json {
+                return print_json(&made);
+            }
+            eprintln!("created key {name}; it is shown this once:");
+            print_line(made["key"].as_str().unwrap_or_default())
+        }
+        KeysCommand::Revoke { remote, id } => {
+            let answer = Client::new(&remote).delete(&format!("/v1/keys/{}", segment(&id)))?;
+            if !answer.is_success() {
+                return Err(answer.failure());
+            }
+            eprintln!("revoked key {id}");
+            Ok(())
+        }
+    }
+}
+
+fn list(remote: &Remote, json: bool) -> Done {
+    let keys: Value = Client::new(remote).get_json("/v1/keys")?;
+    if json {
+        return print_json(&keys["data"]);
+    }
+    let rows = keys["data"].as_array().into_iter().flatten().map(|key| {
+        let text = |name: &str| key[name].as_str().unwrap_or("-").to_owned();
+        let list = |value: &Value| {
+            let names = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+            names.collect::<Vec<_>>().join(" ")
+        };
+        let reach = match key["reach"].as_str() {
+            Some(word) => word.to_owned(),
+            None => list(&key["reach"]["tenants"]),
+        };
+        let state = if key["valid"] == true { "valid" } else { "ended" };
+        vec![text("id"), text("name"), text("prefix"), list(&key["permissions"]), reach, state.to_owned(), text("expires")]
+    });
+    print_table(&["Id", "Name", "Begins", "May", "Reach", "State", "Expires"], rows)
+}

@@ -1,0 +1,79 @@
+//! Data on standard output.
+
+use std::io::{self, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+
+use crate::exit::{Done, Exit};
+
+/// Maps a failed write to an exit; a reader that went away (`| head`) ends the command quietly.
+pub(crate) fn written(result: io::Result<()>) -> Done {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        result => result.map_err(|error| Exit::unknown(format!("can't write the output: {error}"))),
+    }
+}
+
+pub(crate) fn print_line(line: &str) -> Done {
+    written(writeln!(io::stdout().lock(), "{line}"))
+}
+
+pub(crate) fn print_json(value: &Value) -> Done {
+    print_line(&format!("{value:#}"))
+}
+
+/// Prints a table as wide as the terminal.
+pub(crate) fn print_table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Done {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header.iter().copied());
+    for row in rows {
+        table.add_row(row.iter().map(|cell| harmless(cell)));
+    }
+    print_line(&table.to_string())
+}
+
+/// Text of events must not steer the terminal: control and bidirectional characters are shown as escapes.
+pub(crate) fn harmless(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(steers) {
+        return text.to_owned();
+    }
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        match c {
+            '\n' => out.push_str(" / "),
+            c if steers(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+        out
+    })
+}
+
+/// A CSV cell that a spreadsheet does not take for a formula.
+pub(crate) fn csv_cell(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) { format!("'{text}") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_what_steers_a_terminal() {
+        assert_eq!(harmless("a\u{1b}[31mb"), "a\\u{1b}[31mb");
+        assert_eq!(harmless("abc\u{202e}def"), "abc\\u{202e}def");
+        assert_eq!(harmless("two\nlines"), "two / lines");
+        assert_eq!(harmless("日本語 é"), "日本語 é");
+    }
+
+    #[test]
+    fn neutralises_formulas() {
+        for (text, cell) in [("=1+1", "'=1+1"), ("-3", "'-3"), ("@x", "'@x"), ("a=b", "a=b"), ("", "")] {
+            assert_eq!(csv_cell(text), cell);
+        }
+    }
+}

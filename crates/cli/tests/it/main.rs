@@ -1,0 +1,29 @@
+//! Tests of the whole product: the real `indelible` as a process, spoken to over HTTP and on its command line.
+//!
+//! | module | asks |
+//! |---|---|
+//! | `send`, `ids`, `limits` | what becomes of events that are sent |
+//! | `find`, `reach`, `admin` | who finds what, who may do what |
+//! | `proofs` | whether outsiders' programs agree with what is proven |
+//! | `import`, `commands` | the command line |
+//! | `operate` | starting, stopping, settings, a disk that fills |
+//! | `crash`, `torn`, `damage` | kill -9, a torn tail, rot |
+//! | `hostile` | the hostile set |
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod admin;
+mod commands;
+mod crash;
+mod damage;
+mod find;
+mod hostile;
+mod ids;
+mod import;
+mod limits;
+mod operate;
+mod proofs;
+mod reach;
+mod send;
+mod support;
+mod torn;

@@ -1,0 +1,174 @@
+//! A client of the HTTP interface that hides nothing: every status, header and byte can be asserted.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use ureq::http::{HeaderMap, Method, Request};
+
+use super::{LONG, within};
+
+/// A client with one key, or none.
+#[derive(Clone)]
+pub(crate) struct Api {
+    agent: ureq::Agent,
+    url: String,
+    pub(crate) key: Option<String>,
+}
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Api {
+    pub(crate) fn new(url: &str, key: Option<&str>) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(LONG))
+            .build();
+        Self { agent: config.into(), url: url.to_owned(), key: key.map(str::to_owned) }
+    }
+
+    /// The same server with another key.
+    pub(crate) fn with_key(&self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self.clone() }
+    }
+
+    /// Sends a request; an error is a connection that broke.
+    pub(crate) fn attempt(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
+        let mut request = Request::builder()
+            .method(Method::from_bytes(method.as_bytes()).unwrap())
+            .uri(format!("{}{path}", self.url));
+        if let Some(key) = &self.key {
+            request = request.header("Authorization", format!("Bearer {key}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = match method {
+            "GET" | "DELETE" => self.agent.run(request.body(()).unwrap())?,
+            _ => self.agent.run(request.body(body).unwrap())?,
+        };
+        let body = answer.body_mut().with_config().limit(1 << 30).read_to_vec()?;
+        Ok(Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body })
+    }
+
+    #[track_caller]
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.attempt(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    #[track_caller]
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[], b"")
+    }
+
+    /// The JSON of a GET that must succeed.
+    #[track_caller]
+    pub(crate) fn read(&self, path: &str) -> Value {
+        self.get(path).expect(200).json()
+    }
+
+    /// Sends JSON with POST, PATCH or PUT.
+    #[track_caller]
+    pub(crate) fn write(&self, method: &str, path: &str, body: &Value) -> Answer {
+        self.request(method, path, &[("Content-Type", "application/json")], body.to_string().as_bytes())
+    }
+
+    /// Sends events as one JSON body.
+    #[track_caller]
+    pub(crate) fn send(&self, events: &Value) -> Answer {
+        self.write("POST", "/v1/events", events)
+    }
+
+    /// Sends a body to `POST /v1/events` with these headers.
+    #[track_caller]
+    pub(crate) fn post(&self, query: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.request("POST", &format!("/v1/events{query}"), headers, body)
+    }
+
+    /// Makes a tenant with auditing on.
+    #[track_caller]
+    pub(crate) fn tenant(&self, name: &str) {
+        self.write("POST", "/v1/tenants", &json!({"name": name, "auditing": true})).expect(201);
+    }
+
+    /// Makes a tenant with auditing on below another.
+    #[track_caller]
+    pub(crate) fn tenant_below(&self, parent: &str, name: &str) {
+        self.write("POST", "/v1/tenants", &json!({"name": name, "parent": parent, "auditing": true})).expect(201);
+    }
+
+    /// Makes a key for tenants and returns a client that has it; its default tenant is the first.
+    #[track_caller]
+    pub(crate) fn key(&self, permissions: &[&str], tenants: &[&str]) -> Self {
+        let new = json!({
+            "name": "test", "permissions": permissions, "reach": {"tenants": tenants}, "default_tenant": tenants[0],
+        });
+        let made = self.write("POST", "/v1/keys", &new).expect(201).json();
+        self.with_key(made["key"].as_str().unwrap())
+    }
+
+    /// Waits until exactly `total` events match, and returns the first page of up to 1,000.
+    #[track_caller]
+    pub(crate) fn found(&self, query: &str, total: u64) -> Value {
+        self.found_within(LONG, query, total)
+    }
+
+    #[track_caller]
+    pub(crate) fn found_within(&self, limit: Duration, query: &str, total: u64) -> Value {
+        let path = format!("/v1/events?total=true&limit=1000&{query}");
+        let path = path.trim_end_matches('&');
+        let mut last = Value::Null;
+        let found = || {
+            last = self.read(path);
+            (last["total"] == total).then(|| last.clone())
+        };
+        let what = format!("{total} events match {query:?}");
+        within(limit, &what, found)
+    }
+}
+
+impl Answer {
+    /// The answer, if it has this status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text());
+        self
+    }
+
+    /// Asserts that it is a problem with this status and code; returns its JSON.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, code: &str) -> Value {
+        let answer = self.expect(status);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        let problem = answer.json();
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["status"], status, "{problem}");
+        problem
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's text, empty where it is absent.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}

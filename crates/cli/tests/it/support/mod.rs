@@ -1,0 +1,17 @@
+//! What the tests share: installations, servers as real processes, a client, independent readers of the log.
+
+mod api;
+mod data;
+mod disk;
+mod log;
+mod numbers;
+mod poll;
+mod server;
+
+pub(crate) use api::{Answer, Api};
+pub(crate) use data::{event, gzip, ids, numbered, project_file, python, zstd};
+pub(crate) use disk::{copy_tree, files_below, flip_byte};
+pub(crate) use log::{Log, open_note, their_checkpoint};
+pub(crate) use numbers::Numbers;
+pub(crate) use poll::{LONG, within};
+pub(crate) use server::{ADMIN_KEY, Ended, Installation, Server};

@@ -1,0 +1,368 @@
+//! The SQLite file: migrations, writes, and the snapshot that follows each of them.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use indelible_event::Timestamp;
+use sqlx::{
+    Row, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
+};
+use tokio::sync::{Mutex, watch};
+use uuid::Uuid;
+
+use crate::{
+    ApiKey, Directory, KeyId, NewKey, PermissionSet, Reach, Tenant, TenantNumber,
+    directory::fold_name,
+    keys::{hash_secret, new_secret},
+    tenants::check_tenant_name,
+};
+
+/// What can go wrong with the control data.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The database failed.
+    #[error("the control database failed")]
+    Database(#[from] sqlx::Error),
+    /// A migration failed.
+    #[error("the control database could not be brought to this version's form")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// Stored data does not read back.
+    #[error("the control database holds an unreadable {what}")]
+    Corrupt {
+        /// Which kind of row.
+        what: &'static str,
+    },
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness: {0}")]
+    Randomness(getrandom::Error),
+    /// The name is no tenant name.
+    #[error(transparent)]
+    TenantName(#[from] crate::TenantNameError),
+    /// Another tenant has the name.
+    #[error("the tenant name is taken")]
+    NameTaken,
+    /// The tenant does not exist.
+    #[error("no such tenant")]
+    NoSuchTenant,
+    /// The tenant would be its own ancestor.
+    #[error("a tenant can't be moved below itself")]
+    Cycle,
+    /// Auditing is on and stays on.
+    #[error("auditing can't be switched off once it is on")]
+    AuditingStaysOn,
+    /// The key does not exist or is revoked already.
+    #[error("no such key")]
+    NoSuchKey,
+}
+
+/// The control data. Clones share one pool and one snapshot.
+#[derive(Clone)]
+pub struct Control {
+    pool: SqlitePool,
+    directory: watch::Sender<Arc<Directory>>,
+    /// Writers take turns, so that each sees the snapshot that the one before left.
+    turn: Arc<Mutex<()>>,
+}
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+
+impl Control {
+    /// Opens (or creates) the database file and brings it to this version's form.
+    ///
+    /// # Errors
+    /// Any [`ControlError`] about the database or its contents.
+    pub async fn open(file: &Path) -> Result<Self, ControlError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // An answered change must survive power loss, as an acknowledged event does.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .pragma("secure_delete", "ON")
+            .busy_timeout(Duration::from_secs(5));
+        let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
+        MIGRATIONS.run(&pool).await?;
+        let directory = load(&pool).await?;
+        Ok(Self { pool, directory: watch::channel(Arc::new(directory)).0, turn: Arc::default() })
+    }
+
+    /// The picture of tenants and keys at this moment.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.directory.borrow().clone()
+    }
+
+    /// Closes the database; later calls fail.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    async fn refresh(&self) -> Result<(), ControlError> {
+        self.directory.send_replace(Arc::new(load(&self.pool).await?));
+        Ok(())
+    }
+
+    /// Checks that a tenant of this name and parent could be created now.
+    ///
+    /// # Errors
+    /// `TenantName`, `NameTaken` or `NoSuchTenant` (the parent).
+    pub fn check_new_tenant(&self, name: &str, parent: Option<TenantNumber>) -> Result<(), ControlError> {
+        check_tenant_name(name)?;
+        let directory = self.directory();
+        if directory.tenant_named(name).is_some() {
+            return Err(ControlError::NameTaken);
+        }
+        if parent.is_some_and(|number| directory.tenant(number).is_none()) {
+            return Err(ControlError::NoSuchTenant);
+        }
+        Ok(())
+    }
+
+    /// Stores a tenant whose chain is open in the ledger already (entries first, rows second).
+    ///
+    /// # Errors
+    /// As [`Self::check_new_tenant`], or the database's.
+    pub async fn insert_tenant(&self, tenant: &Tenant) -> Result<(), ControlError> {
+        let _turn = self.turn.lock().await;
+        self.check_new_tenant(&tenant.name, tenant.parent)?;
+        sqlx::query(
+            "INSERT INTO tenants (number, uuid, name, name_folded, display_name, parent, auditing, chain_id, created_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(to_sql(tenant.number))
+        .bind(tenant.uuid.as_bytes().as_slice())
+        .bind(&tenant.name)
+        .bind(fold_name(&tenant.name))
+        .bind(&tenant.display_name)
+        .bind(tenant.parent.map(to_sql))
+        .bind(tenant.auditing)
+        .bind(tenant.chain_id.as_slice())
+        .bind(tenant.created_at.as_micros())
+        .execute(&self.pool)
+        .await?;
+        self.refresh().await
+    }
+
+    /// Moves a tenant below another (`None`: directly below the installation).
+    ///
+    /// # Errors
+    /// `NoSuchTenant`, `Cycle`, or the database's.
+    pub async fn move_tenant(&self, number: TenantNumber, parent: Option<TenantNumber>) -> Result<(), ControlError> {
+        let _turn = self.turn.lock().await;
+        let directory = self.directory();
+        if directory.tenant(number).is_none() || parent.is_some_and(|above| directory.tenant(above).is_none()) {
+            return Err(ControlError::NoSuchTenant);
+        }
+        if parent.is_some_and(|above| directory.is_within(above, &Reach::Tenants(vec![number]))) {
+            return Err(ControlError::Cycle);
+        }
+        sqlx::query("UPDATE tenants SET parent = ? WHERE number = ?")
+            .bind(parent.map(to_sql))
+            .bind(to_sql(number))
+            .execute(&self.pool)
+            .await?;
+        self.refresh().await
+    }
+
+    /// Sets or clears the name shown.
+    ///
+    /// # Errors
+    /// `NoSuchTenant`, or the database's.
+    pub async fn set_display_name(&self, number: TenantNumber, shown: Option<&str>) -> Result<(), ControlError> {
+        let _turn = self.turn.lock().await;
+        let done = sqlx::query("UPDATE tenants SET display_name = ? WHERE number = ?")
+            .bind(shown)
+            .bind(to_sql(number))
+            .execute(&self.pool)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Err(ControlError::NoSuchTenant);
+        }
+        self.refresh().await
+    }
+
+    /// Switches auditing on for a tenant. There is no way to switch it off.
+    ///
+    /// # Errors
+    /// `NoSuchTenant`, or the database's.
+    pub async fn switch_auditing_on(&self, number: TenantNumber) -> Result<(), ControlError> {
+        let _turn = self.turn.lock().await;
+        let done = sqlx::query("UPDATE tenants SET auditing = 1 WHERE number = ?")
+            .bind(to_sql(number))
+            .execute(&self.pool)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Err(ControlError::NoSuchTenant);
+        }
+        self.refresh().await
+    }
+
+    /// Makes a key; the secret is returned here and never again.
+    ///
+    /// # Errors
+    /// `Randomness`, or the database's.
+    pub async fn create_key(&self, new: NewKey, now: Timestamp) -> Result<(ApiKey, String), ControlError> {
+        let _turn = self.turn.lock().await;
+        let (secret, prefix) = new_secret().map_err(ControlError::Randomness)?;
+        let key = ApiKey {
+            id: *Uuid::new_v4().as_bytes(),
+            name: new.name,
+            prefix,
+            hash: hash_secret(&secret),
+            permissions: new.permissions,
+            reach: new.reach,
+            default_tenant: new.default_tenant,
+            tenant_from_target: new.tenant_from_target,
+            expires_at: new.expires_at,
+            created_at: now,
+            revoked_at: None,
+        };
+        let reach = serde_json::to_string(&key.reach).map_err(|_| ControlError::Corrupt { what: "reach" })?;
+        sqlx::query(
+            "INSERT INTO keys (id, name, prefix, hash, permissions, reach, default_tenant, tenant_from_target,
+             expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(key.id.as_slice())
+        .bind(&key.name)
+        .bind(&key.prefix)
+        .bind(key.hash.as_slice())
+        .bind(key.permissions.names().join(" "))
+        .bind(reach)
+        .bind(key.default_tenant.map(to_sql))
+        .bind(key.tenant_from_target)
+        .bind(key.expires_at.map(Timestamp::as_micros))
+        .bind(key.created_at.as_micros())
+        .execute(&self.pool)
+        .await?;
+        self.refresh().await?;
+        Ok((key, secret))
+    }
+
+    /// Revokes a key at once.
+    ///
+    /// # Errors
+    /// `NoSuchKey` (also when it is revoked already), or the database's.
+    pub async fn revoke_key(&self, id: &KeyId, now: Timestamp) -> Result<(), ControlError> {
+        let _turn = self.turn.lock().await;
+        let done = sqlx::query("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL")
+            .bind(now.as_micros())
+            .bind(id.as_slice())
+            .execute(&self.pool)
+            .await?;
+        if done.rows_affected() == 0 {
+            return Err(ControlError::NoSuchKey);
+        }
+        self.refresh().await
+    }
+
+    /// Every stored version of the rules with its JSON, oldest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn rule_sets(&self) -> Result<Vec<(u32, String)>, ControlError> {
+        let rows = sqlx::query("SELECT version, body FROM rule_sets ORDER BY version").fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                let version: i64 = row.try_get("version")?;
+                let version = u32::try_from(version).map_err(|_| ControlError::Corrupt { what: "rule version" })?;
+                Ok((version, row.try_get("body")?))
+            })
+            .collect()
+    }
+
+    /// Stores a version of the rules; a version is never changed.
+    ///
+    /// # Errors
+    /// The database's, also when the version exists.
+    pub async fn insert_rule_set(&self, version: u32, body: &str, now: Timestamp) -> Result<(), ControlError> {
+        sqlx::query("INSERT INTO rule_sets (version, body, created_at) VALUES (?, ?, ?)")
+            .bind(i64::from(version))
+            .bind(body)
+            .bind(now.as_micros())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// A stored setting.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn setting(&self, name: &str) -> Result<Option<Vec<u8>>, ControlError> {
+        let row = sqlx::query("SELECT value FROM settings WHERE name = ?").bind(name).fetch_optional(&self.pool).await?;
+        Ok(row.map(|row| row.try_get("value")).transpose()?)
+    }
+
+    /// Stores a setting.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn set_setting(&self, name: &str, value: &[u8]) -> Result<(), ControlError> {
+        sqlx::query("INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+            .bind(name)
+            .bind(value)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+async fn load(pool: &SqlitePool) -> Result<Directory, ControlError> {
+    let tenants = sqlx::query("SELECT * FROM tenants").fetch_all(pool).await?;
+    let keys = sqlx::query("SELECT * FROM keys").fetch_all(pool).await?;
+    Ok(Directory::new(
+        tenants.iter().map(tenant_from).collect::<Result<_, _>>()?,
+        keys.iter().map(key_from).collect::<Result<_, _>>()?,
+    ))
+}
+
+fn tenant_from(row: &SqliteRow) -> Result<Tenant, ControlError> {
+    let corrupt = |_| ControlError::Corrupt { what: "tenant" };
+    Ok(Tenant {
+        number: from_sql(row.try_get("number")?)?,
+        uuid: Uuid::from_bytes(row.try_get::<Vec<u8>, _>("uuid")?.try_into().map_err(corrupt)?),
+        name: row.try_get("name")?,
+        display_name: row.try_get("display_name")?,
+        parent: row.try_get::<Option<i64>, _>("parent")?.map(from_sql).transpose()?,
+        auditing: row.try_get("auditing")?,
+        chain_id: row.try_get::<Vec<u8>, _>("chain_id")?.try_into().map_err(corrupt)?,
+        created_at: Timestamp::from_micros(row.try_get("created_at")?),
+    })
+}
+
+fn key_from(row: &SqliteRow) -> Result<ApiKey, ControlError> {
+    let corrupt = |_| ControlError::Corrupt { what: "key" };
+    let names: String = row.try_get("permissions")?;
+    let permissions: PermissionSet = names
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|_| ControlError::Corrupt { what: "permission" })?;
+    let reach: String = row.try_get("reach")?;
+    Ok(ApiKey {
+        id: row.try_get::<Vec<u8>, _>("id")?.try_into().map_err(corrupt)?,
+        name: row.try_get("name")?,
+        prefix: row.try_get("prefix")?,
+        hash: row.try_get::<Vec<u8>, _>("hash")?.try_into().map_err(corrupt)?,
+        permissions,
+        reach: serde_json::from_str(&reach).map_err(|_| ControlError::Corrupt { what: "reach" })?,
+        default_tenant: row.try_get::<Option<i64>, _>("default_tenant")?.map(from_sql).transpose()?,
+        tenant_from_target: row.try_get("tenant_from_target")?,
+        expires_at: row.try_get::<Option<i64>, _>("expires_at")?.map(Timestamp::from_micros),
+        created_at: Timestamp::from_micros(row.try_get("created_at")?),
+        revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(Timestamp::from_micros),
+    })
+}
+
+/// Tenant numbers are counted up from 1, so they stay far below 2^63.
+fn to_sql(number: TenantNumber) -> i64 {
+    i64::try_from(number).expect("tenant numbers are counted up from 1")
+}
+
+fn from_sql(number: i64) -> Result<TenantNumber, ControlError> {
+    u64::try_from(number).map_err(|_| ControlError::Corrupt { what: "tenant number" })
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -1,0 +1,241 @@
+//! What `| step` does to a value.
+//!
+//! A step that can't do its job gives nothing, so that `??` can go on; only `strip` and `strip_end` leave a text
+//! without the prefix or suffix as it is. Steps on text work on each element of a list.
+
+use std::borrow::Cow;
+
+use super::eval::{Scope, Value, at};
+use super::expr::{Const, Step};
+use super::record::Node;
+use super::times;
+
+/// How deep JSON in a text may nest.
+const EMBEDDED_DEPTH_MAX: usize = 32;
+
+/// Applies `step` to `value`.
+pub(crate) fn apply<'r>(scope: &Scope<'r>, step: &'r Step, value: Value<'r>) -> Value<'r> {
+    if value.is_nothing() {
+        return match step {
+            Step::Starts(_) | Step::Ends(_) | Step::Contains(_) => Value::Bool(false),
+            Step::Count => Value::Number(Cow::Borrowed("0")),
+            _ => Value::Nothing,
+        };
+    }
+    match step {
+        Step::At(index) => at(value, *index),
+        Step::Join(separator) => {
+            let texts: Vec<_> = value.into_list().iter().filter_map(Value::text).collect();
+            if texts.is_empty() { Value::Nothing } else { Value::Text(Cow::Owned(texts.join(separator))) }
+        }
+        Step::Flat => Value::List(value.into_list().into_iter().flat_map(Value::into_list).collect()),
+        Step::Distinct => distinct(value),
+        Step::Count => Value::Number(Cow::Owned(value.into_list().len().to_string())),
+        Step::Pairs(name, content) => pairs(value, name, content),
+        Step::Entries => Value::List(value.into_members().into_iter().map(entry).collect()),
+        Step::Keys => Value::List(value.into_members().into_iter().map(|(key, _)| Value::Text(key)).collect()),
+        Step::Values => Value::List(value.into_members().into_iter().map(|(_, value)| value).collect()),
+        Step::Omit(names) => members(value, |key| !names.iter().any(|name| name == key)),
+        Step::Keep(names) => members(value, |key| names.iter().any(|name| name == key)),
+        _ if value.is_list() => {
+            let values = value.into_list().into_iter().map(|value| apply(scope, step, value));
+            Value::List(values.filter(|value| !value.is_nothing()).collect())
+        }
+        Step::Json => json(&value),
+        Step::Time(form) => {
+            value.text().map_or(Value::Nothing, |text| match times::read(form, &text) {
+                Some(time) => Value::Time(time),
+                None => {
+                    scope.unread_time.replace(Some(text.into_owned()));
+                    Value::Nothing
+                }
+            })
+        }
+        _ => value.text().map_or(Value::Nothing, |text| on_text(scope, step, text)),
+    }
+}
+
+fn on_text<'r>(scope: &Scope<'r>, step: &'r Step, text: Cow<'r, str>) -> Value<'r> {
+    let some = |text: Cow<'r, str>| Value::Text(text);
+    let part = |found: Option<(usize, usize)>| match found {
+        Some((start, end)) => some(slice(text.clone(), start, end)),
+        None => Value::Nothing,
+    };
+    let len = text.len();
+    match step {
+        Step::Text => some(text),
+        Step::Lower => some(Cow::Owned(text.to_lowercase())),
+        Step::Upper => some(Cow::Owned(text.to_uppercase())),
+        Step::Trim => {
+            let start = len - text.trim_start().len();
+            part(Some((start, start + text.trim().len())))
+        }
+        Step::Strip(prefix) => part(Some((if text.starts_with(&**prefix) { prefix.len() } else { 0 }, len))),
+        Step::StripEnd(suffix) => part(Some((0, if text.ends_with(&**suffix) { len - suffix.len() } else { len }))),
+        Step::Before(separator) => part(text.find(&**separator).map(|at| (0, at))),
+        Step::After(separator) => part(text.find(&**separator).map(|at| (at + separator.len(), len))),
+        Step::BeforeLast(separator) => part(text.rfind(&**separator).map(|at| (0, at))),
+        Step::AfterLast(separator) => part(text.rfind(&**separator).map(|at| (at + separator.len(), len))),
+        Step::Split(separator) => {
+            Value::List(text.split(&**separator).map(|part| some(Cow::Owned(part.to_owned()))).collect())
+        }
+        Step::Starts(prefix) => Value::Bool(text.starts_with(&**prefix)),
+        Step::Ends(suffix) => Value::Bool(text.ends_with(&**suffix)),
+        Step::Contains(part) => Value::Bool(text.contains(&**part)),
+        Step::None(words) => if words.iter().any(|word| *word == text) { Value::Nothing } else { some(text) },
+        Step::Lookup(table) => match scope.tables.get(*table).and_then(|table| table.get(&text)) {
+            Some(Const::Text(text)) => some(Cow::Borrowed(text)),
+            Some(Const::Number(digits)) => Value::Number(Cow::Borrowed(digits)),
+            Some(Const::Bool(value)) => Value::Bool(*value),
+            Some(Const::Null) | None => Value::Nothing,
+        },
+        Step::Number => match serde_json::from_str::<serde_json::Number>(text.trim()) {
+            Ok(_) => Value::Number(Cow::Owned(text.trim().to_owned())),
+            Err(_) => Value::Nothing,
+        },
+        Step::Hex => from_hex(&text).map_or(Value::Nothing, |text| some(Cow::Owned(text))),
+        Step::KeyValues => Value::Map(key_values(&text)),
+        Step::Char(index) => character(&text, *index).map_or(Value::Nothing, |c| some(Cow::Owned(c.to_string()))),
+        Step::Json
+        | Step::Time(_)
+        | Step::At(_)
+        | Step::Join(_)
+        | Step::Flat
+        | Step::Distinct
+        | Step::Count
+        | Step::Pairs(..)
+        | Step::Entries
+        | Step::Keys
+        | Step::Values
+        | Step::Omit(_)
+        | Step::Keep(_) => Value::Nothing,
+    }
+}
+
+/// The character at `index`, from the end where it is negative.
+fn character(text: &str, index: i64) -> Option<char> {
+    let place = usize::try_from(index.unsigned_abs()).ok()?;
+    if index < 0 { text.chars().rev().nth(place - 1) } else { text.chars().nth(place) }
+}
+
+/// A part of a text, borrowed where the text is.
+fn slice(text: Cow<'_, str>, start: usize, end: usize) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[start..end]),
+        Cow::Owned(text) => Cow::Owned(text[start..end].to_owned()),
+    }
+}
+
+fn distinct(value: Value<'_>) -> Value<'_> {
+    let mut seen = std::collections::HashSet::new();
+    Value::List(value.into_list().into_iter().filter(|value| seen.insert(value.json())).collect())
+}
+
+/// A list of `{name, value}` objects to one object.
+fn pairs<'r>(value: Value<'r>, name: &str, content: &str) -> Value<'r> {
+    let mut members = Vec::new();
+    for element in value.into_list() {
+        let (mut key, mut found) = (None, Value::Nothing);
+        for (member, value) in element.into_members() {
+            if member == name {
+                key = value.text();
+            } else if member == content {
+                found = value;
+            }
+        }
+        if let Some(key) = key {
+            add(&mut members, key, found);
+        }
+    }
+    Value::Map(members)
+}
+
+/// Adds a member; several of one name become a list, so that none hides another.
+fn add<'r>(members: &mut Vec<(Cow<'r, str>, Value<'r>)>, key: Cow<'r, str>, value: Value<'r>) {
+    match members.iter_mut().find(|(known, _)| *known == key) {
+        Some((_, Value::List(values))) => values.push(value),
+        Some((_, first)) => *first = Value::List(vec![std::mem::replace(first, Value::Nothing), value]),
+        None => members.push((key, value)),
+    }
+}
+
+fn entry<'r>((key, value): (Cow<'r, str>, Value<'r>)) -> Value<'r> {
+    Value::Map(vec![(Cow::Borrowed("name"), Value::Text(key)), (Cow::Borrowed("value"), value)])
+}
+
+fn members<'r>(value: Value<'r>, wanted: impl Fn(&str) -> bool) -> Value<'r> {
+    Value::Map(value.into_members().into_iter().filter(|(key, _)| wanted(key)).collect())
+}
+
+/// JSON in a text, as a value of its own; a value that is no text is left as it is.
+fn json<'r>(value: &Value<'r>) -> Value<'r> {
+    if value.is_map() {
+        return value.clone();
+    }
+    let Some(text) = value.text() else { return Value::Nothing };
+    if indelible_event::parse_json(&text, EMBEDDED_DEPTH_MAX).is_err() {
+        return Value::Nothing;
+    }
+    Node::parse_embedded(&text).map_or(Value::Nothing, |node| owned(&node))
+}
+
+/// The value of a node that does not outlive this call.
+fn owned<'r>(node: &Node<'static>) -> Value<'r> {
+    use super::record::Kind;
+    match &node.kind {
+        Kind::Null => Value::Nothing,
+        Kind::Bool(value) => Value::Bool(*value),
+        Kind::Number => Value::Number(node.raw.clone()),
+        Kind::Text(text) => Value::Text(text.clone()),
+        Kind::List(nodes) => Value::List(nodes.iter().map(owned).collect()),
+        Kind::Map(members) => Value::Map(members.iter().map(|(key, node)| (key.clone(), owned(node))).collect()),
+    }
+}
+
+/// Text that was written as hex digits, if it is valid UTF-8.
+fn from_hex(text: &str) -> Option<String> {
+    if text.is_empty() || !text.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
+    }
+    let bytes: Option<Vec<u8>> = (0..text.len())
+        .step_by(2)
+        .map(|at| {
+            let digits = &text[at..at + 2];
+            digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u8::from_str_radix(digits, 16).ok())?
+        })
+        .collect();
+    String::from_utf8(bytes?).ok()
+}
+
+/// `a=1 b="two words" c='d=3 e=4'` to an object; words without `=` are passed over.
+fn key_values<'r>(text: &str) -> Vec<(Cow<'r, str>, Value<'r>)> {
+    let mut members: Vec<(Cow<'r, str>, Value<'r>)> = Vec::new();
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start();
+        let Some(end) = rest.find(|c: char| c == '=' || c.is_whitespace()) else { return members };
+        if !rest[end..].starts_with('=') {
+            rest = &rest[end..];
+            continue;
+        }
+        let key = &rest[..end];
+        rest = &rest[end + 1..];
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let value = match quote.and_then(|quote| rest[1..].find(quote)) {
+            Some(len) => {
+                let value = &rest[1..=len];
+                rest = &rest[len + 2..];
+                value
+            }
+            None => {
+                let len = rest.find(char::is_whitespace).unwrap_or(rest.len());
+                let value = &rest[..len];
+                rest = &rest[len..];
+                value
+            }
+        };
+        if !key.is_empty() {
+            add(&mut members, Cow::Owned(key.to_owned()), Value::Text(Cow::Owned(value.to_owned())));
+        }
+    }
+}

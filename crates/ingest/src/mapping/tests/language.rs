@@ -1,0 +1,362 @@
+//! What `docs/importing.md` says of the language.
+
+use indelible_event::Code;
+use serde_json::value::RawValue;
+
+use super::*;
+
+/// What `expr` gives for `record`, as JSON; `None` for nothing.
+fn value(expr: &str, record: &str) -> Option<String> {
+    let text = format!(
+        "[tables.words]\nyes = \"success\"\n\"No*\" = 4\n[tables.rest]\n\"*\" = true\n[let]\nl = \"list\"\n\
+         [event]\naction = \"'a'\"\n[event.parameters]\nv = '''{expr}'''"
+    );
+    let mapped = apply(&mapping(&text), record);
+    mapped.event.parameters.first().map(|(_, raw)| raw.get().to_owned())
+}
+
+pub(super) const RECORD: &str = r#"{"a":{"b":"B","c.d":"CD","n":null},"list":[{"k":"x","v":1},{"k":"y","v":[2,3]},{"k":"y","v":"z"}],
+ "big":12345678901234567890,"flag":true,"off":false,"empty":"","text":" Mail:ada@x.org ","csv":"a,b,,c","if":"word",
+ "json":"{\"in\":{\"x\":[1.50]}}","hex":"2F7573722F","kv":"msg=audit(1.5:7): res=success cmd=\"a b\" msg='uid=0 x=1'",
+ "@type":"T","2fa":"on","no":"No idea","before":{"p":1,"q":"old","r":true},"after":{"p":1,"q":"new","s":null}}"#;
+
+#[test]
+fn expressions_give_what_the_documentation_says() {
+    for (expr, want) in [
+        // Paths.
+        ("a.b", Some(r#""B""#)),
+        ("a.`c.d`", Some(r#""CD""#)),
+        ("a.x", None),
+        ("a.n", None),
+        ("$.a.b", Some(r#""B""#)),
+        ("$l[0].k", Some(r#""x""#)),
+        ("list[-1].v", Some(r#""z""#)),
+        ("list[9]", None),
+        ("list[].k", Some(r#"["x","y","y"]"#)),
+        ("list[].v", Some(r#"[1,[2,3],"z"]"#)),
+        ("list[].v[]", Some(r#"[1,2,3,"z"]"#)),
+        ("list[k='x'].v", Some("1")),
+        ("list[k='y'].v", Some(r#"[[2,3],"z"]"#)),
+        ("list[k='w']", None),
+        ("list[v='1'].k", Some(r#""x""#)),
+        ("@type", Some(r#""T""#)),
+        ("2fa", Some(r#""on""#)),
+        ("`if`", Some(r#""word""#)),
+        ("a", Some(r#"{"b":"B","c.d":"CD","n":null}"#)),
+        ("big", Some("12345678901234567890")),
+        // Constants and texts.
+        ("'it''s {{x}}'", Some(r#""it's {x}""#)),
+        ("12", Some("12")),
+        ("-1.5e3", Some("-1.5e3")),
+        ("true", Some("true")),
+        ("null", None),
+        ("'{a.b}/{big}'", Some(r#""B/12345678901234567890""#)),
+        ("'{a.b}/{a.x}'", None),
+        ("'{a.b}/{a.x?}'", Some(r#""B/""#)),
+        ("'{a.x ?? 'none'}'", Some(r#""none""#)),
+        // First of, conditions.
+        ("a.x ?? a.n ?? empty ?? a.b", Some(r#""B""#)),
+        ("a.x ?? empty", Some(r#""""#)),
+        ("if flag then 'y' else 'n'", Some(r#""y""#)),
+        ("if off then 'y' else if empty then 'e' else 'n'", Some(r#""n""#)),
+        ("if off then 'y'", None),
+        ("if not off and (a.b == 'B' or a.b == 'C') then 1", Some("1")),
+        ("a.b != 'C'", Some("true")),
+        ("a.x == null", Some("true")),
+        ("a.x != 'C'", Some("true")),
+        ("big == 12345678901234567890", Some("true")),
+        ("a.b in ('A', 'B')", Some("true")),
+        ("a.b in ()", Some("false")),
+        ("a.x ?? if flag then 'deep'", Some(r#""deep""#)),
+        // Steps.
+        ("text | trim | lower | strip 'mail:'", Some(r#""ada@x.org""#)),
+        ("text | after '@' | trim | upper", Some(r#""X.ORG""#)),
+        ("text | after '#'", None),
+        ("text | before '#' ?? 'all'", Some(r#""all""#)),
+        ("'a.b.c' | before_last '.'", Some(r#""a.b""#)),
+        ("'a.b.c' | after_last '.'", Some(r#""c""#)),
+        ("'a.b.c' | before '.'", Some(r#""a""#)),
+        ("'file.txt' | strip_end '.txt' | strip 'x'", Some(r#""file""#)),
+        ("csv | split ','", Some(r#"["a","b","","c"]"#)),
+        ("csv | split ',' | none '' | join '+'", Some(r#""a+b+c""#)),
+        ("csv | split ',' | at 1", Some(r#""b""#)),
+        ("csv | split ',' | last", Some(r#""c""#)),
+        ("csv | split ',' | at 7", None),
+        ("'T3007W' | char -1", Some(r#""W""#)),
+        ("'é' | char 0", Some(r#""é""#)),
+        ("'é' | char 1", None),
+        ("list[].k | distinct | count", Some("2")),
+        ("a.x | count", Some("0")),
+        ("empty | none ''", None),
+        ("'yes' | lookup words", Some(r#""success""#)),
+        ("no | lookup words", Some("4")),
+        ("'maybe' | lookup words", None),
+        ("'maybe' | lookup rest", Some("true")),
+        ("flag | text", Some(r#""true""#)),
+        ("' 12 ' | number", Some("12")),
+        ("'1x' | number", None),
+        ("hex | hex", Some(r#""/usr/""#)),
+        ("'2F7' | hex", None),
+        ("'zz' | hex", None),
+        ("json | json", Some(r#"{"in":{"x":[1.50]}}"#)),
+        ("a.b | json ?? a.b", Some(r#""B""#)),
+        ("kv | keyvalues", Some(r#"{"msg":["audit(1.5:7):","uid=0 x=1"],"res":"success","cmd":"a b"}"#)),
+        ("list | pairs 'k' 'v'", Some(r#"{"x":1,"y":[[2,3],"z"]}"#)),
+        ("before | entries | at 0", Some(r#"{"name":"p","value":1}"#)),
+        ("before | keys", Some(r#"["p","q","r"]"#)),
+        ("before | values", Some(r#"[1,"old",true]"#)),
+        ("before | omit 'p' 'r'", Some(r#"{"q":"old"}"#)),
+        ("before | keep 'p'", Some(r#"{"p":1}"#)),
+        ("text | contains 'ada'", Some("true")),
+        ("a.x | contains 'ada'", Some("false")),
+        ("'abc' | starts 'ab'", Some("true")),
+        ("'abc' | ends 'ab'", Some("false")),
+        ("list(a.b, csv | split ',', a.x)", Some(r#"["B","a","b","","c"]"#)),
+        ("merge(before, after) | keep 'q' 's'", Some(r#"{"q":"old","s":null}"#)),
+        ("list(list[].v[], 1) | flat", Some(r#"[1,2,3,"z",1]"#)),
+    ] {
+        assert_eq!(value(expr, RECORD).as_deref(), want, "{expr}");
+    }
+    // Equal parts give equal hashes, and parts are not run together.
+    let hash = |expr: &str| value(expr, RECORD).unwrap();
+    assert_eq!(hash("hash('ab', 'c')"), hash("hash('ab', 'c')"));
+    assert_ne!(hash("hash('ab', 'c')"), hash("hash('a', 'bc')"));
+    assert_eq!(hash("hash($)").len(), 34);
+}
+
+#[test]
+fn mistakes_name_file_line_column_and_field() {
+    let text = r#"name = "Bad Name"
+version = 0
+colour = "red"
+ignore = ["a[1]", 3]
+
+[tables.t]
+a = 1.5
+
+[let]
+x = "$y.z"
+
+[event]
+action = "eventName | shout"
+idd = "x"
+time = "t | time '%Y-%m-%d'"
+severity = "'grave'"
+details = "if a thn b"
+
+[event.outcome]
+result = "code | lookup nothing"
+
+[[event.actor]]
+type = "if x then 'user' else 'robot'"
+id = 7
+
+[[event.changes]]
+field = "f"
+before = "b"
+
+[event.parameters]
+p = "'{a'"
+"#;
+    let errors = Mapping::parse("bad.toml", text).unwrap_err().0;
+    let got: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    let want = [
+        "bad.toml:1:8: name: expected a name of a-z, 0-9 and -, at most 64 characters",
+        "bad.toml:2:11: version: expected a whole number from 1",
+        "bad.toml:3:1: colour: there is no `colour` here; there are name, version, title, about, input, shape, tables, let, ignore, event",
+        "bad.toml:4:12: ignore: expected [] for the elements of a list",
+        "bad.toml:4:19: ignore[1]: expected a text",
+        "bad.toml:7:5: tables.t.a: expected a text, a whole number or true or false",
+        "bad.toml:10:7: let.x: [let] has no `y` above",
+        "bad.toml:13:23: event.action: no step is called `shout`",
+        "bad.toml:14:1: event.idd: there is no `idd` here",
+        "bad.toml:15:18: event.time: the pattern reads no offset",
+        "bad.toml:16:12: event.severity: `grave` is not a value that this field can have",
+        "bad.toml:17:17: event.details: expected `then`, found `t`",
+        "bad.toml:20:25: event.outcome.result: [tables] has no `nothing`",
+        "bad.toml:23:8: event.actor[0].type: `robot` is not a value that this field can have",
+        "bad.toml:24:6: event.actor[0].id: expected an expression in quotes",
+        "bad.toml:27:1: event.changes[0]: a change has either field",
+        "bad.toml:31:9: event.parameters.p: expected `}`, found `'`",
+    ];
+    for (got, want) in got.iter().zip(want) {
+        assert!(got.starts_with(want), "got  {got}\nwant {want}");
+    }
+    assert_eq!(got.len(), want.len(), "{got:#?}");
+
+    let broken = Mapping::parse("x.toml", "name = \"x\"\nversion = ").unwrap_err().0;
+    assert_eq!((broken.len(), broken[0].line), (1, 2));
+}
+
+#[test]
+fn changes_come_in_every_shape() {
+    let changes = |rule: &str, record: &str| {
+        let text = format!("[event]\naction = \"'a'\"\n[[event.changes]]\n{rule}");
+        let changes = apply(&mapping(&text), record).event.changes;
+        let side = |raw: &Option<Box<RawValue>>| raw.as_ref().map_or("-".to_owned(), |raw| raw.get().to_owned());
+        changes.iter().map(|change| format!("{}:{}>{}", change.field, side(&change.old), side(&change.new))).collect::<Vec<_>>()
+    };
+    // A list of old and new pairs; absent, null and "" are three things.
+    assert_eq!(
+        changes(
+            "each = \"m\"\nfield = \"Name\"\nold = \"OldValue\"\nnew = \"NewValue\"",
+            r#"{"m":[{"Name":"a","OldValue":"","NewValue":"x"},{"Name":"b","OldValue":null,"NewValue":2},{"Name":"c","NewValue":3},{"NewValue":4},{"Name":"d"}]}"#
+        ),
+        ["a:\"\">\"x\"", "b:null>2", "c:->3"]
+    );
+    // Whole objects before and after.
+    assert_eq!(
+        changes("before = \"b\"\nafter = \"a\"", r#"{"b":{"p":1,"q":"old","r":true},"a":{"p":1,"q":"new","s":null}}"#),
+        ["q:\"old\">\"new\"", "s:->null", "r:true>-"]
+    );
+    // New values only.
+    assert_eq!(changes("field = \"'limit'\"\nnew = \"currentValue\"", r#"{"currentValue":12}"#), ["limit:->12"]);
+    // JSON in a text.
+    assert_eq!(
+        changes("each = \"m\"\nfield = \"Name\"\nnew = \"New | json ?? New\"", r#"{"m":[{"Name":"a","New":"[\"x\"]"},{"Name":"b","New":"plain"}]}"#),
+        ["a:->[\"x\"]", "b:->\"plain\""]
+    );
+    // Prose.
+    assert_eq!(
+        changes(
+            "field = \"d | before ': from'\"\nold = \"d | after ': from ' | before ' to '\"\nnew = \"d | after ' to '\"",
+            r#"{"d":"Recording: from On to Off"}"#
+        ),
+        ["Recording:\"On\">\"Off\""]
+    );
+    // Fields with old and new below their name.
+    assert_eq!(
+        changes("each = \"c | entries\"\nfield = \"name\"\nold = \"value.from\"\nnew = \"value.to\"", r#"{"c":{"x":{"from":1,"to":2}}}"#),
+        ["x:1>2"]
+    );
+}
+
+#[test]
+fn odd_values_cost_a_warning_and_never_the_record() {
+    let mapping = mapping(
+        r#"[event]
+id = "id"
+time = "t | time 'ms'"
+action = "what"
+severity = "sev"
+[event.actor]
+type = "kind"
+id = "who"
+[event.client]
+address = "ip"
+port = "port"
+[event.outcome]
+result = "res"
+[event.occurrences]
+count = "n"
+[[event.targets]]
+each = "targets"
+id = "@"
+"#,
+    );
+    let targets = (0..300).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let record = format!(
+        r#"{{"id":"a b","t":"soon","sev":"grave","kind":"robot","who":"ada","ip":"10.0.0.0/8","port":"99999","res":"maybe","n":0,"targets":[{targets}]}}"#
+    );
+    let Mapped { event, warnings, not_understood } = apply(&mapping, &record);
+    let mut fields: Vec<_> = warnings.iter().map(|warning| (warning.code, warning.field.as_str())).collect();
+    fields.sort_by_key(|(_, field)| *field);
+    assert_eq!(
+        fields,
+        [
+            (Code::MissingField, "/action"),
+            (Code::InvalidEnum, "/actor/type"),
+            (Code::InvalidIp, "/client/ip"),
+            (Code::NumberOutOfRange, "/client/port"),
+            (Code::InvalidId, "/id"),
+            (Code::NumberOutOfRange, "/occurrences/count"),
+            (Code::InvalidEnum, "/outcome/result"),
+            (Code::InvalidEnum, "/severity"),
+            (Code::TooManyItems, "/targets"),
+            (Code::InvalidTime, "/time"),
+        ]
+    );
+    assert_eq!((event.action.as_str(), event.targets.len()), (NO_ACTION, 256));
+    assert!(event.id.as_deref().is_some_and(|id| is_event_id(id) && id.starts_with("t-")));
+    assert_eq!(event.client.chain, ["10.0.0.0/8"]);
+    assert_eq!(event.data.unwrap().get(), record);
+    assert!(not_understood.is_empty(), "{not_understood:?}");
+}
+
+#[test]
+fn times_out_of_range_are_not_believed() {
+    let mapping = mapping("[event]\naction = \"'a'\"\ntime = \"t | time ?? t | time 's'\"");
+    for (time, code) in [
+        ("\"2025-01-01T00:00:00Z\"", None),
+        ("1735689600", None),
+        ("null", None),
+        ("\"1969-12-31T23:59:59Z\"", Some(Code::TimeOutOfRange)),
+        ("\"2026-01-02T00:00:01Z\"", Some(Code::TimeOutOfRange)),
+        ("\"yesterday\"", Some(Code::InvalidTime)),
+        ("[1]", Some(Code::InvalidTime)),
+    ] {
+        let mapped = apply(&mapping, &format!("{{\"t\":{time}}}"));
+        assert_eq!(mapped.warnings.first().map(|warning| warning.code), code, "{time}");
+        assert_eq!(mapped.event.time.is_some(), code.is_none() && time.len() > 4, "{time}");
+    }
+}
+
+#[test]
+fn says_what_it_did_not_take() {
+    let mapping = mapping(
+        r#"ignore = ["meta.*", "p_*", "rows[].skip"]
+[event]
+action = "what ?? name"
+[event.actor]
+id = "if kind == 'user' then uid else sid"
+[event.parameters]
+"*" = "args"
+"#,
+    );
+    let record = r#"{"what":"w","name":"n","kind":"user","uid":"1","sid":"2","args":{"x":[1,{"y":2}]},"nothing":null,
+        "meta":{"a":1,"b":{"c":2}},"p_row":1,"rows":[{"skip":1,"keep":2},{"keep":3,"odd name":4}],"e":{},"l":[]}"#;
+    let mapped = apply(&mapping, record);
+    assert_eq!(mapped.not_understood, ["sid", "rows[].keep", "rows[].`odd name`", "e", "l"]);
+    let warnings = mapped.into_parsed().warnings;
+    let fields: Vec<_> = warnings.iter().map(|warning| (warning.code, warning.field.as_str())).collect();
+    assert_eq!(fields[2], (Code::UnknownField, "/rows/-/odd name"));
+    // What it says can be put into `ignore` as it is.
+    assert!(mapped_ignoring(&["sid", "rows[].keep", "rows[].`odd name`", "e", "l"]).is_empty());
+
+    fn mapped_ignoring(paths: &[&str]) -> Vec<String> {
+        let text = format!("ignore = {paths:?}\n[event]\naction = \"'a'\"");
+        let record = r#"{"sid":"2","rows":[{"keep":2},{"keep":3,"odd name":4}],"e":{},"l":[]}"#;
+        apply(&super::mapping(&text), record).not_understood
+    }
+}
+
+#[test]
+fn a_record_that_is_no_evidence_is_refused() {
+    let mapping = mapping("[event]\naction = \"'a'\"");
+    let limits = Limits { event_bytes_max: 200, ..Limits::default() };
+    let deep = "{\"a\":".repeat(33) + "1" + &"}".repeat(33);
+    for (record, code) in [
+        ("", Code::EmptyBody),
+        ("[]", Code::WrongType),
+        ("null", Code::WrongType),
+        ("{\"a\":1,\"a\":2}", Code::DuplicateKey),
+        ("{\"a\":\"\\ud800\"}", Code::InvalidString),
+        ("{\"a\":", Code::MalformedJson),
+        ("{} x", Code::MalformedJson),
+        (&deep, Code::TooDeep),
+        (&format!("{{\"a\":\"{}\"}}", "x".repeat(200)), Code::EventTooLarge),
+    ] {
+        let problems = mapping.apply(record, &limits, NOW).unwrap_err();
+        assert_eq!(problems[0].code, code, "{record}");
+    }
+}
+
+#[test]
+fn lets_a_mapping_of_ones_own_send_events_in_the_api_s_shape() {
+    let mapping = mapping("[event]\naction = \"'a'\"\ntime = \"t | time 's'\"\n[event.occurrences]\ncount = \"n\"\nfirst = \"t | time 's'\"");
+    let record = r#"{"t":1700000000.25,"n":3,"deep":{"big":12345678901234567890}}"#;
+    let json = apply(&mapping, record).to_api_json();
+    let event = indelible_event::parse(&json, &Limits::default(), NOW).unwrap().event;
+    assert_eq!(event.time.unwrap().at.as_micros(), 1_700_000_000_250_000);
+    assert_eq!(event.data.unwrap().get(), record);
+}

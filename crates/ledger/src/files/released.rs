@@ -1,0 +1,127 @@
+//! How far checkpoints have left this machine: a floor under which recovery must never cut.
+//!
+//! Two slots of one sector each, written in turn. A torn write damages the older one at most, since the newer
+//! one is only overwritten after the other was synced.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indelible_merkle::Hash;
+
+use crate::StoreError;
+use crate::codec::{Fields, checked};
+use crate::disk::{Access, Disk, DiskFile, read_file, replace_file};
+
+const MAGIC: [u8; 8] = *b"IDLREL\0\x01";
+/// Distance of the slots, so that they never share a sector or a page.
+const SLOT_STRIDE: usize = 4096;
+const SLOT_LEN: usize = 8 + 16 + 8 + 8 + 32 + 4;
+
+/// A checkpoint that may have been shown to somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Released {
+    pub(crate) size: u64,
+    pub(crate) root: Hash,
+}
+
+/// The open file.
+pub(crate) struct ReleasedFile {
+    path: PathBuf,
+    file: Arc<dyn DiskFile>,
+    log_id: [u8; 16],
+    counter: u64,
+    newest: Released,
+}
+
+impl ReleasedFile {
+    /// Writes the file of a new log, which has released nothing but its empty tree.
+    pub(crate) fn create(disk: &dyn Disk, path: &Path, log_id: &[u8; 16], root: Hash) -> Result<(), StoreError> {
+        let mut bytes = vec![0; 2 * SLOT_STRIDE];
+        bytes[..SLOT_LEN].copy_from_slice(&slot(log_id, 0, &Released { size: 0, root }));
+        replace_file(disk, path, &bytes)
+    }
+
+    /// What was released last, by the newer of the slots that are whole.
+    pub(crate) fn load(disk: &dyn Disk, path: &Path, log_id: &[u8; 16]) -> Result<(u64, Released), StoreError> {
+        let bytes =
+            read_file(disk, path)?.ok_or_else(|| StoreError::corrupt(path, 0, "the released file is missing"))?;
+        let slots = [0, SLOT_STRIDE].map(|at| bytes.get(at..at + SLOT_LEN).and_then(|b| parse(b, log_id)));
+        slots
+            .into_iter()
+            .flatten()
+            .max_by_key(|(counter, _)| *counter)
+            .ok_or_else(|| StoreError::corrupt(path, 0, "neither slot of the released file is whole"))
+    }
+
+    /// Opens the file for writing.
+    pub(crate) fn open(disk: &dyn Disk, path: &Path, log_id: &[u8; 16]) -> Result<Self, StoreError> {
+        let (counter, newest) = Self::load(disk, path, log_id)?;
+        let file = disk.open(path, Access::Write).map_err(|source| StoreError::io("open", path, source))?;
+        Ok(Self { path: path.to_owned(), file, log_id: *log_id, counter, newest })
+    }
+
+    /// What was released last.
+    pub(crate) fn newest(&self) -> Released {
+        self.newest
+    }
+
+    /// Writes a newer release, durable when this returns. An older or equal one is already covered.
+    pub(crate) fn raise(&mut self, released: Released) -> Result<(), StoreError> {
+        if released.size <= self.newest.size {
+            return Ok(());
+        }
+        let counter = self.counter + 1;
+        let offset = if counter.is_multiple_of(2) { 0 } else { SLOT_STRIDE as u64 };
+        let write = || {
+            self.file.write_all_at(&slot(&self.log_id, counter, &released), offset)?;
+            self.file.sync()
+        };
+        write().map_err(|source| StoreError::io("write", &self.path, source))?;
+        (self.counter, self.newest) = (counter, released);
+        Ok(())
+    }
+}
+
+fn slot(log_id: &[u8; 16], counter: u64, released: &Released) -> [u8; SLOT_LEN] {
+    let mut out = MAGIC.to_vec();
+    out.extend_from_slice(log_id);
+    out.extend_from_slice(&counter.to_be_bytes());
+    out.extend_from_slice(&released.size.to_be_bytes());
+    out.extend_from_slice(&released.root);
+    let crc = crc32fast::hash(&out);
+    out.extend_from_slice(&crc.to_be_bytes());
+    out.try_into().expect("the fields above fill a slot exactly")
+}
+
+fn parse(bytes: &[u8], log_id: &[u8; 16]) -> Option<(u64, Released)> {
+    let mut f = Fields::new(checked(bytes)?);
+    let ours = f.array().ok()? == MAGIC && f.array().ok()? == *log_id;
+    let counter = f.u64().ok()?;
+    let released = Released { size: f.u64().ok()?, root: f.array().ok()? };
+    ours.then_some((counter, released))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::sim::SimDisk;
+
+    #[test]
+    fn keeps_the_newest_and_survives_one_damaged_slot() {
+        let (disk, path, id) = (SimDisk::new(), Path::new("/d/released"), [1; 16]);
+        disk.create_dir(Path::new("/d")).unwrap();
+        ReleasedFile::create(&disk, path, &id, [0; 32]).unwrap();
+        let mut file = ReleasedFile::open(&disk, path, &id).unwrap();
+        for size in [5, 9, 7, 12] {
+            file.raise(Released { size, root: [size as u8; 32] }).unwrap();
+        }
+        assert_eq!(file.newest(), Released { size: 12, root: [12; 32] });
+        assert_eq!(ReleasedFile::load(&disk, path, &id).unwrap(), (3, file.newest()));
+        assert!(ReleasedFile::load(&disk, path, &[2; 16]).is_err(), "another log's");
+        let raw = disk.open(path, Access::Write).unwrap();
+        raw.write_all_at(b"x", SLOT_STRIDE as u64 + 30).unwrap();
+        assert_eq!(ReleasedFile::load(&disk, path, &id).unwrap().1.size, 9);
+        raw.write_all_at(b"x", 30).unwrap();
+        assert!(ReleasedFile::load(&disk, path, &id).is_err());
+    }
+}

@@ -1,0 +1,191 @@
+//! Reading entries back, each checked against its leaf hash before anybody sees it.
+//!
+//! A record is put together from its leaf record, the hash of its chain's previous leaf and its content, and
+//! hashed again. What does not give the stored leaf hash is reported as corrupt, never returned.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use indelible_verify::{Entry, Envelope, Kind, Salt, commitment};
+
+use crate::cache::CacheKey;
+use crate::content::{Block, Content, ContentSegment};
+use crate::ids::IdStore;
+use crate::leaf::{LeafRecord, NO_PREVIOUS};
+use crate::recent::placed;
+use crate::replays::{ReplayValue, Run};
+use crate::shared::Shared;
+use crate::wal::FrameAt;
+use crate::{Outcome, Placed, Record, StoreError};
+
+/// Where an entry's content is.
+enum Source {
+    Memory(Arc<Record>),
+    Frame(FrameAt),
+    Segment(Arc<ContentSegment>),
+}
+
+impl Shared {
+    /// The leaf record of a durable entry.
+    pub(crate) fn leaf_record(&self, index: u64) -> Result<LeafRecord, StoreError> {
+        let bytes = self.leaves.get(index)?;
+        LeafRecord::decode(&bytes)
+            .ok_or_else(|| StoreError::corrupt(self.leaves.path(), index * 32, format!("leaf record {index} is damaged")))
+    }
+
+    /// One durable entry.
+    pub(crate) fn record(&self, index: u64) -> Result<Arc<Record>, StoreError> {
+        self.in_range(index, 1)?;
+        match self.source(index)? {
+            Source::Memory(record) => Ok(record),
+            source => {
+                let block = self.block(&source, index)?;
+                self.from_block(&source, &block, index)
+            }
+        }
+    }
+
+    /// Durable entries at neighbouring indexes.
+    pub(crate) fn records(&self, range: Range<u64>) -> Result<Vec<Arc<Record>>, StoreError> {
+        self.in_range(range.start, range.end.saturating_sub(range.start))?;
+        if let Some(records) = self.from_ring(&range) {
+            return Ok(records);
+        }
+        range.map(|index| self.record(index)).collect()
+    }
+
+    fn in_range(&self, index: u64, count: u64) -> Result<(), StoreError> {
+        let size = self.durable_size();
+        match index.checked_add(count) {
+            Some(end) if end <= size => Ok(()),
+            _ => Err(StoreError::OutOfRange { index: index.saturating_add(count.saturating_sub(1)), size }),
+        }
+    }
+
+    fn from_ring(&self, range: &Range<u64>) -> Option<Vec<Arc<Record>>> {
+        let view = self.view.read();
+        let first = view.ring.front()?.index;
+        let start = usize::try_from(range.start.checked_sub(first)?).ok()?;
+        let end = usize::try_from(range.end.checked_sub(first)?).ok()?;
+        (start <= end && end <= view.ring.len()).then(|| view.ring.range(start..end).cloned().collect())
+    }
+
+    fn source(&self, index: u64) -> Result<Source, StoreError> {
+        let view = self.view.read();
+        let at = view.ring.front().and_then(|first| usize::try_from(index.checked_sub(first.index)?).ok());
+        if let Some(record) = at.and_then(|at| view.ring.get(at)) {
+            return Ok(Source::Memory(record.clone()));
+        }
+        if index < view.sealed {
+            let at = view.segments.partition_point(|segment| segment.entry.end <= index);
+            return match view.segments.get(at) {
+                Some(segment) => Ok(Source::Segment(segment.clone())),
+                None => Err(self.lost(index)),
+            };
+        }
+        let at = view.frames.partition_point(|frame| frame.size <= index);
+        match view.frames.get(at) {
+            Some(frame) if frame.first <= index => Ok(Source::Frame(frame.clone())),
+            _ => Err(self.lost(index)),
+        }
+    }
+
+    fn lost(&self, index: u64) -> StoreError {
+        StoreError::corrupt(&self.paths.root, 0, format!("entry {index} is in no segment and no frame"))
+    }
+
+    fn block(&self, source: &Source, index: u64) -> Result<Arc<Block>, StoreError> {
+        match source {
+            Source::Memory(_) => Err(self.lost(index)),
+            Source::Frame(frame) => self.cache.get(CacheKey::Frame(frame.number), || {
+                Ok(Block::of_frame(frame.first, frame.read()?.0))
+            }),
+            Source::Segment(segment) => {
+                let number = segment.block_of(index)?;
+                self.cache
+                    .get(CacheKey::Block(segment.entry.first, number), || segment.read_block(number))
+            }
+        }
+    }
+
+    fn from_block(&self, source: &Source, block: &Block, index: u64) -> Result<Arc<Record>, StoreError> {
+        let damaged = |what: String| match source {
+            Source::Segment(segment) => StoreError::corrupt(&segment.path, 0, what),
+            Source::Frame(frame) => StoreError::corrupt(&frame.segment.path, frame.offset, what),
+            Source::Memory(_) => StoreError::corrupt(&self.paths.root, 0, what),
+        };
+        let content =
+            block.get(index).ok_or_else(|| damaged(format!("entry {index} is not where the locator points")))?;
+        self.assemble(index, &content)?.map(Arc::new).map_err(damaged)
+    }
+
+    /// Puts a record together and compares it with its leaf hash; the inner error says what does not fit.
+    pub(crate) fn assemble(&self, index: u64, content: &Content<'_>) -> Result<Result<Record, String>, StoreError> {
+        let leaf = self.leaf_record(index)?;
+        let chain = self.view.read().chains.get(leaf.chain).map(|info| info.chain);
+        let Some(chain_id) = chain else {
+            return Ok(Err(format!("entry {index} names chain number {}, which was never opened", leaf.chain)));
+        };
+        let prev = if leaf.previous == NO_PREVIOUS { [0; 32] } else { self.tree.leaf(leaf.previous)? };
+        let salt = Salt(content.salt);
+        let entry = Entry {
+            kind: Kind(leaf.kind),
+            chain_id,
+            tenant_seq: leaf.tenant_seq,
+            received_at_us: leaf.received_us,
+            prev,
+            commitment: commitment(&salt, content.envelope, content.body),
+        };
+        let leaf_hash = entry.leaf_hash();
+        if leaf_hash != self.tree.leaf(index)? {
+            return Ok(Err(format!("entry {index} does not give its leaf hash")));
+        }
+        Ok(Envelope::decode(content.envelope)
+            .map(|envelope| Record { index, entry, leaf_hash, salt, envelope, body: content.body.to_vec() })
+            .map_err(|error| format!("envelope of entry {index}: {error}")))
+    }
+
+    /// A remembered answer in the id index that still counts at `now_us`.
+    #[expect(clippy::type_complexity, reason = "the pair is taken apart at once")]
+    pub(crate) fn remembered(
+        &self,
+        ids: &dyn IdStore,
+        key: &[u8],
+        now_us: u64,
+    ) -> Result<Option<(ReplayValue, Vec<Outcome>)>, StoreError> {
+        let Some(bytes) = ids.replay(key)? else { return Ok(None) };
+        let value = ReplayValue::decode(&bytes)
+            .map_err(|_| StoreError::corrupt(&self.paths.ids, 0, "a remembered answer has no valid layout"))?;
+        if !value.is_fresh(now_us) {
+            return Ok(None);
+        }
+        let mut outcomes = Vec::new();
+        for run in &value.runs {
+            match run {
+                Run::Stored { count, first } => self.outcomes(&mut outcomes, *first, *count, Outcome::Stored)?,
+                Run::Reused { count, first } => self.outcomes(&mut outcomes, *first, *count, Outcome::Reused)?,
+                Run::Duplicate { count, first } => {
+                    self.outcomes(&mut outcomes, *first, *count, Outcome::Duplicate)?;
+                }
+                Run::Conflict { id } => outcomes.push(Outcome::Conflict { id: id.clone() }),
+                Run::Skipped { count } => outcomes.extend((0..*count).map(|_| Outcome::Skipped)),
+            }
+        }
+        Ok(Some((value, outcomes)))
+    }
+
+    fn outcomes(
+        &self,
+        out: &mut Vec<Outcome>,
+        first: u64,
+        count: u32,
+        kind: fn(Placed) -> Outcome,
+    ) -> Result<(), StoreError> {
+        for record in self.records(first..first.saturating_add(u64::from(count)))? {
+            let entry = &record.entry;
+            let at = placed(&record.envelope.event_id, record.index, entry.tenant_seq, entry.received_at_us);
+            out.push(kind(at));
+        }
+        Ok(())
+    }
+}

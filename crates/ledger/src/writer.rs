@@ -1,0 +1,414 @@
+//! The writing side: requests in, receipts out, and the threads in between.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::sync_channel;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use indelible_verify::{ChainId, ENVELOPE_STRING_MAX, Kind};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::committer::{Fatal, abort_process};
+use crate::disk::{DirLock, Disk, RealDisk, random};
+use crate::ids::{FjallIds, IdStore, Tagger, replay_key};
+use crate::keeper::{IdKeeper, ReleaseKeeper, Sealer};
+use crate::queue::Queue;
+use crate::reader::LedgerReader;
+use crate::recover::{self, Parts};
+use crate::shared::{Paths, Shared, count};
+use crate::work::{Answer, Prepared, REQUEST_BYTES_MAX, Task, Work, stamp};
+use crate::{
+    AppendError, AppendRequest, ChainOpen, LedgerConfig, LedgerStatus, OpenError, OpenProgress, Outcome, ReadError,
+    Receipt, Replay, ReplayKey, StoreError,
+};
+
+/// How often the released file is brought up to date; half of what was promised.
+const RELEASE_EVERY: Duration = Duration::from_millis(500);
+/// How often the background looks for something to seal.
+const SEAL_EVERY: Duration = Duration::from_millis(250);
+/// Entries that may wait for the id index before senders are told to come back.
+const ID_BACKLOG_MAX: usize = 2_000_000;
+/// What one event takes in the queue beside its own bytes.
+const EVENT_OVERHEAD_BYTES: u64 = 512;
+
+/// The door to a ledger.
+pub struct Ledger;
+
+impl Ledger {
+    /// Opens the ledger in `dir`, or makes one there.
+    ///
+    /// Nothing is written before every stored byte that matters was checked: a damaged ledger is left as it is.
+    /// `on_progress` is called from this thread while the WAL is replayed or an index filled.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while another process has it; [`StoreError::Corrupt`] with file, offset and finding;
+    /// [`StoreError::Io`].
+    pub fn open(
+        dir: &Path,
+        config: LedgerConfig,
+        clock: Arc<dyn Clock>,
+        on_progress: &dyn Fn(OpenProgress),
+    ) -> Result<(LedgerWriter, LedgerReader), OpenError> {
+        let disk = Arc::new(RealDisk);
+        disk.create_dir(dir).map_err(|source| StoreError::io("create", dir, source))?;
+        if let Some(above) = dir.canonicalize().ok().as_deref().and_then(Path::parent) {
+            disk.sync_dir(above).map_err(|source| StoreError::io("sync", above, source))?;
+        }
+        let paths = Paths::of(dir);
+        let lock = DirLock::take(&paths.lock)?;
+        let open_ids = |path: &Path, log_id: &[u8; 16]| open_ids(path, log_id);
+        let fatal: Fatal = Arc::new(abort_process);
+        let parts = recover::open(disk, paths, config, clock, &open_ids, fatal, on_progress)?;
+        let writer = start(parts, Some(lock))?;
+        let reader = LedgerReader::new(writer.inner.shared.clone());
+        Ok((writer, reader))
+    }
+}
+
+/// Opens the id index; one that cannot be opened is made anew, since the ledger can fill it again.
+fn open_ids(path: &Path, log_id: &[u8; 16]) -> Result<Arc<dyn IdStore>, StoreError> {
+    match FjallIds::open(path, log_id) {
+        Ok(ids) => Ok(Arc::new(ids)),
+        Err(StoreError::Ids(error)) if !matches!(error, fjall::Error::Locked) => {
+            tracing::warn!(%error, "the id index cannot be opened, making it anew");
+            std::fs::remove_dir_all(path).map_err(|source| StoreError::io("remove", path, source))?;
+            Ok(Arc::new(FjallIds::open(path, log_id)?))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Appends to the ledger. Clones share one ledger; the last one dropped closes it.
+#[derive(Clone)]
+pub struct LedgerWriter {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    queue: Arc<Queue<Work>>,
+    clock: Arc<dyn Clock>,
+    tagger: Tagger,
+    running: Mutex<Option<Running>>,
+}
+
+/// What ends with [`LedgerWriter::close`].
+struct Running {
+    ids: Arc<dyn IdStore>,
+    threads: Vec<JoinHandle<()>>,
+    sealer: JoinHandle<()>,
+    ids_thread: JoinHandle<()>,
+    release: JoinHandle<ReleaseKeeper>,
+    _lock: Option<DirLock>,
+}
+
+impl LedgerWriter {
+    /// Stores events and answers once they are durable and in the tree.
+    ///
+    /// Salts and commitments are computed before this returns its future; await it from any runtime.
+    ///
+    /// # Errors
+    /// Nothing of the request was stored: see [`AppendError`]. Dropping the future does not take a request back.
+    pub fn append(&self, request: AppendRequest) -> impl Future<Output = Result<Receipt, AppendError>> + Send + 'static + use<> {
+        let sent = self.send_append(request);
+        async move { sent?.await.unwrap_or(Err(AppendError::Closed)) }
+    }
+
+    /// [`LedgerWriter::append`] for threads without a runtime.
+    ///
+    /// # Errors
+    /// As [`LedgerWriter::append`].
+    ///
+    /// # Panics
+    /// When called from within an asynchronous task.
+    pub fn append_blocking(&self, request: AppendRequest) -> Result<Receipt, AppendError> {
+        self.send_append(request)?.blocking_recv().unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// Opens a tenant's chain; durable when it answers. A tenant whose last chain was closed gets a new one, which
+    /// names the old one's head.
+    ///
+    /// # Errors
+    /// [`AppendError::ChainExists`] where the tenant has an open chain, and the others of [`AppendError`].
+    pub fn open_chain(
+        &self,
+        open: ChainOpen,
+    ) -> impl Future<Output = Result<(ChainId, Receipt), AppendError>> + Send + 'static + use<> {
+        let sent = self.send_open(open);
+        async move {
+            let (chain, answer) = sent?;
+            Ok((chain, answer.await.unwrap_or(Err(AppendError::Closed))?))
+        }
+    }
+
+    /// [`LedgerWriter::open_chain`] for threads without a runtime.
+    ///
+    /// # Errors
+    /// As [`LedgerWriter::open_chain`].
+    ///
+    /// # Panics
+    /// When called from within an asynchronous task.
+    pub fn open_chain_blocking(&self, open: ChainOpen) -> Result<(ChainId, Receipt), AppendError> {
+        let (chain, answer) = self.send_open(open)?;
+        Ok((chain, answer.blocking_recv().unwrap_or(Err(AppendError::Closed))?))
+    }
+
+    /// Stores an entry of the server's own, such as a changed setting. `body` should be JSON. A
+    /// [`Kind::CHAIN_CLOSE`] ends the chain.
+    ///
+    /// # Errors
+    /// [`AppendError::Invalid`] for events and chain-opens, which have calls of their own; the others of
+    /// [`AppendError`].
+    pub fn append_system(
+        &self,
+        kind: Kind,
+        chain: ChainId,
+        body: Vec<u8>,
+    ) -> impl Future<Output = Result<Receipt, AppendError>> + Send + 'static + use<> {
+        let sent = self.send_system(kind, chain, body);
+        async move { sent?.await.unwrap_or(Err(AppendError::Closed)) }
+    }
+
+    /// [`LedgerWriter::append_system`] for threads without a runtime.
+    ///
+    /// # Errors
+    /// As [`LedgerWriter::append_system`].
+    ///
+    /// # Panics
+    /// When called from within an asynchronous task.
+    pub fn append_system_blocking(&self, kind: Kind, chain: ChainId, body: Vec<u8>) -> Result<Receipt, AppendError> {
+        self.send_system(kind, chain, body)?.blocking_recv().unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// The remembered answer to an idempotency key that was used within the last 24 hours, if its request has been
+    /// stored long enough to be in the index. [`LedgerWriter::append`] looks again, in order, so this only saves
+    /// work.
+    ///
+    /// # Errors
+    /// [`StoreError`] where index or entries cannot be read.
+    pub fn replayed(&self, key: &ReplayKey) -> Result<Option<Replay>, ReadError> {
+        let ids = match &*self.inner.running.lock() {
+            Some(running) => running.ids.clone(),
+            None => return Ok(None),
+        };
+        let now_us = stamp(self.inner.clock.now());
+        let found = self.inner.shared.remembered(&*ids, &replay_key(&key.owner, &key.key), now_us)?;
+        Ok(found.map(|(value, outcomes)| {
+            if value.digest != key.digest {
+                return Replay::Other;
+            }
+            let checkpoint = self.inner.shared.view.read().checkpoint.clone();
+            Replay::Same(Receipt { outcomes, checkpoint, replayed: Some(value.note) })
+        }))
+    }
+
+    /// What the ledger is doing.
+    pub fn status(&self) -> LedgerStatus {
+        LedgerStatus::of(&self.inner.shared, self.inner.queue.bytes())
+    }
+
+    /// Stores what is queued, writes down what was released, and lets go of the directory. Blocks until done.
+    ///
+    /// Readers go on. A second call does nothing.
+    pub fn close(&self) {
+        self.inner.close();
+    }
+
+    fn send_append(&self, request: AppendRequest) -> Result<oneshot::Receiver<Answer>, AppendError> {
+        let inner = &self.inner;
+        let bytes: u64 = request.events.iter().map(|event| event.body.len() as u64 + EVENT_OVERHEAD_BYTES).sum();
+        let bytes = bytes + request.note.len() as u64 + EVENT_OVERHEAD_BYTES;
+        if bytes > REQUEST_BYTES_MAX {
+            return Err(AppendError::TooLarge { bytes, bytes_max: REQUEST_BYTES_MAX });
+        }
+        let Some(lane) = request.events.first().map(|event| event.chain) else {
+            let what = "a request needs an event".to_owned();
+            return Err(AppendError::Invalid { position: 0, what });
+        };
+        if inner.shared.id_work.lock().entries > ID_BACKLOG_MAX {
+            count(&inner.shared.counters.refused_busy, 1);
+            return Err(AppendError::Busy { retry_after: Duration::from_secs(1) });
+        }
+        let stamp_us = stamp(inner.clock.now());
+        let fill = |salts: &mut [u8]| inner.shared.disk.random(salts).map_err(StoreError::Random);
+        let prepared = Prepared::new(request, &inner.tagger, stamp_us, fill)?;
+        inner.send(lane, bytes, Task::Append(prepared), stamp_us)
+    }
+
+    fn send_open(&self, open: ChainOpen) -> Result<(ChainId, oneshot::Receiver<Answer>), AppendError> {
+        if open.tenant_name.len() > ENVELOPE_STRING_MAX {
+            let what = format!("tenant name of {} bytes, at most {ENVELOPE_STRING_MAX}", open.tenant_name.len());
+            return Err(AppendError::Invalid { position: 0, what });
+        }
+        let chain = ChainId(random(&*self.inner.shared.disk)?);
+        let bytes = open.body.len() as u64 + EVENT_OVERHEAD_BYTES;
+        let stamp_us = stamp(self.inner.clock.now());
+        Ok((chain, self.inner.send(chain, bytes, Task::OpenChain(open, chain), stamp_us)?))
+    }
+
+    fn send_system(&self, kind: Kind, chain: ChainId, body: Vec<u8>) -> Result<oneshot::Receiver<Answer>, AppendError> {
+        if kind == Kind::EVENT || kind == Kind::CHAIN_OPEN {
+            let what = format!("entries of kind {} are not the server's own", kind.0);
+            return Err(AppendError::Invalid { position: 0, what });
+        }
+        let bytes = body.len() as u64 + EVENT_OVERHEAD_BYTES;
+        let stamp_us = stamp(self.inner.clock.now());
+        self.inner.send(chain, bytes, Task::System { kind, chain, body }, stamp_us)
+    }
+}
+
+impl Inner {
+    fn send(
+        &self,
+        lane: ChainId,
+        bytes: u64,
+        task: Task,
+        stamp_us: u64,
+    ) -> Result<oneshot::Receiver<Answer>, AppendError> {
+        let (answer, receiver) = oneshot::channel();
+        let pushed = self.queue.push(lane, bytes, Work { task, stamp_us, answer });
+        if matches!(pushed, Err(AppendError::Busy { .. })) {
+            count(&self.shared.counters.refused_busy, 1);
+        }
+        pushed.map(|()| receiver)
+    }
+
+    fn close(&self) {
+        let Some(running) = self.running.lock().take() else { return };
+        self.queue.close();
+        let joined = running.threads.into_iter().all(|thread| thread.join().is_ok());
+        // Only now: the last frame's ids are queued, and the id index takes them in before it ends.
+        self.shared.closing.store(true, Ordering::Release);
+        self.shared.id_work_arrived.notify_all();
+        running.sealer.thread().unpark();
+        running.release.thread().unpark();
+        let joined = running.ids_thread.join().is_ok() && running.sealer.join().is_ok() && joined;
+        if !joined {
+            tracing::error!("a thread of the ledger ended with a panic");
+        }
+        let dead = self.shared.dead.load(Ordering::Acquire);
+        if let (Ok(mut release), false) = (running.release.join(), dead) {
+            release.step();
+        }
+        self.shared.trouble("ids", running.ids.persist());
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Puts an open ledger on its threads.
+pub(crate) fn start(parts: Parts, lock: Option<DirLock>) -> Result<LedgerWriter, StoreError> {
+    let Parts { shared, ids, clock, mut sequencer, mut committer, id_keeper, release_keeper, sealer } = parts;
+    let queue = Arc::new(Queue::new(shared.config.queue_bytes_max));
+    // Without a buffer the sequencer works on one group while the one before it is synced, and no further ahead.
+    let (to_committer, sequenced) = sync_channel(0);
+    let sequence = {
+        let (shared, queue) = (shared.clone(), queue.clone());
+        move || {
+            while let Some(works) = queue.pop_group(shared.config.group_bytes_max) {
+                let full = disk_full(&shared, works.len());
+                if to_committer.send(sequencer.sequence(works, full.as_ref())).is_err() {
+                    break;
+                }
+            }
+        }
+    };
+    let commit = {
+        let queue = queue.clone();
+        move || {
+            while let Ok(group) = sequenced.recv() {
+                if !committer.commit(group) {
+                    queue.abandon();
+                    break;
+                }
+            }
+        }
+    };
+    let threads = vec![spawn(&shared, "ledger-sequence", sequence)?, spawn(&shared, "ledger-sync", commit)?];
+    let ids_thread = spawn(&shared, "ledger-ids", move || run_ids(&id_keeper))?;
+    let release = spawn(&shared, "ledger-release", move || run_release(release_keeper))?;
+    let sealer = spawn(&shared, "ledger-seal", move || run_sealer(sealer))?;
+    let tagger = ids.tagger();
+    let running = Running { ids, threads, sealer, ids_thread, release, _lock: lock };
+    Ok(LedgerWriter { inner: Arc::new(Inner { shared, queue, clock, tagger, running: Mutex::new(Some(running)) }) })
+}
+
+fn spawn<T: Send + 'static>(
+    shared: &Shared,
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, StoreError> {
+    let fail = |source| StoreError::io("start a thread for", &shared.paths.root, source);
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(fail)
+}
+
+/// Why nothing more may be written, if the disk is too full for it.
+pub(crate) fn disk_full(shared: &Shared, requests: usize) -> Option<AppendError> {
+    let root = &shared.paths.root;
+    let min_free_bytes = shared.config.min_free_bytes;
+    let free = shared.disk.free_bytes(root).map_err(|source| StoreError::io("measure", root, source));
+    let free_bytes = match free {
+        Ok(free) => free,
+        Err(error) => return Some(error.into()),
+    };
+    // What the WAL has reserved is not free any more, yet it can still be written.
+    let group = shared.config.group_bytes_max;
+    let needed = group.saturating_sub(shared.wal_reserved.load(Ordering::Relaxed));
+    if free_bytes >= min_free_bytes.saturating_add(needed) {
+        return None;
+    }
+    count(&shared.counters.refused_full, requests as u64);
+    Some(AppendError::Full { free_bytes, min_free_bytes })
+}
+
+fn run_ids(keeper: &IdKeeper) {
+    loop {
+        {
+            let mut work = keeper.shared.id_work.lock();
+            if work.batch.mark.is_none() {
+                if keeper.shared.closing.load(Ordering::Acquire) {
+                    return;
+                }
+                // The time limit only matters when closing begins between the check and the wait.
+                keeper.shared.id_work_arrived.wait_for(&mut work, RELEASE_EVERY);
+            }
+        }
+        if !keeper.step() {
+            if keeper.shared.closing.load(Ordering::Acquire) {
+                return;
+            }
+            std::thread::sleep(RELEASE_EVERY);
+        }
+    }
+}
+
+fn run_release(mut keeper: ReleaseKeeper) -> ReleaseKeeper {
+    while !keeper.shared.closing.load(Ordering::Acquire) {
+        keeper.step();
+        std::thread::park_timeout(RELEASE_EVERY);
+    }
+    keeper
+}
+
+fn run_sealer(mut sealer: Sealer) {
+    while !sealer.shared.closing.load(Ordering::Acquire) {
+        sealer.step();
+        std::thread::park_timeout(SEAL_EVERY);
+    }
+}
+
+impl Receipt {
+    /// The outcome of the first event; a receipt of [`LedgerWriter::open_chain`] or
+    /// [`LedgerWriter::append_system`] has exactly one.
+    pub fn first(&self) -> &Outcome {
+        self.outcomes.first().expect("every receipt has an outcome for each event, and requests have one")
+    }
+}

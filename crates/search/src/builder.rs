@@ -1,0 +1,126 @@
+//! The thread that turns blocks into splits, and fills ranges that were lost from the ledger.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+
+use crate::error::SearchError;
+use crate::source::Batches;
+use crate::split;
+use crate::state::{Covers, Job, State, Work};
+use crate::tail::Block;
+
+/// How long to wait after a failure, for a full disk to be freed, say.
+const RETRY: Duration = Duration::from_secs(2);
+
+pub(crate) enum Task {
+    Flush(Vec<Arc<RwLock<Block>>>),
+    Fill(Range<u64>),
+}
+
+/// Builds until the index closes and everything that was handed over is on disk.
+pub(crate) fn build(state: &State) {
+    while let Some(task) = next(state) {
+        let done = run(state, &task);
+        state.note(Job::Building, done.as_ref().err());
+        if done.is_err() {
+            let mut work = state.work.lock();
+            match task {
+                // The tail has them still, and so has the ledger at the next start.
+                Task::Flush(_) if state.is_closing() => {}
+                Task::Flush(blocks) => work.flushes.push_front(blocks),
+                Task::Fill(range) => work.holes.push_back(range),
+            }
+            if !state.is_closing() {
+                state.work_changed.wait_for(&mut work, RETRY);
+            }
+        }
+    }
+}
+
+fn next(state: &State) -> Option<Task> {
+    let mut work = state.work.lock();
+    loop {
+        if let Some(task) = take(&mut work, state.is_closing()) {
+            return Some(task);
+        }
+        if state.is_closing() && work.follower_done {
+            return None;
+        }
+        state.work_changed.wait(&mut work);
+    }
+}
+
+/// The next thing to build, if there is any: what is in memory first, what was lost only while there is time.
+pub(crate) fn take(work: &mut Work, closing: bool) -> Option<Task> {
+    match work.flushes.pop_front() {
+        Some(blocks) => Some(Task::Flush(blocks)),
+        None if closing => None,
+        None => work.holes.pop_front().map(Task::Fill),
+    }
+}
+
+/// Does it.
+pub(crate) fn run(state: &State, task: &Task) -> Result<(), SearchError> {
+    match task {
+        Task::Flush(blocks) => flush(state, blocks),
+        Task::Fill(range) => fill(state, range),
+    }
+}
+
+fn flush(state: &State, blocks: &[Arc<RwLock<Block>>]) -> Result<(), SearchError> {
+    let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else { return Ok(()) };
+    let covers = {
+        let last = last.read();
+        Covers {
+            first: first.read().first,
+            end: last.end,
+            received_through: last.received_through,
+            last_leaf: last.last_leaf,
+        }
+    };
+    let made = state.make_split(&covers, |dir| split::build(dir, blocks, &state.schema))?;
+    state.commit(made, &[], blocks)?;
+    Ok(())
+}
+
+/// Indexes a range of the ledger again, in pieces of a flush's size.
+fn fill(state: &State, range: &Range<u64>) -> Result<(), SearchError> {
+    let mut next = range.start;
+    let mut batches = Batches::new();
+    let mut blocks: Vec<Block> = vec![Block::new(next)];
+    while next < range.end {
+        if state.is_closing() {
+            // The next start finds the gap in the manifest.
+            return Ok(());
+        }
+        for record in batches.next(&*state.source, next..range.end)? {
+            let doc = state.document(&record);
+            // A piece is closed only when the next event is there, so that none is without events.
+            if doc.is_some() && is_piece(state, &blocks) {
+                fill_piece(state, std::mem::take(&mut blocks))?;
+                blocks.push(Block::new(next));
+            } else if blocks.last().is_none_or(Block::is_full) {
+                blocks.push(Block::new(next));
+            }
+            if let Some(block) = blocks.last_mut() {
+                block.push(record.received_at().as_micros(), record.leaf_hash, doc.as_ref());
+            }
+            next += 1;
+        }
+    }
+    fill_piece(state, blocks)
+}
+
+fn is_piece(state: &State, blocks: &[Block]) -> bool {
+    let events: usize = blocks.iter().map(|block| block.places.len()).sum();
+    let bytes: usize = blocks.iter().map(Block::bytes).sum();
+    events >= state.config.flush_events || bytes >= state.config.flush_bytes
+}
+
+fn fill_piece(state: &State, blocks: Vec<Block>) -> Result<(), SearchError> {
+    let blocks: Vec<_> = blocks.into_iter().map(|block| Arc::new(RwLock::new(block))).collect();
+    flush(state, &blocks)
+}

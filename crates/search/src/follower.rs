@@ -1,0 +1,189 @@
+//! The thread that follows the ledger: records in, documents into the tail, blocks on to the builder.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::RwLock;
+use tokio::sync::watch;
+
+use crate::error::SearchError;
+use crate::source::Batches;
+use crate::state::{Job, State};
+use crate::tail::Block;
+
+/// How long to wait before reading the ledger again after it failed.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Follows the ledger until the index closes, then hands over what is left.
+pub(crate) fn follow(state: &State) {
+    let mut follower = Follower::new(state);
+    let mut durable = state.durable.clone();
+    while !state.is_closing() {
+        let size = *durable.borrow_and_update();
+        let idle = if follower.next >= size || follower.tail_full {
+            follower.time_to_flush().unwrap_or(Duration::from_secs(3600))
+        } else {
+            match follower.read(size) {
+                Ok(()) => {
+                    state.note(Job::Following, None);
+                    Duration::ZERO
+                }
+                Err(error) => {
+                    state.note(Job::Following, Some(&error));
+                    RETRY
+                }
+            }
+        };
+        follower.flush_if_due();
+        if !idle.is_zero() {
+            // A full tail gets smaller without notice from the ledger.
+            let idle = if follower.tail_full { idle.min(RETRY) } else { idle };
+            wait(&mut durable, idle.max(Duration::from_millis(1)));
+        }
+        if follower.tail_full {
+            follower.tail_full = follower.is_tail_full();
+        }
+    }
+    follower.flush();
+    state.work.lock().follower_done = true;
+    state.work_changed.notify_all();
+}
+
+pub(crate) struct Follower<'a> {
+    state: &'a State,
+    /// The next leaf index to read.
+    next: u64,
+    batches: Batches,
+    /// Full blocks that were not handed to the builder yet.
+    unflushed: Vec<Arc<RwLock<Block>>>,
+    unflushed_events: usize,
+    unflushed_bytes: usize,
+    /// Whether nothing is read until the builder has caught up.
+    tail_full: bool,
+    /// When the oldest event that was not handed over came.
+    since: Option<Instant>,
+}
+
+impl<'a> Follower<'a> {
+    /// Goes on where the tail ends.
+    pub(crate) fn new(state: &'a State) -> Self {
+        Self {
+            state,
+            next: state.view().end(),
+            batches: Batches::new(),
+            unflushed: Vec::new(),
+            unflushed_events: 0,
+            unflushed_bytes: 0,
+            tail_full: false,
+            since: None,
+        }
+    }
+
+    /// Reads some of the entries before `size` into the tail.
+    pub(crate) fn read(&mut self, size: u64) -> Result<(), SearchError> {
+        for record in self.batches.next(&*self.state.source, self.next..size)? {
+            let doc = self.state.document(&record);
+            let mut full = false;
+            let mut large = false;
+            if let Some(active) = self.state.view().blocks.last() {
+                let mut block = active.write();
+                block.push(record.received_at().as_micros(), record.leaf_hash, doc.as_ref());
+                full = block.is_full();
+                let config = &self.state.config;
+                large = self.unflushed_events + block.places.len() >= config.flush_events
+                    || self.unflushed_bytes + block.bytes() >= config.flush_bytes;
+            }
+            self.next += 1;
+            if doc.is_some() && self.since.is_none() {
+                self.since = Some(Instant::now());
+            }
+            if large {
+                self.flush();
+            } else if full {
+                self.begin_block();
+            }
+        }
+        self.state.announce();
+        Ok(())
+    }
+
+    /// The next leaf index to read.
+    #[cfg(test)]
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Sets the growing block aside, and starts a new one.
+    fn begin_block(&mut self) {
+        if let Some(active) = self.state.view().blocks.last() {
+            let block = active.read();
+            self.unflushed_events += block.places.len();
+            self.unflushed_bytes += block.bytes();
+            self.unflushed.push(Arc::clone(active));
+        }
+        let fresh = Arc::new(RwLock::new(Block::new(self.next)));
+        self.state.change_view(|view| view.blocks.push(fresh));
+        self.tail_full = self.is_tail_full();
+    }
+
+    fn is_tail_full(&self) -> bool {
+        let bytes: usize = self.state.view().blocks.iter().map(|block| block.read().bytes()).sum();
+        bytes >= self.state.config.tail_bytes_max
+    }
+
+    fn time_to_flush(&self) -> Option<Duration> {
+        Some(self.state.config.flush_after.saturating_sub(self.since?.elapsed()))
+    }
+
+    fn flush_if_due(&mut self) {
+        if self.time_to_flush().is_some_and(|left| left.is_zero()) {
+            self.flush();
+        }
+    }
+
+    /// Hands everything that is in the tail and not handed over yet to the builder.
+    pub(crate) fn flush(&mut self) {
+        if self.since.take().is_none() {
+            return;
+        }
+        // An event is in one of these blocks, so what they become has one.
+        if self.state.view().blocks.last().is_some_and(|block| !block.read().places.is_empty()) {
+            self.begin_block();
+        }
+        let blocks = std::mem::take(&mut self.unflushed);
+        (self.unflushed_events, self.unflushed_bytes) = (0, 0);
+        self.state.work.lock().flushes.push_back(blocks);
+        self.state.work_changed.notify_all();
+    }
+}
+
+/// Waits for the ledger to grow, for the thread to be unparked, or for the time to pass.
+fn wait(durable: &mut watch::Receiver<u64>, longest: Duration) {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let changed = pin!(durable.changed());
+    if let Poll::Ready(Ok(())) = changed.poll(&mut Context::from_waker(&waker)) {
+        return;
+    }
+    std::thread::park_timeout(longest);
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Asks the threads to finish.
+pub(crate) fn begin_close(state: &State, follower: &Thread) {
+    state.closing.store(true, Ordering::Release);
+    // Taken so that a thread that just looked at the flag is waiting, and not missing this notice.
+    drop(state.work.lock());
+    state.work_changed.notify_all();
+    follower.unpark();
+}

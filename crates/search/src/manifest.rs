@@ -1,0 +1,301 @@
+//! The manifest: which splits make up the index, over which entries, with which checksums.
+//!
+//! `manifest` holds one line of JSON and one line with its CRC; it is replaced as a whole. Every split lies complete
+//! and synced on disk before the manifest names it, and is removed only after the manifest stopped naming it. A
+//! manifest that is absent, damaged or of another format version means: build the index from the ledger.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::SearchError;
+
+/// Version of everything that is stored: manifest, schema, terms, tokenizer. A change in any of them raises it.
+pub(crate) const FORMAT: u32 = 1;
+
+const MANIFEST: &str = "manifest";
+const SPLITS: &str = "splits";
+
+/// The splits of the index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    pub(crate) format: u32,
+    /// The log whose events these are.
+    pub(crate) log: String,
+    /// Raised with every split, so that no name is used twice.
+    pub(crate) next_split: u64,
+    /// In the order of their entries, without overlap.
+    pub(crate) splits: Vec<SplitMeta>,
+}
+
+/// What the manifest knows of a split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SplitMeta {
+    /// Its directory.
+    pub(crate) name: String,
+    /// The first leaf index that it covers.
+    pub(crate) first: u64,
+    /// The leaf index after the last that it covers.
+    pub(crate) end: u64,
+    /// The events among them; at least one.
+    pub(crate) events: u64,
+    /// When the last entry covered was received, in microseconds.
+    pub(crate) received_through: i64,
+    /// Leaf hash of the last entry covered, in hex.
+    pub(crate) last_leaf: String,
+    pub(crate) files: Vec<FileMeta>,
+}
+
+/// A file of a split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileMeta {
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) crc32: u32,
+}
+
+impl SplitMeta {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+/// What was found where the manifest belongs.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    Ready(Manifest),
+    /// There is none: a new index.
+    Absent,
+    /// It can't be used, for this reason.
+    Unusable(&'static str),
+}
+
+impl Manifest {
+    pub(crate) fn empty(log: String) -> Self {
+        Self { format: FORMAT, log, next_split: 0, splits: Vec::new() }
+    }
+
+    /// Reads the manifest of the index in `root`, if it is one for `log` that this version can use.
+    pub(crate) fn read(root: &Path, log: &str) -> Found {
+        let text = match fs::read_to_string(root.join(MANIFEST)) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Absent,
+            // The index is derived: what can't be read is built again.
+            Err(_) => return Found::Unusable("the manifest can't be read"),
+        };
+        let parsed = text.split_once('\n').filter(|(json, sum)| *sum == checksum_line(json));
+        let Some((json, _)) = parsed else { return Found::Unusable("the manifest is damaged") };
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        match serde_json::from_str::<Version>(json) {
+            Ok(version) if version.format == FORMAT => {}
+            _ => return Found::Unusable("the index has another format version"),
+        }
+        match serde_json::from_str::<Manifest>(json) {
+            Ok(manifest) if !manifest.is_ordered() => Found::Unusable("the manifest contradicts itself"),
+            Ok(manifest) if manifest.log == log => Found::Ready(manifest),
+            Ok(_) => Found::Unusable("the index belongs to another log"),
+            Err(_) => Found::Unusable("the manifest is damaged"),
+        }
+    }
+
+    fn is_ordered(&self) -> bool {
+        let apart = self.splits.windows(2).all(|pair| pair[0].end <= pair[1].first);
+        apart && self.splits.iter().all(|split| split.first < split.end && split.events > 0)
+    }
+
+    /// Replaces the manifest on disk; it is durable when this returns.
+    ///
+    /// # Errors
+    /// [`SearchError::Io`]; the old one stays then.
+    pub(crate) fn write(&self, root: &Path) -> Result<(), SearchError> {
+        let path = root.join(MANIFEST);
+        let json = serde_json::to_string(self).map_err(io::Error::from).map_err(SearchError::io("encode", &path))?;
+        let staged = root.join("manifest.new");
+        let write = || {
+            let mut file = File::create(&staged)?;
+            file.write_all(json.as_bytes())?;
+            file.write_all(b"\n")?;
+            file.write_all(checksum_line(&json).as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(SearchError::io("write", &staged))?;
+        fs::rename(&staged, &path).map_err(SearchError::io("replace", &path))?;
+        sync_dir(root)
+    }
+}
+
+fn checksum_line(json: &str) -> String {
+    format!("crc32 {:08x}\n", crc32fast::hash(json.as_bytes()))
+}
+
+/// The directory of all splits.
+pub(crate) fn splits_dir(root: &Path) -> std::path::PathBuf {
+    root.join(SPLITS)
+}
+
+/// Removes everything under the splits' directory that the manifest does not name.
+///
+/// # Errors
+/// [`SearchError::Io`].
+pub(crate) fn sweep(root: &Path, manifest: &Manifest) -> Result<(), SearchError> {
+    let dir = splits_dir(root);
+    fs::create_dir_all(&dir).map_err(SearchError::io("create", &dir))?;
+    let failed = || SearchError::io("clean up", dir.clone());
+    for entry in fs::read_dir(&dir).map_err(failed())? {
+        let entry = entry.map_err(failed())?;
+        let named = manifest.splits.iter().any(|split| entry.file_name().to_str() == Some(split.name.as_str()));
+        if !named {
+            let path = entry.path();
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(SearchError::io("remove", path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Syncs every file of a finished split and its directory, and returns their sizes and checksums.
+///
+/// # Errors
+/// [`SearchError::Io`].
+pub(crate) fn seal(dir: &Path) -> Result<Vec<FileMeta>, SearchError> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).map_err(SearchError::io("list", dir))? {
+        let path = entry.map_err(SearchError::io("list", dir))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else { continue };
+        // Locks are Tantivy's, empty, and mean nothing to a finished split.
+        if name.ends_with(".lock") {
+            fs::remove_file(&path).map_err(SearchError::io("remove", &path))?;
+            continue;
+        }
+        let file = File::open(&path).map_err(SearchError::io("open", &path))?;
+        file.sync_all().map_err(SearchError::io("sync", &path))?;
+        let (bytes, crc32) = checksum(file).map_err(SearchError::io("read", &path))?;
+        files.push(FileMeta { name, bytes, crc32 });
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    sync_dir(dir)?;
+    Ok(files)
+}
+
+/// Compares a split's files with the manifest, byte for byte by checksum.
+///
+/// # Errors
+/// [`SearchError::Damaged`]; a file that can't be read counts as damaged, since the ledger has its events.
+pub(crate) fn verify(root: &Path, meta: &SplitMeta) -> Result<(), SearchError> {
+    let damaged = |what| SearchError::Damaged { split: meta.name.clone(), what };
+    for file in &meta.files {
+        let path = splits_dir(root).join(&meta.name).join(&file.name);
+        let found = File::open(&path).and_then(checksum).map_err(|_| damaged("a file can't be read"))?;
+        if found != (file.bytes, file.crc32) {
+            return Err(damaged("a file has another checksum than the manifest says"));
+        }
+    }
+    Ok(())
+}
+
+fn checksum(mut file: File) -> io::Result<(u64, u32)> {
+    let mut hasher = crc32fast::Hasher::new();
+    let mut buffer = vec![0; 256 << 10];
+    let mut bytes = 0;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((bytes, hasher.finalize())),
+            read => {
+                hasher.update(&buffer[..read]);
+                bytes += read as u64;
+            }
+        }
+    }
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_dir(dir: &Path) -> Result<(), SearchError> {
+    File::open(dir).and_then(|file| file.sync_all()).map_err(SearchError::io("sync", dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Manifest {
+        let split = |first, end| SplitMeta {
+            name: format!("{first}"),
+            first,
+            end,
+            events: 1,
+            received_through: 7,
+            last_leaf: "00".into(),
+            files: vec![FileMeta { name: "a".into(), bytes: 3, crc32: 9 }],
+        };
+        Manifest { splits: vec![split(0, 4), split(4, 9)], ..Manifest::empty("log".into()) }
+    }
+
+    #[test]
+    fn comes_back_as_written() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Manifest::read(dir.path(), "log"), Found::Absent);
+        sample().write(dir.path()).unwrap();
+        assert_eq!(Manifest::read(dir.path(), "log"), Found::Ready(sample()));
+        assert!(matches!(Manifest::read(dir.path(), "other"), Found::Unusable(_)));
+    }
+
+    #[test]
+    fn any_changed_byte_makes_it_unusable() {
+        let dir = tempfile::tempdir().unwrap();
+        sample().write(dir.path()).unwrap();
+        let path = dir.path().join(MANIFEST);
+        let good = fs::read(&path).unwrap();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            fs::write(&path, &bad).unwrap();
+            assert!(matches!(Manifest::read(dir.path(), "log"), Found::Unusable(_)), "byte {at}");
+            fs::write(&path, &good[..at]).unwrap();
+            assert!(matches!(Manifest::read(dir.path(), "log"), Found::Unusable(_)), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn another_format_version_or_overlapping_splits_are_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        for change in [
+            |m: &mut Manifest| m.format = FORMAT + 1,
+            |m: &mut Manifest| m.format = 0,
+            |m: &mut Manifest| m.splits[1].first = 3,
+            |m: &mut Manifest| m.splits[0].events = 0,
+        ] {
+            let mut manifest = sample();
+            change(&mut manifest);
+            manifest.write(dir.path()).unwrap();
+            assert!(matches!(Manifest::read(dir.path(), "log"), Found::Unusable(_)));
+        }
+    }
+
+    #[test]
+    fn sealed_files_are_verified_and_strangers_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        let split = splits_dir(root).join("x");
+        fs::create_dir_all(&split).unwrap();
+        fs::write(split.join("data"), b"abc").unwrap();
+        fs::write(split.join(".w.lock"), b"").unwrap();
+        let mut meta = sample().splits.remove(0);
+        meta.name = "x".into();
+        meta.files = seal(&split).unwrap();
+        assert_eq!(meta.files.len(), 1);
+        verify(root, &meta).unwrap();
+        fs::write(split.join("data"), b"abd").unwrap();
+        assert!(matches!(verify(root, &meta), Err(SearchError::Damaged { .. })));
+        fs::remove_file(split.join("data")).unwrap();
+        assert!(matches!(verify(root, &meta), Err(SearchError::Damaged { .. })));
+        fs::create_dir_all(splits_dir(root).join("stranger")).unwrap();
+        let kept = Manifest { splits: vec![meta], ..Manifest::empty("log".into()) };
+        sweep(root, &kept).unwrap();
+        assert!(split.exists() && !splits_dir(root).join("stranger").exists());
+    }
+}

@@ -1,0 +1,191 @@
+//! The thread that keeps splits few and sound: merges small ones, compares checksums.
+//!
+//! Merged are neighbours of a like size, so that an event is rewritten once per tier and ledger order stays.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::SearchError;
+use crate::manifest::verify;
+use crate::split;
+use crate::split::Split;
+use crate::state::{Covers, Job, State, Work};
+
+const RETRY: Duration = Duration::from_secs(10);
+
+/// Largest number of events of a split in the lowest tier; each further tier is larger by the merge factor.
+const TIER: u64 = 1_024;
+
+pub(crate) enum Task {
+    Verify(String),
+    Merge(Vec<Arc<Split>>),
+}
+
+/// Works until the index closes.
+pub(crate) fn tend(state: &State) {
+    while let Some(task) = next(state) {
+        let done = run(state, &task);
+        state.note(Job::Merging, done.as_ref().err());
+        let failed = done.is_err();
+        let mut work = state.work.lock();
+        work.merge_due |= matches!(task, Task::Merge(_));
+        if failed && !state.is_closing() {
+            state.work_changed.wait_for(&mut work, RETRY);
+        }
+    }
+}
+
+fn next(state: &State) -> Option<Task> {
+    let mut work = state.work.lock();
+    while !state.is_closing() {
+        if let Some(task) = take(state, &mut work) {
+            return Some(task);
+        }
+        state.work_changed.wait(&mut work);
+    }
+    None
+}
+
+/// The next thing to tend to, if there is any.
+pub(crate) fn take(state: &State, work: &mut Work) -> Option<Task> {
+    if let Some(name) = work.suspects.pop_front() {
+        return Some(Task::Verify(name));
+    }
+    if !std::mem::take(&mut work.merge_due) {
+        return None;
+    }
+    let view = state.view();
+    let size = |split: &Arc<Split>| (split.meta.first..split.meta.end, split.meta.events);
+    let sizes: Vec<_> = view.splits.iter().map(size).collect();
+    let run = pick(&sizes, state.config.merge_factor.max(2), state.config.split_events_max)?;
+    Some(Task::Merge(view.splits[run].to_vec()))
+}
+
+/// Does it.
+pub(crate) fn run(state: &State, task: &Task) -> Result<(), SearchError> {
+    match task {
+        Task::Verify(name) => check(state, name),
+        Task::Merge(splits) => merge(state, splits),
+    }
+}
+
+/// The run of neighbouring splits to merge next, the smallest tier first.
+///
+/// A run has `factor` splits of one tier, and whatever smaller ones lie between them. So what comes out is of a higher
+/// tier, and an event is rewritten at most once per tier.
+fn pick(splits: &[(Range<u64>, u64)], factor: usize, events_max: u64) -> Option<Range<usize>> {
+    let (mut below, mut tier) = (0, TIER);
+    while tier < events_max {
+        let (mut start, mut events, mut of_tier) = (0, 0, 0);
+        for (at, (range, size)) in splits.iter().enumerate() {
+            let adjoins = at == start || splits[at - 1].0.end == range.start;
+            if *size > tier || !adjoins || events + size > events_max {
+                start = if *size > tier { at + 1 } else { at };
+                (events, of_tier) = (0, 0);
+            }
+            if *size <= tier {
+                events += size;
+                of_tier += usize::from(*size > below);
+                if of_tier >= factor {
+                    return Some(start..at + 1);
+                }
+            }
+        }
+        (below, tier) = (tier, tier.saturating_mul(factor as u64));
+    }
+    None
+}
+
+fn merge(state: &State, splits: &[Arc<Split>]) -> Result<(), SearchError> {
+    let (Some(first), Some(last)) = (splits.first(), splits.last()) else { return Ok(()) };
+    for split in splits {
+        // A damaged split must not lend its damage to a new one with a good checksum.
+        if let Err(error) = verify(&state.root, &split.meta) {
+            state.discard(&split.meta.name)?;
+            return Err(error);
+        }
+    }
+    let covers = Covers {
+        first: first.meta.first,
+        end: last.meta.end,
+        received_through: last.meta.received_through,
+        last_leaf: unhex(&last.meta.last_leaf),
+    };
+    let merged = state.make_split(&covers, |dir| split::merge(dir, splits))?;
+    let names: Vec<String> = splits.iter().map(|split| split.meta.name.clone()).collect();
+    state.commit(merged, &names, &[])?;
+    Ok(())
+}
+
+fn check(state: &State, name: &str) -> Result<(), SearchError> {
+    let view = state.view();
+    let Some(split) = view.splits.iter().find(|split| split.meta.name == name) else { return Ok(()) };
+    if let Err(error) = verify(&state.root, &split.meta) {
+        tracing::warn!(split = name, error = error.chain(), "split is rebuilt from the ledger");
+        state.discard(name)?;
+    }
+    Ok(())
+}
+
+/// The bytes of a hash in hex; what is no hash was never written by us and becomes zeros, which match no entry.
+fn unhex(text: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = text.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()).unwrap_or(0);
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn splits(sizes: &[u64]) -> Vec<(Range<u64>, u64)> {
+        let mut first = 0;
+        let place = |&size: &u64| {
+            first += size;
+            (first - size..first, size)
+        };
+        sizes.iter().map(place).collect()
+    }
+
+    #[test]
+    fn merges_neighbours_of_a_tier() {
+        for (sizes, expected) in [
+            (&[][..], None),
+            (&[1, 1], None),
+            (&[1, 1, 1], Some(0..3)),
+            (&[9000, 1, 1, 1], Some(1..4)),
+            (&[1, 9000, 1, 1], None),
+            (&[1, 1, 5000, 1, 1, 1], Some(3..6)),
+            (&[3000, 1, 2000, 1000], None),
+            (&[3000, 1, 2000, 1000, 1500], Some(0..5)),
+            (&[50_000, 1, 1], None),
+            (&[60_000, 60_000, 60_000], None),
+        ] {
+            assert_eq!(pick(&splits(sizes), 3, 100_000), expected, "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn never_merges_over_a_hole() {
+        let mut list = splits(&[1, 1, 1, 1]);
+        list.remove(1);
+        assert_eq!(pick(&list, 3, 100_000), None);
+        assert_eq!(pick(&list, 2, 100_000), Some(1..3));
+    }
+
+    #[test]
+    fn ends_with_few_splits() {
+        let mut list: Vec<(Range<u64>, u64)> = Vec::new();
+        for at in 0..100_000 {
+            list.push((at..at + 1, 1));
+            while let Some(run) = pick(&list, 8, 1 << 20) {
+                let merged = (list[run.start].0.start..list[run.end - 1].0.end, list[run.clone()].iter().map(|s| s.1).sum());
+                list.splice(run, [merged]);
+            }
+        }
+        assert!(list.len() < 60, "{}", list.len());
+    }
+}

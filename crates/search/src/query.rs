@@ -1,0 +1,272 @@
+//! One query plan: what a set of parameters compiles to, whatever form it was written in.
+//!
+//! A [`Query`] says which events match; a [`Reach`] says which tenants may be looked at. Both become one expression,
+//! so the reach is part of what is searched and never a filter applied to results.
+//! Left out on purpose: the text form of `filter=`; it is to compile to the same expression.
+
+use serde::{Deserialize, Serialize};
+
+use crate::field::{Field, keyword};
+
+/// The tenants whose events a caller may see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reach {
+    /// Every event of the log.
+    All,
+    /// Events of these tenant numbers only.
+    Tenants(TenantSet),
+}
+
+impl Reach {
+    /// The reach over `tenants`, in any order.
+    pub fn tenants(tenants: impl IntoIterator<Item = u64>) -> Self {
+        Reach::Tenants(TenantSet::new(tenants))
+    }
+
+    /// Whether events of `tenant` are within it.
+    pub fn contains(&self, tenant: u64) -> bool {
+        match self {
+            Reach::All => true,
+            Reach::Tenants(set) => set.contains(tenant),
+        }
+    }
+}
+
+/// A set of tenant numbers, kept sorted and without repeats.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<u64>")]
+pub struct TenantSet(Vec<u64>);
+
+impl TenantSet {
+    /// The set of these numbers.
+    pub fn new(tenants: impl IntoIterator<Item = u64>) -> Self {
+        let mut list: Vec<u64> = tenants.into_iter().collect();
+        list.sort_unstable();
+        list.dedup();
+        Self(list)
+    }
+
+    /// Whether `tenant` is one of them.
+    pub fn contains(&self, tenant: u64) -> bool {
+        self.0.binary_search(&tenant).is_ok()
+    }
+
+    fn intersection(&self, other: &TenantSet) -> TenantSet {
+        TenantSet(self.0.iter().copied().filter(|tenant| other.contains(*tenant)).collect())
+    }
+
+    /// The numbers, ascending.
+    pub fn as_slice(&self) -> &[u64] {
+        &self.0
+    }
+}
+
+impl From<Vec<u64>> for TenantSet {
+    fn from(list: Vec<u64>) -> Self {
+        Self::new(list)
+    }
+}
+
+/// A condition on an event. Leaves hold terms as the index has them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Expr {
+    All,
+    None,
+    /// The field has this term.
+    Term(Field, String),
+    /// The field has a term from the first to the last, both included.
+    Range(Field, String, String),
+    /// A word of the text begins so.
+    Prefix(String),
+    /// These words follow each other; at least two.
+    Phrase(Vec<String>),
+    /// These words follow each other, then one that begins so; at least one before it.
+    PhrasePrefix(Vec<String>, String),
+    /// The event belongs to one of these tenants.
+    Tenants(TenantSet),
+    /// The event belongs to the tenant of this name; to be resolved before the query runs.
+    TenantNamed(String),
+    /// The field, which holds tenants as strings, names this one; may be widened to the tenants below it.
+    TenantText(Field, String),
+    And(Vec<Expr>),
+    Or(Vec<Expr>),
+    Not(Box<Expr>),
+}
+
+impl Expr {
+    pub(crate) fn and(mut parts: Vec<Expr>) -> Expr {
+        parts.retain(|part| *part != Expr::All);
+        match parts.len() {
+            0 => Expr::All,
+            1 => parts.remove(0),
+            _ => Expr::And(parts),
+        }
+    }
+
+    pub(crate) fn or(mut parts: Vec<Expr>) -> Expr {
+        parts.retain(|part| *part != Expr::None);
+        match parts.len() {
+            0 => Expr::None,
+            1 => parts.remove(0),
+            _ => Expr::Or(parts),
+        }
+    }
+
+    /// Calls `change` with every node, children first.
+    fn rewrite(&mut self, change: &mut dyn FnMut(&mut Expr)) {
+        match self {
+            Expr::And(parts) | Expr::Or(parts) => parts.iter_mut().for_each(|part| part.rewrite(change)),
+            Expr::Not(part) => part.rewrite(change),
+            _ => {}
+        }
+        change(self);
+    }
+}
+
+/// A half-open range of instants in microseconds: `since` is included, `until` is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TimeRange {
+    pub(crate) since: i64,
+    pub(crate) until: i64,
+}
+
+impl TimeRange {
+    pub(crate) const ALWAYS: TimeRange = TimeRange { since: i64::MIN, until: i64::MAX };
+
+    pub(crate) fn contains(&self, at: i64) -> bool {
+        self.since <= at && at < self.until
+    }
+
+    /// Whether all of `min..=max` lies within.
+    pub(crate) fn covers(&self, min: i64, max: i64) -> bool {
+        self.since <= min && max < self.until
+    }
+
+    /// Whether any of `min..=max` may lie within.
+    pub(crate) fn meets(&self, min: i64, max: i64) -> bool {
+        self.since < self.until && self.since <= max && min < self.until
+    }
+}
+
+/// Which events are asked for; made by [`Query::from_params`].
+///
+/// It can be serialized, so that a sealed cursor can carry it with its relative times already resolved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Query {
+    pub(crate) matches: Expr,
+    pub(crate) time: TimeRange,
+    pub(crate) received: TimeRange,
+}
+
+impl Default for Query {
+    fn default() -> Self {
+        Self::all()
+    }
+}
+
+impl Query {
+    /// The query that every event matches.
+    pub fn all() -> Self {
+        Self { matches: Expr::All, time: TimeRange::ALWAYS, received: TimeRange::ALWAYS }
+    }
+
+    /// Puts tenant numbers in the place of the names of `tenant=`: the tenant of that name and those below it.
+    ///
+    /// A name for which `resolve` gives `None` (unknown, or outside the caller's reach: the same) matches no event.
+    pub fn resolve_tenants(&mut self, mut resolve: impl FnMut(&str) -> Option<Vec<u64>>) {
+        self.matches.rewrite(&mut |part| {
+            if let Expr::TenantNamed(name) = part {
+                *part = Expr::Tenants(TenantSet::new(resolve(name).unwrap_or_default()));
+            }
+        });
+    }
+
+    /// Widens `affected_tenant=` and `involves_tenant=` from the tenant named to those below it as well.
+    ///
+    /// `below` gives the names of all tenants below the one named; the name itself always stays.
+    pub fn widen_tenant_names(&mut self, mut below: impl FnMut(&str) -> Vec<String>) {
+        self.matches.rewrite(&mut |part| {
+            if let Expr::TenantText(field, name) = part {
+                if *field == Field::ActorTenant || *field == Field::AffectedTenant {
+                    let mut names = vec![Expr::Term(*field, keyword(name).into_owned())];
+                    names.extend(below(name).iter().map(|name| Expr::Term(*field, keyword(name).into_owned())));
+                    *part = Expr::or(names);
+                }
+            }
+        });
+    }
+
+    /// Whether a tenant name still waits for [`Query::resolve_tenants`].
+    pub fn has_unresolved_tenants(&self) -> bool {
+        fn waits(part: &Expr) -> bool {
+            match part {
+                Expr::TenantNamed(_) => true,
+                Expr::And(parts) | Expr::Or(parts) => parts.iter().any(waits),
+                Expr::Not(part) => waits(part),
+                _ => false,
+            }
+        }
+        waits(&self.matches)
+    }
+
+    /// The one expression that runs: reach and conditions together, with at most one set of tenants in its "and".
+    pub(crate) fn plan(&self, reach: &Reach) -> Expr {
+        let mut scope = match reach {
+            Reach::All => None,
+            Reach::Tenants(set) => Some(set.clone()),
+        };
+        let mut parts = Vec::new();
+        let conditions = match &self.matches {
+            Expr::And(conditions) => conditions.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        for condition in conditions {
+            match condition {
+                Expr::None => return Expr::None,
+                Expr::Tenants(set) => scope = Some(scope.map_or_else(|| set.clone(), |scope| scope.intersection(set))),
+                other => parts.push(other.clone()),
+            }
+        }
+        match scope {
+            Some(set) if set.0.is_empty() => Expr::None,
+            Some(set) => Expr::and(std::iter::once(Expr::Tenants(set)).chain(parts).collect()),
+            None => Expr::and(parts),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reach_is_part_of_the_plan() {
+        let query = Query { matches: Expr::Term(Field::Action, "x".into()), ..Query::all() };
+        assert_eq!(query.plan(&Reach::All), query.matches);
+        assert_eq!(query.plan(&Reach::tenants([])), Expr::None);
+        let Expr::And(parts) = query.plan(&Reach::tenants([3, 1, 3])) else { panic!("reach and condition") };
+        assert_eq!(parts[0], Expr::Tenants(TenantSet(vec![1, 3])));
+    }
+
+    #[test]
+    fn an_unknown_tenant_matches_nothing_and_its_negation_everything() {
+        let named = Expr::TenantNamed("acme".into());
+        let mut query = Query { matches: Expr::Not(Box::new(named)), ..Query::all() };
+        assert!(query.has_unresolved_tenants());
+        query.resolve_tenants(|_| None);
+        assert!(!query.has_unresolved_tenants());
+        assert_eq!(query.matches, Expr::Not(Box::new(Expr::Tenants(TenantSet::default()))));
+    }
+
+    #[test]
+    fn a_query_survives_its_serialized_form() {
+        let query = Query {
+            matches: Expr::And(vec![Expr::Phrase(vec!["a".into(), "b".into()]), Expr::Tenants(TenantSet(vec![1]))]),
+            time: TimeRange { since: 5, until: i64::MAX },
+            received: TimeRange::ALWAYS,
+        };
+        let text = serde_json::to_string(&query).unwrap();
+        assert_eq!(serde_json::from_str::<Query>(&text).unwrap(), query);
+    }
+}

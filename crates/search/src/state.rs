@@ -1,0 +1,405 @@
+//! What the index's threads share: the view, the manifest behind it, and the work to be done.
+//!
+//! Order that must hold for every change: files synced, then the manifest on disk, then the view. So the manifest
+//! never names what is not there, and a query never sees what a restart would not.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use indelible_ledger::Record;
+use indelible_verify::Kind;
+use parking_lot::{Condvar, Mutex, RwLock};
+use tokio::sync::watch;
+
+use crate::SearchConfig;
+use crate::doc::{Doc, Place};
+use crate::error::SearchError;
+use crate::manifest::{FORMAT, Found, Manifest, SplitMeta, seal, splits_dir, sweep, sync_dir, verify};
+use crate::schema::SplitSchema;
+use crate::source::{Decode, EventSource};
+use crate::split::Split;
+use crate::tail::Block;
+use crate::view::View;
+
+pub(crate) struct State {
+    pub(crate) root: PathBuf,
+    pub(crate) config: SearchConfig,
+    pub(crate) schema: Arc<SplitSchema>,
+    pub(crate) source: Arc<dyn EventSource>,
+    pub(crate) decode: Arc<dyn Decode>,
+    pub(crate) durable: watch::Receiver<u64>,
+    view: RwLock<Arc<View>>,
+    /// The manifest as it is on disk. Held across a change of manifest and view, so that they change as one.
+    manifest: Mutex<Manifest>,
+    pub(crate) work: Mutex<Work>,
+    pub(crate) work_changed: Condvar,
+    pub(crate) closing: AtomicBool,
+    /// Entries that were durable at the start: until they are indexed, the index is catching up.
+    pub(crate) behind_at_start: u64,
+    /// Whether anything was lost and is being made again from the ledger.
+    pub(crate) lost: AtomicBool,
+    /// The leaf index before which every entry is searchable.
+    indexed: watch::Sender<u64>,
+    errors: Mutex<Errors>,
+    build_number: AtomicU64,
+}
+
+/// What waits to be done by the builder and the merger.
+#[derive(Default)]
+pub(crate) struct Work {
+    /// Blocks to become splits.
+    pub(crate) flushes: VecDeque<Vec<Arc<RwLock<Block>>>>,
+    /// Ranges to be indexed again from the ledger.
+    pub(crate) holes: VecDeque<Range<u64>>,
+    /// Splits whose checksums are to be compared.
+    pub(crate) suspects: VecDeque<String>,
+    /// Raised whenever splits changed: there may be something to merge.
+    pub(crate) merge_due: bool,
+    /// No flush will follow any more.
+    pub(crate) follower_done: bool,
+}
+
+/// The last error of each thread; an error that went away is forgotten.
+#[derive(Default)]
+struct Errors {
+    following: Option<String>,
+    building: Option<String>,
+    merging: Option<String>,
+}
+
+impl Errors {
+    fn of(&mut self, job: Job) -> &mut Option<String> {
+        match job {
+            Job::Following => &mut self.following,
+            Job::Building => &mut self.building,
+            Job::Merging => &mut self.merging,
+        }
+    }
+}
+
+/// The thread that an error belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Job {
+    Following,
+    Building,
+    Merging,
+}
+
+impl State {
+    /// Opens what is there and usable; the rest becomes holes to be filled, or is left to the follower.
+    pub(crate) fn open(
+        root: PathBuf,
+        config: SearchConfig,
+        source: Arc<dyn EventSource>,
+        decode: Arc<dyn Decode>,
+    ) -> Result<State, SearchError> {
+        fs::create_dir_all(&root).map_err(SearchError::io("create", &root))?;
+        let schema = Arc::new(SplitSchema::new());
+        let durable = source.subscribe();
+        let size = *durable.borrow();
+        let log = hex(&source.log_id());
+        let mut lost = false;
+        let mut manifest = match Manifest::read(&root, &log) {
+            Found::Ready(manifest) => manifest,
+            Found::Absent => Manifest::empty(log),
+            Found::Unusable(reason) => {
+                tracing::warn!(reason, "search index is rebuilt from the ledger");
+                lost = true;
+                Manifest::empty(log)
+            }
+        };
+        let mut work = Work { merge_due: true, ..Work::default() };
+        let mut splits = Vec::new();
+        let mut unverified = config.verify_at_open_bytes;
+        let end = manifest.splits.last().map_or(0, |split| split.end);
+        manifest.splits.retain(|meta| {
+            match open_split(&root, meta, &schema, &*source, size, &mut unverified) {
+                Ok((split, checked)) => {
+                    if !checked {
+                        work.suspects.push_back(meta.name.clone());
+                    }
+                    splits.push(Arc::new(split));
+                    true
+                }
+                Err(error) => {
+                    tracing::warn!(split = meta.name, error = error.chain(), "split is rebuilt from the ledger");
+                    lost = true;
+                    false
+                }
+            }
+        });
+        // Where the ledger is shorter than the index was, the index belongs to another history.
+        let end = if end <= size { end } else { splits.last().map_or(0, |split: &Arc<Split>| split.meta.end) };
+        let mut covered = 0;
+        for split in &splits {
+            if covered < split.meta.first {
+                work.holes.push_back(covered..split.meta.first);
+            }
+            covered = split.meta.end;
+        }
+        // What is missing at the end is simply followed again from there, as part of the tail.
+        let tail_first = if covered < end { covered } else { end };
+        manifest.format = FORMAT;
+        sweep(&root, &manifest)?;
+        manifest.write(&root)?;
+        let block = Arc::new(RwLock::new(Block::new(tail_first)));
+        let state = State {
+            root,
+            config,
+            schema,
+            source,
+            decode,
+            durable,
+            view: RwLock::new(Arc::new(View { splits, blocks: vec![block] })),
+            manifest: Mutex::new(manifest),
+            lost: AtomicBool::new(lost || !work.holes.is_empty()),
+            work: Mutex::new(work),
+            work_changed: Condvar::new(),
+            closing: AtomicBool::new(false),
+            behind_at_start: size,
+            indexed: watch::Sender::new(0),
+            errors: Mutex::default(),
+            build_number: AtomicU64::new(0),
+        };
+        state.announce();
+        Ok(state)
+    }
+
+    /// Tells those who wait how far the index is.
+    pub(crate) fn announce(&self) {
+        let end = self.view().coverage().end;
+        self.indexed.send_if_modified(|indexed| std::mem::replace(indexed, end) != end);
+    }
+
+    pub(crate) fn indexed(&self) -> watch::Receiver<u64> {
+        self.indexed.subscribe()
+    }
+
+    /// The view of this moment.
+    pub(crate) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read())
+    }
+
+    /// Puts a changed view in the place of the present one.
+    pub(crate) fn change_view(&self, change: impl FnOnce(&mut View)) {
+        let mut view = self.view.write();
+        let mut next = View::clone(&view);
+        change(&mut next);
+        *view = Arc::new(next);
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Notes or clears the error of a thread; an error that stays the same is logged once.
+    pub(crate) fn note(&self, job: Job, error: Option<&SearchError>) {
+        let text = error.map(SearchError::chain);
+        let mut errors = self.errors.lock();
+        let slot = errors.of(job);
+        if *slot != text {
+            if let Some(error) = &text {
+                tracing::error!(error, "search index has trouble; ingest goes on");
+            }
+            *slot = text;
+        }
+    }
+
+    /// Notes that a thread ended by a panic, which is a bug and stays until the restart.
+    pub(crate) fn note_panic(&self, job: Job) {
+        let text = "a thread of the search index panicked; restart the server".to_owned();
+        tracing::error!(error = text, "search index has trouble; ingest goes on");
+        *self.errors.lock().of(job) = Some(text);
+    }
+
+    /// An error that has not gone away.
+    pub(crate) fn error(&self) -> Option<String> {
+        let errors = self.errors.lock();
+        [&errors.following, &errors.building, &errors.merging].into_iter().flatten().next().cloned()
+    }
+
+    /// Derives the document of a record, or `None` if it is not an event.
+    pub(crate) fn document(&self, record: &Record) -> Option<Doc> {
+        document(&*self.decode, record)
+    }
+
+    /// Makes a split in a directory of its own by `make`, seals it and opens it; the manifest does not know it yet.
+    pub(crate) fn make_split(
+        &self,
+        covers: &Covers,
+        make: impl FnOnce(&std::path::Path) -> Result<u64, SearchError>,
+    ) -> Result<Split, SearchError> {
+        let splits = splits_dir(&self.root);
+        let staged = splits.join(format!("new-{}", self.build_number.fetch_add(1, Ordering::Relaxed)));
+        let made = || {
+            fs::create_dir(&staged).map_err(SearchError::io("create", &staged))?;
+            let events = make(&staged)?;
+            let files = seal(&staged)?;
+            let name = {
+                let mut manifest = self.manifest.lock();
+                manifest.next_split += 1;
+                format!("{:012}-{:012}-{}", covers.first, covers.end, manifest.next_split)
+            };
+            let place = splits.join(&name);
+            fs::rename(&staged, &place).map_err(SearchError::io("rename", &staged))?;
+            sync_dir(&splits)?;
+            let meta = SplitMeta {
+                name,
+                first: covers.first,
+                end: covers.end,
+                events,
+                received_through: covers.received_through,
+                last_leaf: hex(&covers.last_leaf),
+                files,
+            };
+            Split::open(&self.root, meta, &self.schema)
+        };
+        made().inspect_err(|_| {
+            // Half-made files are in the way of a next attempt only by their size; the next start sweeps too.
+            let _ = fs::remove_dir_all(&staged);
+        })
+    }
+
+    /// Puts `split` into manifest and view, in the place of the splits named and the blocks given.
+    ///
+    /// Returns `false`, and removes the new split, if one of those to be replaced is gone.
+    pub(crate) fn commit(
+        &self,
+        split: Split,
+        replaced: &[String],
+        blocks: &[Arc<RwLock<Block>>],
+    ) -> Result<bool, SearchError> {
+        let mut manifest = self.manifest.lock();
+        let mut next = manifest.clone();
+        next.splits.retain(|meta| !replaced.contains(&meta.name));
+        if next.splits.len() + replaced.len() != manifest.splits.len() {
+            split.retire();
+            return Ok(false);
+        }
+        let at = next.splits.partition_point(|meta| meta.first < split.meta.first);
+        next.splits.insert(at, split.meta.clone());
+        if let Err(error) = next.write(&self.root) {
+            split.retire();
+            return Err(error);
+        }
+        *manifest = next;
+        let split = Arc::new(split);
+        self.change_view(|view| {
+            view.splits.retain(|old| {
+                let stays = !replaced.contains(&old.meta.name);
+                if !stays {
+                    old.retire();
+                }
+                stays
+            });
+            let at = view.splits.partition_point(|old| old.meta.first < split.meta.first);
+            view.splits.insert(at, split);
+            view.blocks.retain(|block| !blocks.iter().any(|flushed| Arc::ptr_eq(block, flushed)));
+        });
+        drop(manifest);
+        self.announce();
+        self.work.lock().merge_due = true;
+        self.work_changed.notify_all();
+        Ok(true)
+    }
+
+    /// Takes a damaged split out of manifest and view, and has its range indexed again.
+    pub(crate) fn discard(&self, name: &str) -> Result<(), SearchError> {
+        let mut manifest = self.manifest.lock();
+        let Some(at) = manifest.splits.iter().position(|meta| meta.name == name) else { return Ok(()) };
+        let mut next = manifest.clone();
+        let meta = next.splits.remove(at);
+        next.write(&self.root)?;
+        *manifest = next;
+        self.lost.store(true, Ordering::Release);
+        self.change_view(|view| {
+            view.splits.retain(|split| {
+                let stays = split.meta.name != name;
+                if !stays {
+                    split.retire();
+                }
+                stays
+            });
+        });
+        drop(manifest);
+        self.announce();
+        self.work.lock().holes.push_back(meta.first..meta.end);
+        self.work_changed.notify_all();
+        Ok(())
+    }
+
+    /// Has the checksums of a split compared soon, because reading it failed.
+    pub(crate) fn suspect(&self, name: &str) {
+        let mut work = self.work.lock();
+        if !work.suspects.iter().any(|known| known == name) {
+            work.suspects.push_back(name.to_owned());
+        }
+        self.work_changed.notify_all();
+    }
+}
+
+/// The entries that a split covers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Covers {
+    pub(crate) first: u64,
+    pub(crate) end: u64,
+    pub(crate) received_through: i64,
+    pub(crate) last_leaf: [u8; 32],
+}
+
+/// The document of a record, or `None` if it is not an event. A decoder that panics on one event must not stop the
+/// index for all others.
+pub(crate) fn document(decode: &dyn Decode, record: &Record) -> Option<Doc> {
+    if record.entry.kind != Kind::EVENT {
+        return None;
+    }
+    let envelope = &record.envelope;
+    let place = Place {
+        index: record.index,
+        time: envelope.event_time_us,
+        received: record.received_at().as_micros(),
+        tenant: envelope.tenant_number,
+    };
+    let derive = || {
+        let decoded = decode.decode(envelope, &record.body);
+        Doc::new(place, &envelope.event_id, &decoded.event, &decoded.derived)
+    };
+    Some(std::panic::catch_unwind(std::panic::AssertUnwindSafe(derive)).unwrap_or_else(|_| {
+        tracing::error!(index = record.index, "event could not be decoded; it is found by id, tenant and time only");
+        Doc::bare(place, &envelope.event_id)
+    }))
+}
+
+/// Opens a split if it belongs to this ledger, and tells whether its checksums were compared.
+fn open_split(
+    root: &std::path::Path,
+    meta: &SplitMeta,
+    schema: &Arc<SplitSchema>,
+    source: &dyn EventSource,
+    durable: u64,
+    unverified: &mut u64,
+) -> Result<(Split, bool), SearchError> {
+    let damaged = |what| SearchError::Damaged { split: meta.name.clone(), what };
+    if meta.end > durable {
+        return Err(damaged("it covers entries that the ledger does not have"));
+    }
+    let last = source.records(meta.end - 1..meta.end).map_err(SearchError::Source)?;
+    if last.first().is_none_or(|record| hex(&record.leaf_hash) != meta.last_leaf) {
+        return Err(damaged("it covers entries of another history"));
+    }
+    let checked = meta.bytes() <= *unverified;
+    if checked {
+        *unverified -= meta.bytes();
+        verify(root, meta)?;
+    }
+    Ok((Split::open(root, meta.clone(), schema)?, checked))
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

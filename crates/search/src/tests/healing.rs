@@ -1,0 +1,276 @@
+//! The index loses something, or tells lies: it is noticed, and made again from the ledger.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indelible_event::Event;
+
+use super::world::{Engine, MemoryLedger, NOW, config, stored};
+use crate::{Query, Reach, SearchConfig};
+
+fn push(ledger: &MemoryLedger, count: u64) {
+    for at in 0..count {
+        let event = Event { action: format!("action {}", at % 3), ..Event::default() };
+        ledger.push(stored(at % 4, NOW + (at * 7 % 50) as i64, &format!("e{at}"), event));
+        if at % 5 == 0 {
+            ledger.push_other();
+        }
+    }
+}
+
+fn small() -> SearchConfig {
+    SearchConfig { flush_events: 10, ..config() }
+}
+
+/// Three splits of ten events, and five events that are in no split.
+fn grown(dir: &Path) -> (Arc<MemoryLedger>, Vec<u64>) {
+    let ledger = MemoryLedger::new();
+    push(&ledger, 35);
+    let engine = Engine::open(dir, &ledger, small());
+    engine.follow();
+    engine.build();
+    assert_eq!(engine.splits(), 3);
+    let answer = engine.all(&Reach::All, &Query::all());
+    assert_eq!(answer.len(), 35);
+    (ledger, answer)
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_deleted_index_is_rebuilt_with_progress() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, answer) = grown(dir.path());
+    fs::remove_dir_all(dir.path()).unwrap();
+    let engine = Engine::open(dir.path(), &ledger, small());
+    let progress = engine.search.progress();
+    assert!(progress.rebuilding);
+    assert_eq!((progress.indexed_size, progress.durable_size), (0, ledger.size()));
+    assert_eq!(progress.complete_through.as_micros(), 0);
+    engine.follow();
+    let progress = engine.search.progress();
+    assert!(!progress.rebuilding);
+    assert_eq!(progress.indexed_size, ledger.size());
+    assert_eq!(progress.complete_through.as_micros(), super::world::received(ledger.size() - 1));
+    assert_eq!(engine.all(&Reach::All, &Query::all()), answer);
+}
+
+#[test]
+fn any_damaged_or_missing_file_of_a_split_is_noticed_and_the_split_rebuilt() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, answer) = grown(dir.path());
+    let count = files(&dir.path().join("splits")).len();
+    for number in 0..count {
+        for remove in [false, true] {
+            let list = files(&dir.path().join("splits"));
+            let victim = &list[number % list.len()];
+            if remove {
+                fs::remove_file(victim).unwrap();
+            } else {
+                let mut bytes = fs::read(victim).unwrap();
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 0x10;
+                fs::write(victim, bytes).unwrap();
+            }
+            let report = super::super::check(dir.path(), &*ledger, &*ledger, &|_| {}).unwrap();
+            assert_eq!(report.findings.len(), 1, "{victim:?} {report:?}");
+            let engine = Engine::open(dir.path(), &ledger, small());
+            let progress = engine.search.progress();
+            assert!(progress.rebuilding && progress.splits == 2, "{victim:?}");
+            engine.follow();
+            let missing = engine.search.progress();
+            engine.build();
+            assert_eq!(engine.all(&Reach::All, &Query::all()), answer, "{victim:?}");
+            let progress = engine.search.progress();
+            assert!(!progress.rebuilding && progress.indexed_size == ledger.size());
+            assert!(missing.indexed_size <= progress.indexed_size);
+            assert!(engine.checked().is_sound());
+        }
+    }
+}
+
+#[test]
+fn answers_say_that_they_are_incomplete_while_a_split_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, answer) = grown(dir.path());
+    let first = fs::read_dir(dir.path().join("splits")).unwrap().map(|entry| entry.unwrap().path()).min().unwrap();
+    fs::remove_dir_all(first).unwrap();
+    let engine = Engine::open(dir.path(), &ledger, small());
+    engine.follow();
+    let page = engine.page(&Reach::All, &Query::all(), 100, None, None);
+    assert_eq!(page.hits.len(), 25);
+    assert_eq!(page.complete_through.as_micros(), 0);
+    assert_eq!(engine.search.progress().indexed_size, 0);
+    engine.build();
+    let page = engine.page(&Reach::All, &Query::all(), 100, None, None);
+    assert_eq!(page.hits.len(), answer.len());
+    assert_eq!(page.complete_through.as_micros(), super::world::received(ledger.size() - 1));
+}
+
+#[test]
+fn damage_beyond_what_is_compared_at_start_is_found_afterwards() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, answer) = grown(dir.path());
+    let victim = files(&dir.path().join("splits")).into_iter().find(|file| file.extension().is_some_and(|e| e == "pos"));
+    let victim = victim.unwrap();
+    let mut bytes = fs::read(&victim).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&victim, bytes).unwrap();
+    let engine = Engine::open(dir.path(), &ledger, SearchConfig { verify_at_open_bytes: 0, merge_factor: 99, ..small() });
+    assert_eq!(engine.splits(), 3, "not compared yet");
+    engine.follow();
+    engine.merge();
+    assert!(engine.search.progress().rebuilding && engine.splits() == 2);
+    engine.build();
+    assert_eq!(engine.splits(), 3);
+    assert_eq!(engine.all(&Reach::All, &Query::all()), answer);
+    assert!(engine.checked().is_sound());
+}
+
+#[test]
+fn a_merge_does_not_take_damage_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, answer) = grown(dir.path());
+    let engine = Engine::open(dir.path(), &ledger, small());
+    engine.follow();
+    let victim = files(&dir.path().join("splits")).into_iter().find(|file| file.extension().is_some_and(|e| e == "idx"));
+    let victim = victim.unwrap();
+    let mut bytes = fs::read(&victim).unwrap();
+    bytes[3] ^= 1;
+    fs::write(&victim, bytes).unwrap();
+    let task = crate::merger::take(&engine.state, &mut engine.state.work.lock()).unwrap();
+    assert!(crate::merger::run(&engine.state, &task).is_err());
+    engine.build();
+    engine.merge();
+    assert_eq!(engine.splits(), 1);
+    assert_eq!(engine.all(&Reach::All, &Query::all()), answer);
+    assert!(engine.checked().is_sound());
+}
+
+#[test]
+fn the_index_of_another_ledger_or_history_is_not_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, _) = grown(dir.path());
+    // The same log restored to an earlier state: what lies beyond is gone.
+    ledger.cut(20);
+    let engine = Engine::open(dir.path(), &ledger, small());
+    assert_eq!(engine.splits(), 1);
+    engine.follow();
+    assert_eq!(engine.search.progress().indexed_size, 20);
+    assert_eq!(engine.all(&Reach::All, &Query::all()).len(), ledger.events().len());
+    engine.flush();
+    assert!(engine.checked().is_sound());
+    drop(engine);
+    // The same size, but other entries.
+    *ledger.history.lock() = 77;
+    let engine = Engine::open(dir.path(), &ledger, small());
+    assert_eq!(engine.splits(), 0);
+    engine.flush();
+    drop(engine);
+    let mut other = MemoryLedger::new();
+    Arc::get_mut(&mut other).unwrap().log = [2; 16];
+    push(&other, 3);
+    let engine = Engine::open(dir.path(), &other, small());
+    assert_eq!(engine.splits(), 0);
+    engine.follow();
+    assert_eq!(engine.all(&Reach::All, &Query::all()).len(), 3);
+}
+
+#[test]
+fn leftovers_of_a_crash_are_swept() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, answer) = grown(dir.path());
+    let splits = dir.path().join("splits");
+    fs::create_dir_all(splits.join("new-0")).unwrap();
+    fs::write(splits.join("new-0").join("half"), "x").unwrap();
+    fs::create_dir_all(splits.join("000000000000-000000000099-77")).unwrap();
+    fs::write(dir.path().join("manifest.new"), "half").unwrap();
+    let engine = Engine::open(dir.path(), &ledger, small());
+    engine.follow();
+    assert_eq!(engine.all(&Reach::All, &Query::all()), answer);
+    engine.flush();
+    assert_eq!(fs::read_dir(&splits).unwrap().count(), engine.splits());
+    engine.merge();
+    let named = engine.splits();
+    drop(engine);
+    assert_eq!(fs::read_dir(&splits).unwrap().count(), named, "merged splits are removed");
+}
+
+#[test]
+fn an_event_that_cannot_be_decoded_does_not_stop_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    for (id, action) in [("a", "fine"), ("b", "panic"), ("c", "fine")] {
+        ledger.push(stored(1, NOW, id, Event { action: action.into(), ..Event::default() }));
+    }
+    let engine = Engine::open(dir.path(), &ledger, config());
+    engine.flush();
+    assert_eq!(engine.all(&Reach::All, &Query::all()), [2, 1, 0]);
+    assert_eq!(engine.search.by_id(&Reach::All, None, "b").unwrap().len(), 1);
+    assert!(engine.checked().is_sound());
+}
+
+#[test]
+fn the_check_notices_every_kind_of_lie() {
+    type Lie = fn(&MemoryLedger);
+    let lies: [(&str, Lie); 7] = [
+        ("time or tenant differ", |ledger| ledger.change(1, |stored| stored.time += 1)),
+        ("time or tenant differ", |ledger| ledger.change(1, |stored| stored.tenant = 9)),
+        ("keys or words differ", |ledger| ledger.change(1, |stored| stored.id = "other".into())),
+        ("keys or words differ", |ledger| ledger.change(1, |stored| stored.decoded.event.action = "1 action".into())),
+        ("keys or words differ", |ledger| {
+            ledger.change(1, |stored| stored.decoded.event.session_id = Some("s".into()));
+        }),
+        ("users or tenants for distinct counts differ", |ledger| {
+            ledger.change(1, |stored| {
+                stored.decoded.event.actor =
+                    Some(indelible_event::Actor { tenant: Some("t".into()), ..Default::default() });
+            });
+        }),
+        ("covers entries that the ledger does not have", |ledger| ledger.cut(2)),
+    ];
+    for (what, lie) in lies {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = MemoryLedger::new();
+        for at in 0..3 {
+            ledger.push(stored(1, NOW, &format!("e{at}"), Event { action: "action 1".into(), ..Event::default() }));
+        }
+        let engine = Engine::open(dir.path(), &ledger, config());
+        engine.flush();
+        let report = engine.checked();
+        assert!(report.is_sound() && report.events == 3 && report.uncovered.is_empty());
+        lie(&ledger);
+        let report = engine.checked();
+        assert_eq!((report.findings_total, report.findings[0].what), (1, what));
+    }
+}
+
+#[test]
+fn the_check_tells_what_is_not_indexed_yet_without_calling_it_a_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let empty = super::super::check(dir.path(), &*ledger, &*ledger, &|_| {}).unwrap();
+    assert!(empty.is_sound() && empty.uncovered.is_empty() && empty.unusable.is_none());
+    push(&ledger, 4);
+    let report = super::super::check(dir.path(), &*ledger, &*ledger, &|_| {}).unwrap();
+    assert!(report.is_sound() && report.unusable.is_some() && report.uncovered == [0..5]);
+    let engine = Engine::open(dir.path(), &ledger, small());
+    push(&ledger, 7);
+    engine.follow();
+    engine.build();
+    let seen = std::cell::Cell::new(0);
+    let report = super::super::check(dir.path(), &*ledger, &*ledger, &|progress| seen.set(progress.done)).unwrap();
+    assert!(report.is_sound() && report.events == 10, "{report:?}");
+    assert_eq!(report.uncovered, [seen.get()..ledger.size()]);
+    *ledger.broken.lock() = Some(0);
+    assert!(super::super::check(dir.path(), &*ledger, &*ledger, &|_| {}).is_err(), "could not find out");
+}

@@ -1,0 +1,127 @@
+//! The index with its threads running, as the server has it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use indelible_event::Event;
+use tokio::sync::watch;
+
+use super::world::{MemoryLedger, NOW, config, stored};
+use crate::{PageRequest, Query, Reach, Search, SearchConfig};
+
+/// Waits until the index has come this far, without polling.
+fn wait(indexed: &mut watch::Receiver<u64>, size: u64) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let far_enough = runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(60), indexed.wait_for(|indexed| *indexed >= size)).await.is_ok()
+    });
+    assert!(far_enough, "the index did not reach {size}");
+}
+
+fn open(dir: &std::path::Path, ledger: &Arc<MemoryLedger>, config: SearchConfig) -> Search {
+    Search::open(dir, config, ledger.clone(), ledger.clone()).unwrap()
+}
+
+fn push(ledger: &MemoryLedger, count: u64) {
+    for at in 0..count {
+        ledger.push(stored(1, NOW + at as i64, "x", Event { action: "a".into(), ..Event::default() }));
+    }
+}
+
+#[test]
+fn follows_flushes_merges_and_goes_on_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let small = || SearchConfig { flush_events: 50, ..config() };
+    let mut size = 0;
+    for round in 0..3 {
+        let search = open(dir.path(), &ledger, small());
+        let mut indexed = search.indexed();
+        for _ in 0..10 {
+            push(&ledger, 40);
+            size += 40;
+            wait(&mut indexed, size);
+            assert_eq!(search.count(&Reach::All, &Query::all(), None).unwrap(), size);
+        }
+        search.close();
+        let progress = search.progress();
+        assert_eq!(progress.tail_events, 0, "everything is on disk after closing");
+        assert_eq!(progress.error, None);
+        assert_eq!(search.count(&Reach::All, &Query::all(), None).unwrap(), size, "round {round}");
+        let report = crate::check(dir.path(), &*ledger, &*ledger, &|_| {}).unwrap();
+        assert!(report.is_sound() && report.uncovered.is_empty() && report.events == size);
+    }
+}
+
+#[test]
+fn pages_stay_the_same_while_events_come_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    push(&ledger, 2_000);
+    let search = open(dir.path(), &ledger, SearchConfig { flush_events: 300, ..config() });
+    wait(&mut search.indexed(), 2_000);
+    let (reach, query) = (Reach::All, Query::all());
+    let first = |as_of| {
+        let request = PageRequest { reach: &reach, query: &query, limit: 100, cursor: None, as_of };
+        search.page(&request).unwrap()
+    };
+    let before = first(None);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| (0..50).for_each(|_| push(&ledger, 100)));
+        while !writer.is_finished() {
+            assert_eq!(first(Some(before.as_of)).hits, before.hits);
+            assert_eq!(search.count(&reach, &query, Some(before.as_of)).unwrap(), 2_000);
+            let now = first(None);
+            assert_eq!(search.count(&reach, &query, Some(now.as_of)).unwrap(), now.as_of);
+        }
+    });
+    wait(&mut search.indexed(), 7_000);
+    assert_eq!(first(Some(before.as_of)).hits, before.hits);
+}
+
+#[test]
+fn trouble_with_the_ledger_is_told_and_passes() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let search = open(dir.path(), &ledger, config());
+    let mut indexed = search.indexed();
+    push(&ledger, 10);
+    wait(&mut indexed, 10);
+    *ledger.broken.lock() = Some(15);
+    push(&ledger, 10);
+    // The follower meets the fault, notes it, and tries again by itself.
+    while search.progress().error.is_none() {
+        std::thread::yield_now();
+    }
+    assert_eq!(search.progress().indexed_size, 10);
+    assert!(search.progress().error.unwrap().contains("on fire"));
+    assert_eq!(search.count(&Reach::All, &Query::all(), None).unwrap(), 10, "what is there is answered");
+    *ledger.broken.lock() = None;
+    wait(&mut indexed, 20);
+    assert_eq!(search.progress().error, None);
+}
+
+#[test]
+fn a_full_disk_stops_neither_answers_nor_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let search = open(dir.path(), &ledger, SearchConfig { flush_events: 10, ..config() });
+    // A file where the directory of splits was: nothing can be written.
+    let splits = dir.path().join("splits");
+    std::fs::remove_dir_all(&splits).unwrap();
+    std::fs::write(&splits, "").unwrap();
+    push(&ledger, 25);
+    wait(&mut search.indexed(), 25);
+    while search.progress().error.is_none() {
+        std::thread::yield_now();
+    }
+    assert_eq!(search.count(&Reach::All, &Query::all(), None).unwrap(), 25);
+    std::fs::remove_file(&splits).unwrap();
+    std::fs::create_dir(&splits).unwrap();
+    search.close();
+    assert_eq!(search.progress().tail_events, 0);
+    drop(search);
+    let search = open(dir.path(), &ledger, config());
+    wait(&mut search.indexed(), 25);
+    assert_eq!(search.count(&Reach::All, &Query::all(), None).unwrap(), 25);
+}

@@ -1,0 +1,81 @@
+//! What every request can reach, and the gate that is closed until the stores are open.
+
+use std::sync::{Arc, OnceLock};
+
+use indelible_access::{Authenticator, Principal, Trail};
+use indelible_control::Control;
+use indelible_event::Timestamp;
+use indelible_ledger::{Clock, LedgerWriter};
+use metrics_exporter_prometheus::PrometheusHandle;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use crate::{Config, Decoder, error::ApiError, rules::Rules, web::Web};
+
+/// The open server.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) control: Control,
+    pub(crate) auth: Authenticator,
+    pub(crate) trail: Trail,
+    pub(crate) writer: LedgerWriter,
+    pub(crate) rules: Rules,
+    pub(crate) decoder: Arc<Decoder>,
+    /// One permit per KiB of request bodies in flight; the rest waits outside with 503.
+    pub(crate) body_budget: Arc<Semaphore>,
+    /// Creating a tenant takes a number, opens a chain and stores a row; one at a time.
+    pub(crate) tenant_turn: tokio::sync::Mutex<()>,
+}
+
+impl App {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A name that the caller may see the tenant of, or the answer that hides whether it exists.
+    pub(crate) fn tenant_within(
+        &self,
+        principal: &Principal,
+        name: &str,
+    ) -> Result<indelible_control::Tenant, ApiError> {
+        let directory = self.control.directory();
+        directory
+            .tenant_named(name)
+            .filter(|tenant| directory.is_within(tenant.number, &principal.reach))
+            .cloned()
+            .ok_or_else(|| ApiError::new(indelible_event::Code::NotFound, "no such tenant within your reach"))
+    }
+}
+
+/// Shared by all routes from the first moment on; `app` is filled when the stores are open.
+pub(crate) struct Gate {
+    app: OnceLock<Arc<App>>,
+    /// What the opening is doing, for `/readyz`.
+    opening: Mutex<String>,
+    pub(crate) web: Web,
+    pub(crate) metrics: PrometheusHandle,
+}
+
+impl Gate {
+    pub(crate) fn new(web: Web, metrics: PrometheusHandle) -> Self {
+        Self { app: OnceLock::new(), opening: Mutex::new("starting".into()), web, metrics }
+    }
+
+    pub(crate) fn open(&self, app: Arc<App>) {
+        // A second opening would be a bug of `start`, which opens once.
+        assert!(self.app.set(app).is_ok(), "the gate opens once");
+    }
+
+    pub(crate) fn say(&self, progress: String) {
+        *self.opening.lock() = progress;
+    }
+
+    pub(crate) fn opening(&self) -> String {
+        self.opening.lock().clone()
+    }
+
+    pub(crate) fn app(&self) -> Option<&Arc<App>> {
+        self.app.get()
+    }
+}

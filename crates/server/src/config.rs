@@ -1,0 +1,364 @@
+//! Settings: flags before environment before file before default; what is not known is refused.
+//!
+//! The doc comments of [`Settings`] are the reference: `docs/operate/settings.md` is generated from them.
+
+use std::{
+    fmt::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, CommandFactory, Parser, ValueEnum};
+use serde::Deserialize;
+
+/// Every setting of the server; all are optional here and get their default in [`Config`].
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Directory of everything that is kept. Created if it does not exist. One server at a time.
+    #[arg(long, env = "INDELIBLE_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Address and port to listen on. Default 127.0.0.1:8080. Put a TLS-terminating proxy in front for others.
+    #[arg(long, env = "INDELIBLE_LISTEN", value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// File holding a secret that is accepted as a key with every permission and reach, for automation. At least
+    /// 16 characters. Default none. `INDELIBLE_ADMIN_KEY` gives the secret itself.
+    #[arg(long, env = "INDELIBLE_ADMIN_KEY_FILE", value_name = "FILE")]
+    pub admin_key_file: Option<PathBuf>,
+    /// First part of the log's origin in checkpoints, such as your host name; only used when the ledger is created.
+    /// Default indelible.
+    #[arg(long, env = "INDELIBLE_ORIGIN", value_name = "NAME")]
+    pub origin: Option<String>,
+    /// Path under which a proxy serves the whole server, such as /audit. Default none.
+    #[arg(long, env = "INDELIBLE_PATH_PREFIX", value_name = "/PATH")]
+    pub path_prefix: Option<String>,
+    /// Directory of your own importers' mappings (*.toml). Default DATA/mappings.
+    #[arg(long, env = "INDELIBLE_MAPPINGS", value_name = "DIR")]
+    pub mappings: Option<PathBuf>,
+    /// Who gets a signed checkpoint with the acknowledgement: all, or keys with audit.verify. A checkpoint tells
+    /// the number of all events of the installation. Default all.
+    #[arg(long, env = "INDELIBLE_RECEIPTS", value_name = "WHO")]
+    pub receipts: Option<Receipts>,
+    /// Largest event in bytes, 1024 to 16777216. Default 1048576 (1 MiB).
+    #[arg(long, env = "INDELIBLE_EVENT_BYTES_MAX", value_name = "BYTES")]
+    pub event_bytes_max: Option<usize>,
+    /// Most events in one request, 1 to 100000. Default 10000.
+    #[arg(long, env = "INDELIBLE_REQUEST_EVENTS_MAX", value_name = "N")]
+    pub request_events_max: Option<usize>,
+    /// Largest request in bytes, before and after unpacking, 1024 to 1073741824. Default 67108864 (64 MiB).
+    #[arg(long, env = "INDELIBLE_REQUEST_BYTES_MAX", value_name = "BYTES")]
+    pub request_bytes_max: Option<usize>,
+    /// Most targets, parameters, changes, groups and so on of one event, 1 to 65536. Default 256.
+    #[arg(long, env = "INDELIBLE_EVENT_ITEMS_MAX", value_name = "N")]
+    pub event_items_max: Option<usize>,
+    /// Request bytes being received or waiting for the disk at one time; beyond it senders get 503 with
+    /// Retry-After. Default 268435456 (256 MiB).
+    #[arg(long, env = "INDELIBLE_QUEUE_BYTES_MAX", value_name = "BYTES")]
+    pub queue_bytes_max: Option<usize>,
+    /// Size of a WAL segment in bytes, written ahead with zeros. Default 268435456 (256 MiB).
+    #[arg(long, env = "INDELIBLE_WAL_SEGMENT_BYTES", value_name = "BYTES")]
+    pub wal_segment_bytes: Option<u64>,
+    /// Event bytes (before compression) that may wait in the WAL before they are sealed. Default 67108864 (64 MiB).
+    #[arg(long, env = "INDELIBLE_SEAL_BYTES", value_name = "BYTES")]
+    pub seal_bytes: Option<u64>,
+    /// Free space of the data directory's file system below which events are refused with 503, before anything
+    /// breaks. Default 1073741824 (1 GiB).
+    #[arg(long, env = "INDELIBLE_FREE_BYTES_MIN", value_name = "BYTES")]
+    pub free_bytes_min: Option<u64>,
+    /// Form of the log lines on standard error: text or json. Default text.
+    #[arg(long, env = "INDELIBLE_LOG_FORMAT", value_name = "FORM")]
+    pub log_format: Option<LogFormat>,
+    /// Which log lines: error, warn, info, debug, trace, or a tracing filter such as info,indelible_ledger=debug.
+    /// Default info.
+    #[arg(long, env = "INDELIBLE_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Seconds that running requests get to finish at a graceful stop. Default 20.
+    #[arg(long, env = "INDELIBLE_DRAIN_SECONDS", value_name = "SECONDS")]
+    pub drain_seconds: Option<u64>,
+}
+
+/// Who gets a checkpoint with the acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Receipts {
+    /// Every key that may send.
+    All,
+    /// Only keys that also have `audit.verify`.
+    Verify,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+#[allow(missing_docs, reason = "each field is described at the setting of the same name")]
+pub struct Config {
+    pub data: PathBuf,
+    pub listen: SocketAddr,
+    pub admin_key: Option<String>,
+    pub origin: String,
+    pub path_prefix: String,
+    pub mappings: PathBuf,
+    pub receipts: Receipts,
+    pub event_bytes_max: usize,
+    pub request_events_max: usize,
+    pub request_bytes_max: usize,
+    pub event_items_max: usize,
+    pub queue_bytes_max: usize,
+    pub wal_segment_bytes: u64,
+    pub seal_bytes: u64,
+    pub free_bytes_min: u64,
+    pub log_format: LogFormat,
+    pub log: String,
+    pub drain_seconds: u64,
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("can't read {file}: {source}")]
+    Read {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not valid.
+    #[error("{file}: {message}")]
+    Invalid {
+        /// Which file.
+        file: PathBuf,
+        /// Line, column and what was expected.
+        message: String,
+    },
+    /// A value is out of its range.
+    #[error("{setting} is {given}, expected {expected}")]
+    Range {
+        /// Which setting.
+        setting: &'static str,
+        /// What was given.
+        given: String,
+        /// What would do.
+        expected: &'static str,
+    },
+    /// A setting without default is missing.
+    #[error("{0} is not set")]
+    Missing(&'static str),
+}
+
+impl Settings {
+    /// Reads a TOML file of settings.
+    ///
+    /// # Errors
+    /// [`ConfigError::Read`], or [`ConfigError::Invalid`] naming line, column and the unknown or wrong setting.
+    pub fn from_file(file: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|source| ConfigError::Read { file: file.to_owned(), source })?;
+        toml::from_str(&text)
+            .map_err(|error| ConfigError::Invalid { file: file.to_owned(), message: error.to_string() })
+    }
+
+    /// These settings, and `lower`'s where these have none.
+    #[must_use]
+    pub fn over(self, lower: Self) -> Self {
+        Self {
+            data: self.data.or(lower.data),
+            listen: self.listen.or(lower.listen),
+            admin_key_file: self.admin_key_file.or(lower.admin_key_file),
+            origin: self.origin.or(lower.origin),
+            path_prefix: self.path_prefix.or(lower.path_prefix),
+            mappings: self.mappings.or(lower.mappings),
+            receipts: self.receipts.or(lower.receipts),
+            event_bytes_max: self.event_bytes_max.or(lower.event_bytes_max),
+            request_events_max: self.request_events_max.or(lower.request_events_max),
+            request_bytes_max: self.request_bytes_max.or(lower.request_bytes_max),
+            event_items_max: self.event_items_max.or(lower.event_items_max),
+            queue_bytes_max: self.queue_bytes_max.or(lower.queue_bytes_max),
+            wal_segment_bytes: self.wal_segment_bytes.or(lower.wal_segment_bytes),
+            seal_bytes: self.seal_bytes.or(lower.seal_bytes),
+            free_bytes_min: self.free_bytes_min.or(lower.free_bytes_min),
+            log_format: self.log_format.or(lower.log_format),
+            log: self.log.or(lower.log),
+            drain_seconds: self.drain_seconds.or(lower.drain_seconds),
+        }
+    }
+
+    /// Fills in the defaults and checks every range. `admin_key` is the secret from the environment, if any.
+    ///
+    /// # Errors
+    /// The first [`ConfigError`] found.
+    pub fn resolve(self, admin_key: Option<String>) -> Result<Config, ConfigError> {
+        let data = self.data.ok_or(ConfigError::Missing("data"))?;
+        let path_prefix = self.path_prefix.unwrap_or_default().trim_end_matches('/').to_owned();
+        let prefix_is_good = path_prefix.is_empty()
+            || path_prefix.starts_with('/')
+                && path_prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
+        if !prefix_is_good {
+            return Err(ConfigError::Range {
+                setting: "path_prefix",
+                given: format!("{path_prefix:?}"),
+                expected: "a path such as /audit of letters, digits and - _ . ~",
+            });
+        }
+        let origin = self.origin.unwrap_or_else(|| "indelible".into());
+        if origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_/".contains(&byte)) {
+            return Err(ConfigError::Range {
+                setting: "origin",
+                given: format!("{origin:?}"),
+                expected: "letters, digits and . - _ /",
+            });
+        }
+        Ok(Config {
+            listen: self.listen.unwrap_or_else(|| ([127, 0, 0, 1], 8080).into()),
+            admin_key: read_admin_key(admin_key, self.admin_key_file)?,
+            mappings: self.mappings.unwrap_or_else(|| data.join("mappings")),
+            data,
+            origin,
+            path_prefix,
+            receipts: self.receipts.unwrap_or(Receipts::All),
+            event_bytes_max: within("event_bytes_max", self.event_bytes_max, 1 << 20, 1 << 10, 16 << 20, "1024 to 16777216")?,
+            request_events_max: within("request_events_max", self.request_events_max, 10_000, 1, 100_000, "1 to 100000")?,
+            request_bytes_max: within("request_bytes_max", self.request_bytes_max, 64 << 20, 1 << 10, 1 << 30, "1024 to 1073741824")?,
+            event_items_max: within("event_items_max", self.event_items_max, 256, 1, 65_536, "1 to 65536")?,
+            queue_bytes_max: within("queue_bytes_max", self.queue_bytes_max, 256 << 20, 1 << 20, 1 << 36, "at least 1048576")?,
+            wal_segment_bytes: within("wal_segment_bytes", self.wal_segment_bytes, 256 << 20, 1 << 20, 1 << 33, "1048576 to 8589934592")?,
+            seal_bytes: within("seal_bytes", self.seal_bytes, 64 << 20, 1 << 16, 1 << 30, "65536 to 1073741824")?,
+            free_bytes_min: self.free_bytes_min.unwrap_or(1 << 30),
+            log_format: self.log_format.unwrap_or(LogFormat::Text),
+            log: self.log.unwrap_or_else(|| "info".into()),
+            drain_seconds: within("drain_seconds", self.drain_seconds, 20, 0, 3600, "0 to 3600")?,
+        })
+    }
+
+    /// The reference page of all settings, in Markdown.
+    pub fn reference() -> String {
+        #[derive(Parser)]
+        struct Every {
+            #[command(flatten)]
+            settings: Settings,
+        }
+        let mut page = String::from(
+            "# Settings\n\nMade from the source; a test keeps it true. A flag wins over the environment, that over the file \
+             (`--config FILE`, TOML), that over the default. A setting that is not in this list is refused, in the file \
+             and in the environment (`INDELIBLE_...`).\n\n| in the file | flag | environment | what |\n|---|---|---|---|\n",
+        );
+        for argument in Every::command().get_arguments().filter(|argument| argument.get_id() != "help") {
+            let help = argument.get_long_help().or_else(|| argument.get_help()).map(ToString::to_string);
+            let environment = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+            let flag = argument.get_long().unwrap_or_default();
+            let what = help.unwrap_or_default().replace('\n', " ").replace('|', "\\|");
+            writeln!(page, "| `{}` | `--{flag}` | `{environment}` | {what} |", argument.get_id())
+                .expect("writing to a String cannot fail");
+        }
+        page
+    }
+
+    /// The environment variables that are settings.
+    pub fn environment_names() -> Vec<String> {
+        #[derive(Parser)]
+        struct Every {
+            #[command(flatten)]
+            settings: Settings,
+        }
+        let command = Every::command();
+        command.get_arguments().filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned())).collect()
+    }
+}
+
+fn within<N: Copy + PartialOrd + ToString>(
+    setting: &'static str,
+    given: Option<N>,
+    default: N,
+    min: N,
+    max: N,
+    expected: &'static str,
+) -> Result<N, ConfigError> {
+    let value = given.unwrap_or(default);
+    if value < min || value > max {
+        return Err(ConfigError::Range { setting, given: value.to_string(), expected });
+    }
+    Ok(value)
+}
+
+/// A secret that can be guessed would open everything.
+const ADMIN_KEY_LEN_MIN: usize = 16;
+
+fn read_admin_key(given: Option<String>, file: Option<PathBuf>) -> Result<Option<String>, ConfigError> {
+    let key = match (given, file) {
+        (Some(key), _) => key,
+        (None, Some(file)) => {
+            std::fs::read_to_string(&file).map_err(|source| ConfigError::Read { file, source })?
+        }
+        (None, None) => return Ok(None),
+    };
+    let key = key.trim().to_owned();
+    if key.len() < ADMIN_KEY_LEN_MIN || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(ConfigError::Range {
+            setting: "the administrator's key",
+            given: format!("{} characters", key.chars().count()),
+            expected: "at least 16 printable ASCII characters without spaces",
+        });
+    }
+    Ok(Some(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        toml::from_str::<Settings>(text).map_err(|error| error.to_string())?.resolve(None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know_and_what_is_out_of_range() {
+        for (text, expected) in [
+            ("data = 'd'\nlisten = '0.0.0.0:1'", ""),
+            ("data = 'd'\nlistn = '0.0.0.0:1'", "unknown field `listn`"),
+            ("listen = '0.0.0.0:1'", "data is not set"),
+            ("data = 'd'\nrequest_events_max = 0", "request_events_max is 0, expected 1 to 100000"),
+            ("data = 'd'\npath_prefix = 'audit'", "expected a path such as /audit"),
+            ("data = 'd'\norigin = 'a b'", "origin is \"a b\""),
+            ("data = 'd'\nreceipts = 'some'", "unknown variant `some`"),
+        ] {
+            match parse(text) {
+                Ok(_) => assert_eq!(expected, "", "{text}"),
+                Err(message) => assert!(!expected.is_empty() && message.contains(expected), "{text}: {message}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_upper_layer_wins() {
+        let file = Settings { log: Some("debug".into()), drain_seconds: Some(5), ..Settings::default() };
+        let flags = Settings { data: Some("d".into()), log: Some("warn".into()), ..Settings::default() };
+        let config = flags.over(file).resolve(None).unwrap();
+        assert_eq!((config.log.as_str(), config.drain_seconds, config.request_events_max), ("warn", 5, 10_000));
+    }
+
+    #[test]
+    fn a_short_administrator_key_is_refused() {
+        let settings = || Settings { data: Some("d".into()), ..Settings::default() };
+        assert!(settings().resolve(Some("short".into())).is_err());
+        assert!(settings().resolve(Some("0123456789abcdef".into())).is_ok());
+    }
+
+    #[test]
+    fn the_committed_reference_page_is_the_generated_one() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operate/settings.md");
+        if std::env::var_os("INDELIBLE_BLESS").is_some() {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, Settings::reference()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&file).unwrap_or_default(), Settings::reference());
+    }
+}

@@ -1,0 +1,36 @@
+//! From stored bytes back to an event: by protocol, importer's mapping and rule version, as the envelope says.
+
+use indelible_ingest::Registry;
+use indelible_search::{Decode, Decoded};
+use indelible_verify::Envelope;
+
+use crate::rules::Rules;
+
+/// Decodes what the ledger holds. Total: a body that can no longer be understood gives what the envelope knows.
+pub struct Decoder {
+    rules: Rules,
+    pub(crate) mappings: Registry,
+}
+
+impl Decoder {
+    pub(crate) fn new(rules: Rules, mappings: Registry) -> Self {
+        Self { rules, mappings }
+    }
+}
+
+impl Decode for Decoder {
+    fn decode(&self, envelope: &Envelope, body: &[u8]) -> Decoded {
+        let event = self.mappings.decode_stored(
+            envelope.protocol.0,
+            &envelope.media_type,
+            &envelope.mapping_name,
+            envelope.mapping_version,
+            body,
+        );
+        // A version that is gone can only mean a control database older than the ledger; today's rules are the
+        // nearest thing, and the envelope keeps saying which version was meant.
+        let rules = self.rules.version(envelope.rule_version).unwrap_or_else(|| self.rules.current());
+        let derived = rules.derive(&event);
+        Decoded { event, derived }
+    }
+}

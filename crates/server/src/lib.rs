@@ -1,0 +1,24 @@
+//! Configuration, stores, routes and jobs: the one place that knows every part.
+//!
+//! [`run`] opens the listener first and the stores second, so that an operator can ask `/readyz` what a long
+//! recovery is doing; until the stores are open every other route answers 503.
+
+mod app;
+mod body;
+mod config;
+mod decode;
+mod error;
+mod extract;
+mod metrics;
+mod offline;
+mod reconcile;
+mod routes;
+mod rules;
+mod run;
+mod web;
+
+pub use config::{Config, ConfigError, LogFormat, Receipts, Settings};
+pub use decode::Decoder;
+pub use offline::{DirectoryReport, verify_directory};
+pub use routes::openapi;
+pub use run::{RunError, Running, run, start};

@@ -1,0 +1,88 @@
+//! `/metrics`: what the server counts, in Prometheus' text format. Names are listed in `docs/operate/metrics.md`.
+
+use std::time::Instant;
+
+use axum::{
+    extract::{MatchedPath, Request},
+    middleware::Next,
+    response::Response,
+};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    error::{Instance, REQUEST},
+};
+
+/// Upper bounds of the request-time buckets, in seconds: 0.5 ms (an fsync on a good disk) to 10 s.
+const SECONDS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0];
+
+/// Installs the recorder of this process. A second server in one process (tests) shares it.
+pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
+    static HANDLE: std::sync::OnceLock<PrometheusHandle> = std::sync::OnceLock::new();
+    if let Some(handle) = HANDLE.get() {
+        return Ok(handle.clone());
+    }
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
+        .build_recorder();
+    let handle = HANDLE.get_or_init(|| recorder.handle()).clone();
+    // Losing this race means that another thread's recorder, whose handle everyone shares, is installed.
+    let _ = metrics::set_global_recorder(recorder);
+    describe_counter!("indelible_http_requests_total", "HTTP requests by route, method and status");
+    describe_counter!("indelible_http_errors_total", "HTTP errors by code");
+    describe_histogram!("indelible_http_request_seconds", "time to answer, by route");
+    describe_counter!("indelible_events_total", "events in requests, by what became of them");
+    describe_gauge!("indelible_ledger_size", "leaves in the tree that are on disk");
+    describe_gauge!("indelible_ledger_wal_bytes", "bytes of WAL segments on disk");
+    describe_gauge!("indelible_ledger_unsealed_bytes", "event bytes that are in the WAL only");
+    describe_gauge!("indelible_ledger_queue_bytes", "event bytes waiting for the sequencer");
+    describe_gauge!("indelible_ledger_syncs", "WAL frames written and synced since start");
+    describe_gauge!("indelible_search_size", "leaves that the index has caught up with");
+    describe_gauge!("indelible_search_behind", "leaves that the index is behind the ledger");
+    describe_gauge!("indelible_tenants", "tenants");
+    Ok(handle)
+}
+
+/// Sets the gauges from the stores' state, at each scrape.
+pub(crate) fn observe(app: &App) {
+    #[allow(clippy::cast_precision_loss, reason = "gauges are floats; the loss begins at 2^53")]
+    let set = |name: &'static str, value: u64| gauge!(name).set(value as f64);
+    let ledger = app.writer.status();
+    let search = app.trail.progress();
+    set("indelible_ledger_size", ledger.size);
+    set("indelible_ledger_wal_bytes", ledger.wal_bytes);
+    set("indelible_ledger_unsealed_bytes", ledger.unsealed_bytes);
+    set("indelible_ledger_queue_bytes", ledger.queue_bytes);
+    set("indelible_ledger_syncs", ledger.frames_total);
+    set("indelible_search_size", search.indexed_size);
+    set("indelible_search_behind", search.durable_size.saturating_sub(search.indexed_size));
+    set("indelible_tenants", app.control.directory().tenants().len() as u64);
+}
+
+/// Gives each request an id, counts and times it, and logs it without contents.
+pub(crate) async fn track(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = Uuid::now_v7().to_string();
+    let method = request.method().clone();
+    // The route's pattern, never the path: ids and names stay out of labels and logs.
+    let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let mut response = REQUEST.scope(Instance(format!("urn:uuid:{id}")), next.run(request)).await;
+    let status = response.status().as_u16();
+    let elapsed = started.elapsed();
+    let headers = response.headers_mut();
+    let code = headers.remove("x-error-code").and_then(|code| code.to_str().ok().map(str::to_owned));
+    if let Ok(id) = id.parse() {
+        headers.insert("x-request-id", id);
+    }
+    counter!("indelible_http_requests_total", "route" => route.clone(), "method" => method.to_string(), "status" => status.to_string())
+        .increment(1);
+    if let Some(code) = code {
+        counter!("indelible_http_errors_total", "code" => code).increment(1);
+    }
+    histogram!("indelible_http_request_seconds", "route" => route.clone()).record(elapsed.as_secs_f64());
+    tracing::debug!(request = id, %method, route, status, elapsed_ms = elapsed.as_secs_f64() * 1e3, "request");
+    response
+}

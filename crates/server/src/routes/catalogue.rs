@@ -1,0 +1,132 @@
+//! The catalogue of action and object types, and the rules that put events into it.
+
+use axum::{
+    Json,
+    body::Body,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+};
+use indelible_control::Permission;
+use indelible_event::{Code, RuleSet};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    body::receive,
+    error::{ApiError, ProblemDetails},
+    extract::{Caller, Params, Ready},
+};
+
+/// A type of action.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ActionType {
+    /// What `action_type` filters take.
+    id: String,
+    /// What people see.
+    label: String,
+    /// The badge's colour.
+    colour: String,
+}
+
+/// A type of object.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ObjectType {
+    /// What `object` filters take.
+    id: String,
+    /// What people see.
+    label: String,
+    /// What `object_category` filters take.
+    category: String,
+    /// Other names that mean this type.
+    aliases: Vec<String>,
+    /// The badge's colour.
+    colour: String,
+}
+
+/// The action types.
+#[utoipa::path(get, path = "/v1/actions", tag = "catalogue", responses((status = 200, body = [ActionType])))]
+pub(crate) async fn actions(Ready(app): Ready, _: Caller, params: Params) -> Result<Json<Vec<ActionType>>, ApiError> {
+    params.finish()?;
+    let rules = app.rules.current();
+    let types = rules.action_types().iter().map(|kind| ActionType {
+        id: kind.id.to_string(),
+        label: kind.label.to_string(),
+        colour: kind.colour.to_string(),
+    });
+    Ok(Json(types.collect()))
+}
+
+/// The object types.
+#[utoipa::path(get, path = "/v1/objects", tag = "catalogue", responses((status = 200, body = [ObjectType])))]
+pub(crate) async fn objects(Ready(app): Ready, _: Caller, params: Params) -> Result<Json<Vec<ObjectType>>, ApiError> {
+    params.finish()?;
+    let rules = app.rules.current();
+    let types = rules.object_types().iter().map(|kind| ObjectType {
+        id: kind.id.to_string(),
+        label: kind.label.to_string(),
+        category: kind.category.to_string(),
+        aliases: kind.aliases.iter().map(ToString::to_string).collect(),
+        colour: kind.colour.to_string(),
+    });
+    Ok(Json(types.collect()))
+}
+
+/// The rules in force, as JSON to edit and put back.
+#[utoipa::path(
+    get, path = "/v1/rules", tag = "catalogue",
+    responses((status = 200, body = Object), (status = 403, body = ProblemDetails))
+)]
+pub(crate) async fn rules(Ready(app): Ready, caller: Caller, params: Params) -> Result<Response, ApiError> {
+    params.finish()?;
+    caller.needs(Permission::SettingsManage)?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], app.rules.current().to_json()).into_response())
+}
+
+/// What was stored.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RulesStored {
+    /// The version that applies to what is received from now on.
+    version: u32,
+}
+
+/// Largest rule set in bytes: the built-in one has a few ten thousand.
+const RULES_BYTES_MAX: usize = 1 << 20;
+
+/// Replaces the rules for what is received from now on. `version` must be one above the version in force, so that two
+/// administrators can't overwrite each other unseen.
+#[utoipa::path(
+    put, path = "/v1/rules", tag = "catalogue", request_body = Object,
+    responses((status = 200, body = RulesStored), (status = 400, body = ProblemDetails), (status = 409, body = ProblemDetails))
+)]
+pub(crate) async fn change_rules(
+    Ready(app): Ready,
+    caller: Caller,
+    params: Params,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<RulesStored>, ApiError> {
+    params.finish()?;
+    caller.needs(Permission::SettingsManage)?;
+    if !caller.0.sees_everything() {
+        return Err(ApiError::new(Code::Forbidden, "the rules belong to the whole installation"));
+    }
+    let body = receive(&app.body_budget, &headers, body, RULES_BYTES_MAX).await?;
+    let text = std::str::from_utf8(&body.bytes)
+        .map_err(|error| ApiError::new(Code::InvalidUtf8, format!("byte {} is not UTF-8", error.valid_up_to())))?;
+    let rules = RuleSet::from_json(text)
+        .map_err(|error| ApiError::new(Code::InvalidEvent, error.to_string()))?;
+    let wanted = app.rules.current().version() + 1;
+    if rules.version() != wanted {
+        return Err(ApiError::field(
+            Code::IdConflict,
+            "/version",
+            format!("the next version is {wanted}; read the rules again, they may have been changed"),
+        ));
+    }
+    // The primary key refuses the second of two writers that got this far together.
+    app.control.insert_rule_set(rules.version(), text, app.now()).await?;
+    let version = rules.version();
+    app.rules.add(rules);
+    tracing::info!(version, "rules changed");
+    Ok(Json(RulesStored { version }))
+}

@@ -1,0 +1,95 @@
+//! Liveness, readiness (ingest and search apart), metrics.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use indelible_control::Permission;
+use indelible_ledger::LedgerStatus;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    app::{App, Gate},
+    error::{ApiError, ProblemDetails},
+    extract::{Caller, Ready},
+    metrics,
+};
+
+/// Whether the process answers at all.
+#[utoipa::path(get, path = "/healthz", tag = "operation", security(()), responses((status = 200, description = "the process answers")))]
+pub(crate) async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// What the server can do now.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// Whether events are taken.
+    ingest: bool,
+    /// Whether the index has caught up with what was on disk when it was last asked.
+    search: bool,
+    /// What is going on, where not both are true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+/// 200 when events are taken and found; 503 says what is missing.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operation", security(()),
+    responses((status = 200, body = Readiness), (status = 503, body = Readiness))
+)]
+pub(crate) async fn ready(State(gate): State<Arc<Gate>>) -> Response {
+    let readiness = match gate.app() {
+        None => Readiness { ingest: false, search: false, detail: Some(gate.opening()) },
+        Some(app) => {
+            let progress = app.trail.progress();
+            let ledger = app.writer.status();
+            let refusing = refusing(app, &ledger);
+            let behind = progress.durable_size.saturating_sub(progress.indexed_size);
+            // While events stream in the index is always a few behind; only a rebuild or a fault makes it unready.
+            let search = !progress.rebuilding && progress.error.is_none();
+            let detail = refusing.clone().or_else(|| progress.error.clone()).or_else(|| {
+                progress.rebuilding.then(|| format!("the index is being rebuilt: {behind} leaves to go"))
+            });
+            Readiness { ingest: refusing.is_none(), search, detail }
+        }
+    };
+    let status =
+        if readiness.ingest && readiness.search { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(readiness)).into_response()
+}
+
+/// Why events are not taken, if they are not.
+fn refusing(app: &App, ledger: &LedgerStatus) -> Option<String> {
+    if ledger.failed {
+        return Some("the ledger has failed; the log says why".into());
+    }
+    match rustix::fs::statvfs(&app.config.data) {
+        Ok(disk) if disk.f_bavail.saturating_mul(disk.f_frsize) < app.config.free_bytes_min => {
+            Some("the disk is nearly full: events are refused".into())
+        }
+        Ok(_) => None,
+        Err(error) => Some(format!("the data directory can't be asked for its free space: {error}")),
+    }
+}
+
+/// Prometheus metrics; needs `settings.manage`, since they tell how much is sent.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operation",
+    responses((status = 200, description = "Prometheus text format"), (status = 401, body = ProblemDetails))
+)]
+pub(crate) async fn metrics(
+    State(gate): State<Arc<Gate>>,
+    Ready(app): Ready,
+    caller: Caller,
+) -> Result<Response, ApiError> {
+    caller.needs(Permission::SettingsManage)?;
+    metrics::observe(&app);
+    let headers = [(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((headers, gate.metrics.render()).into_response())
+}

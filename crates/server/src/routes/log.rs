@@ -1,0 +1,124 @@
+//! The log itself, as C2SP tlog-tiles: checkpoint, tiles, consistency. Hashes need `audit.verify`; entries also need
+//! reach over everything, because they show every chain's activity.
+
+use axum::{
+    Json,
+    extract::Path,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use indelible_event::Code;
+use indelible_merkle::TilePath;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::blocking;
+use crate::{
+    error::{ApiError, ProblemDetails, chain},
+    extract::{Caller, Params, Ready},
+};
+
+/// The log.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Ledger {
+    /// Origin line of its checkpoints.
+    origin: String,
+    /// Verifier key, to be noted down by whoever wants to check later.
+    vkey: String,
+    /// Leaves in the tree.
+    size: u64,
+    /// Root hash, base64.
+    root: String,
+    /// The signed checkpoint.
+    checkpoint: String,
+}
+
+/// Origin, key, size and root.
+#[utoipa::path(get, path = "/v1/ledger", tag = "proofs", responses((status = 200, body = Ledger), (status = 403, body = ProblemDetails)))]
+pub(crate) async fn ledger(Ready(app): Ready, caller: Caller, params: Params) -> Result<Json<Ledger>, ApiError> {
+    params.finish()?;
+    let log = app.trail.log(&caller.0)?;
+    let checkpoint = log.hashes().checkpoint();
+    Ok(Json(Ledger {
+        origin: log.hashes().origin().to_owned(),
+        vkey: log.hashes().vkey().to_owned(),
+        size: checkpoint.size,
+        root: STANDARD.encode(checkpoint.root),
+        checkpoint: checkpoint.note.clone(),
+    }))
+}
+
+/// A consistency proof between two sizes.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Consistency {
+    /// The older size.
+    from: u64,
+    /// The newer size.
+    to: u64,
+    /// Hashes of the RFC 6962 consistency proof, base64.
+    hashes: Vec<String>,
+}
+
+/// Proves that the tree of `from` leaves is a prefix of the tree of `to` leaves.
+#[utoipa::path(
+    get, path = "/v1/ledger/consistency", tag = "proofs",
+    params(("from" = u64, Query), ("to" = Option<u64>, Query, description = "default: the size now")),
+    responses((status = 200, body = Consistency), (status = 400, body = ProblemDetails))
+)]
+pub(crate) async fn consistency(
+    Ready(app): Ready,
+    caller: Caller,
+    mut params: Params,
+) -> Result<Json<Consistency>, ApiError> {
+    let size = app.trail.log(&caller.0)?.hashes().checkpoint().size;
+    let mut number = |name: &'static str, default: Option<u64>| match params.one(name)? {
+        Some(text) => text.parse().ok().filter(|number| *number <= size).ok_or_else(|| {
+            ApiError::field(Code::InvalidFilter, name, format!("{name} is a size of the tree, 0 to {size}"))
+        }),
+        None => default
+            .ok_or_else(|| ApiError::field(Code::InvalidFilter, name, format!("{name} is needed, a size of the tree"))),
+    };
+    let from = number("from", None)?;
+    let to = number("to", Some(size))?;
+    params.finish()?;
+    if from > to {
+        return Err(ApiError::field(Code::InvalidFilter, "from", "from is at most to"));
+    }
+    let hashes = blocking(move || {
+        let log = app.trail.log(&caller.0)?;
+        log.hashes().consistency(from, to).map_err(|error| ApiError::internal(chain(&error)))
+    })
+    .await?;
+    Ok(Json(Consistency { from, to, hashes: hashes.iter().map(|hash| STANDARD.encode(hash)).collect() }))
+}
+
+/// The newest signed checkpoint.
+#[utoipa::path(get, path = "/checkpoint", tag = "proofs", responses((status = 200, description = "C2SP signed note"), (status = 403, body = ProblemDetails)))]
+pub(crate) async fn checkpoint(Ready(app): Ready, caller: Caller) -> Result<Response, ApiError> {
+    let checkpoint = app.trail.log(&caller.0)?.hashes().checkpoint();
+    let headers =
+        [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, checkpoint.note.clone()).into_response())
+}
+
+/// A tile of hashes, or of entries, by its C2SP path.
+#[utoipa::path(
+    get, path = "/tile/{*path}", tag = "proofs",
+    params(("path" = String, Path, description = "such as 0/x001/234 or entries/000.p/17")),
+    responses((status = 200, description = "the tile's bytes"), (status = 404, body = ProblemDetails))
+)]
+pub(crate) async fn tile(Ready(app): Ready, caller: Caller, Path(path): Path<String>) -> Result<Response, ApiError> {
+    let not_found = || ApiError::new(Code::NotFound, "no such tile");
+    let tile: TilePath = format!("tile/{path}").parse().map_err(|_| not_found())?;
+    let bytes = blocking(move || {
+        let log = app.trail.log(&caller.0)?;
+        let found = match tile.level() {
+            Some(level) => log.hashes().tile(level, tile.index(), tile.width().into()),
+            None => log.entries()?.entries_tile(tile.index(), tile.width().into()),
+        };
+        found.map_err(|error| ApiError::internal(chain(&error)))?.ok_or_else(not_found)
+    })
+    .await?;
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())
+}

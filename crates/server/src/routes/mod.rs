@@ -1,0 +1,132 @@
+//! All routes, and the OpenAPI document made from them.
+
+mod catalogue;
+mod events;
+mod health;
+mod keys;
+mod log;
+mod send;
+mod session;
+mod tenants;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::DefaultBodyLimit, middleware, response::IntoResponse, routing::get};
+use indelible_event::Code;
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{app::Gate, error::ApiError, metrics, web};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Indelible",
+        description = "Audit trail: send events, find them, prove them. Times are RFC 3339 in UTC with microseconds; \
+                       errors are RFC 9457 problem details with a `code`."
+    ),
+    modifiers(&BearerKey),
+    security(("key" = []))
+)]
+struct Document;
+
+struct BearerKey;
+
+impl Modify for BearerKey {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}
+
+fn api() -> OpenApiRouter<Arc<Gate>> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(events::list, send::send))
+        .routes(routes!(events::one))
+        .routes(routes!(events::original))
+        .routes(routes!(events::proof))
+        .routes(routes!(session::session))
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::one, tenants::change))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::revoke))
+        .routes(routes!(catalogue::actions))
+        .routes(routes!(catalogue::objects))
+        .routes(routes!(catalogue::rules, catalogue::change_rules))
+        .routes(routes!(log::ledger))
+        .routes(routes!(log::consistency))
+        .routes(routes!(log::checkpoint))
+        .routes(routes!(log::tile))
+        .routes(routes!(health::health))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+}
+
+/// The OpenAPI 3.1 document as JSON.
+pub fn openapi() -> String {
+    let (_, document) = api().split_for_parts();
+    document.to_pretty_json().expect("the document holds only strings, numbers and lists")
+}
+
+/// The whole site: API, metrics, page.
+pub(crate) fn router(gate: Arc<Gate>) -> Router {
+    let (api, document) = api().split_for_parts();
+    let document = document.to_json().expect("the document holds only strings, numbers and lists");
+    let json = [(axum::http::header::CONTENT_TYPE, "application/json")];
+    api.route("/openapi.json", get(move || async move { (json, document) }))
+        .route("/docs/errors", get(web::error_page))
+        .fallback(web::asset)
+        .method_not_allowed_fallback(wrong_method)
+        // The body's own limits are settings, applied where it is read.
+        .layer(DefaultBodyLimit::disable())
+        .layer(CompressionLayer::new().gzip(true))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(metrics::track))
+        .with_state(gate)
+}
+
+async fn wrong_method() -> impl IntoResponse {
+    let mut response = ApiError::new(Code::NotFound, "this address does not take that method").into_response();
+    *response.status_mut() = axum::http::StatusCode::METHOD_NOT_ALLOWED;
+    response
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    let what = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    ApiError::internal(format!("a handler panicked: {what}")).into_response()
+}
+
+/// Runs what may wait for the disk away from the threads that serve connections.
+pub(crate) async fn blocking<T, F>(work: F) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, ApiError> + Send + 'static,
+{
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(ApiError::internal(error.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    #[test]
+    fn the_committed_openapi_document_is_the_generated_one() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/openapi.json");
+        let generated = super::openapi() + "\n";
+        if std::env::var_os("INDELIBLE_BLESS").is_some() {
+            std::fs::write(&file, &generated).unwrap();
+        }
+        assert!(
+            std::fs::read_to_string(&file).unwrap_or_default() == generated,
+            "web/openapi.json is stale; run the tests once with INDELIBLE_BLESS=1"
+        );
+    }
+}

@@ -1,0 +1,277 @@
+//! From configuration to a running server, and to a graceful end.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use indelible_access::{Authenticator, CursorSeal, Trail};
+use indelible_control::{Control, ControlError};
+use indelible_ingest::{Mapping, MappingErrors, Registry};
+use indelible_ledger::{Clock, Ledger, LedgerConfig, LedgerReader, LedgerWriter, OpenError, OpenProgress, SystemClock};
+use indelible_search::{Search, SearchConfig, SearchError};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+use crate::{
+    Config, Decoder,
+    app::{App, Gate},
+    metrics,
+    reconcile::{ReconcileError, reconcile},
+    routes,
+    rules::{Rules, RulesError},
+    web::Web,
+};
+
+/// Why the server did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The address can't be listened on.
+    #[error("can't listen on {address}: {source}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The data directory can't be used.
+    #[error("can't use the data directory {directory}: {source}")]
+    Directory {
+        /// Which directory.
+        directory: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The ledger refused to open.
+    #[error("the ledger did not open")]
+    Ledger(#[from] OpenError),
+    /// The control database failed.
+    #[error("the control database did not open")]
+    Control(#[from] ControlError),
+    /// The rules could not be loaded.
+    #[error("the rules did not load")]
+    Rules(#[from] RulesError),
+    /// An importer's mapping is not valid.
+    #[error("the mappings did not load")]
+    Mapping(#[from] MappingErrors),
+    /// The ledger knows something that the control database can't take over.
+    #[error("ledger and control database could not be reconciled")]
+    Reconcile(#[from] ReconcileError),
+    /// The index could not be opened at all.
+    #[error("the index did not open")]
+    Search(#[from] SearchError),
+    /// The index could not be compared with the ledger.
+    #[error("the index could not be checked")]
+    Check(#[from] indelible_search::CheckError),
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness: {0}")]
+    Randomness(getrandom::Error),
+    /// The metrics recorder could not be made.
+    #[error("metrics could not be set up: {0}")]
+    Metrics(String),
+    /// Serving connections failed.
+    #[error("serving failed: {0}")]
+    Serve(#[source] io::Error),
+    /// A task of the server panicked.
+    #[error("a task of the server panicked")]
+    Panicked,
+}
+
+impl RunError {
+    /// Whether the cause is what was configured or stored rather than a passing fault.
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::Mapping(_) | Self::Rules(_) | Self::Listen { .. })
+    }
+}
+
+/// A running server.
+pub struct Running {
+    /// The address that it listens on; of interest where port 0 was asked for.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<io::Result<()>>,
+    app: Arc<App>,
+    ledger: LedgerWriter,
+}
+
+/// Serves until SIGINT or SIGTERM, then ends gracefully. `ready` is called once the stores are open.
+///
+/// # Errors
+/// Any [`RunError`].
+pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(RunError::Serve)?;
+    let mut running = tokio::select! {
+        started = start(config) => started?,
+        _ = tokio::signal::ctrl_c() => return Ok(()),
+        _ = terminate.recv() => return Ok(()),
+    };
+    ready(running.address);
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => tracing::info!("stopping"),
+        _ = terminate.recv() => tracing::info!("stopping"),
+        ended = &mut running.serving => {
+            return ended.map_err(|_| RunError::Panicked)?.map_err(RunError::Serve);
+        }
+    }
+    running.stop().await
+}
+
+/// Opens the listener, then the stores; returns when events are taken and can be asked for.
+///
+/// # Errors
+/// Any [`RunError`].
+pub async fn start(config: Config) -> Result<Running, RunError> {
+    let metrics = metrics::install().map_err(|error| RunError::Metrics(error.to_string()))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| RunError::Listen { address: config.listen, source })?;
+    let address = listener.local_addr().map_err(RunError::Serve)?;
+    let gate = Arc::new(Gate::new(Web::new(&config.path_prefix), metrics));
+    let router = routes::router(gate.clone());
+    let (stop, mut stopped) = watch::channel(false);
+    let serving = tokio::spawn(async move {
+        let stopped = async move {
+            // An error means that the sender is gone, which is a reason to stop too.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        axum::serve(listener, router).with_graceful_shutdown(stopped).await
+    });
+    let (app, ledger) = match open(config, &gate).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            serving.abort();
+            return Err(error);
+        }
+    };
+    gate.open(app.clone());
+    tracing::info!(%address, size = ledger.status().size, "ready");
+    Ok(Running { address, stop, serving, app, ledger })
+}
+
+impl Running {
+    /// Lets running requests finish, persists the index, closes the ledger.
+    ///
+    /// # Errors
+    /// [`RunError`] when a store does not close; acknowledged events are on disk in any case.
+    pub async fn stop(self) -> Result<(), RunError> {
+        let Self { stop, mut serving, app, ledger, .. } = self;
+        stop.send_replace(true);
+        let drain = Duration::from_secs(app.config.drain_seconds);
+        if tokio::time::timeout(drain, &mut serving).await.is_err() {
+            tracing::warn!(seconds = drain.as_secs(), "requests were still running and were cut off");
+            serving.abort();
+        }
+        let closing = app.clone();
+        let closed = tokio::task::spawn_blocking(move || {
+            closing.trail.close();
+            ledger.close();
+        });
+        closed.await.map_err(|_| RunError::Panicked)?;
+        app.control.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+async fn open(config: Config, gate: &Arc<Gate>) -> Result<(Arc<App>, LedgerWriter), RunError> {
+    let directory = |source| RunError::Directory { directory: config.data.clone(), source };
+    fs::create_dir_all(&config.data).map_err(directory)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    gate.say("opening the ledger".into());
+    // The ledger's lock comes first: it keeps a second server away from every store.
+    let (writer, ledger) = open_ledger(&config, clock.clone(), gate.clone()).await?;
+    gate.say("opening the control database".into());
+    let control = Control::open(&config.data.join("control.sqlite")).await?;
+    let added = reconcile(&control, &ledger).await?;
+    if added > 0 {
+        tracing::warn!(tenants = added, "added tenants that only the ledger knew");
+    }
+    let rules = Rules::load(&control).await?;
+    let mappings = load_mappings(&config.mappings)?;
+    let decoder = Arc::new(Decoder::new(rules.clone(), mappings));
+    gate.say("opening the index".into());
+    let search = {
+        let (dir, reader, decode) = (config.data.join("search"), Arc::new(ledger.clone()), decoder.clone());
+        let opening = move || Search::open(&dir, SearchConfig::default(), reader, decode);
+        tokio::task::spawn_blocking(opening).await.map_err(|_| RunError::Panicked)??
+    };
+    let seal = CursorSeal::new(&cursor_key(&control).await?);
+    let trail = Trail::new(ledger, search, control.clone(), decoder.clone(), seal);
+    let app = Arc::new(App {
+        auth: Authenticator::new(control.clone(), config.admin_key.as_deref()),
+        body_budget: Arc::new(tokio::sync::Semaphore::new(config.queue_bytes_max / 1024)),
+        clock,
+        control,
+        trail,
+        writer: writer.clone(),
+        rules,
+        decoder,
+        tenant_turn: tokio::sync::Mutex::default(),
+        config,
+    });
+    Ok((app, writer))
+}
+
+async fn open_ledger(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    gate: Arc<Gate>,
+) -> Result<(LedgerWriter, LedgerReader), RunError> {
+    let dir = config.data.join("ledger");
+    let ledger_config = LedgerConfig {
+        origin_name: config.origin.clone(),
+        wal_segment_bytes: config.wal_segment_bytes,
+        seal_bytes: config.seal_bytes,
+        queue_bytes_max: config.queue_bytes_max as u64,
+        min_free_bytes: config.free_bytes_min,
+        ..LedgerConfig::default()
+    };
+    let opening = move || {
+        let progress = |progress: OpenProgress| gate.say(words(progress));
+        Ledger::open(&dir, ledger_config, clock, &progress)
+    };
+    Ok(tokio::task::spawn_blocking(opening).await.map_err(|_| RunError::Panicked)??)
+}
+
+fn words(progress: OpenProgress) -> String {
+    match progress {
+        OpenProgress::Replaying { size } => format!("replaying the WAL: {size} entries so far"),
+        OpenProgress::FillingIds { done, size } => format!("filling the id index: {done} of {size} entries"),
+        OpenProgress::Ready { size } => format!("the ledger of {size} entries is open"),
+    }
+}
+
+/// The built-in mappings, and the installation's own over them. A directory that does not exist holds none.
+pub(crate) fn load_mappings(directory: &Path) -> Result<Registry, RunError> {
+    let mut registry = Registry::builtin().clone();
+    let unreadable = |source| RunError::Directory { directory: directory.to_owned(), source };
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(registry),
+        entries => entries.map_err(unreadable)?,
+    };
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>().map_err(unreadable)?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    for file in files {
+        let text = fs::read_to_string(&file).map_err(unreadable)?;
+        registry.add(Mapping::parse(&file.display().to_string(), &text)?);
+    }
+    Ok(registry)
+}
+
+/// The name of the stored key that seals cursors.
+const CURSOR_KEY: &str = "cursor_key";
+
+async fn cursor_key(control: &Control) -> Result<[u8; 32], RunError> {
+    if let Some(stored) = control.setting(CURSOR_KEY).await? {
+        let corrupt = |_| ControlError::Corrupt { what: "cursor key" };
+        return Ok(stored.try_into().map_err(corrupt)?);
+    }
+    let mut key = [0u8; 32];
+    getrandom::fill(&mut key).map_err(RunError::Randomness)?;
+    control.set_setting(CURSOR_KEY, &key).await?;
+    Ok(key)
+}

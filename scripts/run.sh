@@ -1,0 +1,79 @@
+#!/bin/bash
+# Starts a server with real sample events in it, for `make run`.
+#
+# The data stays in ./data between runs, and the samples are imported once. This shell becomes the server at the end,
+# so Ctrl-C reaches it alone and directly; the import is a helper beside it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+listen=${LISTEN:-127.0.0.1:8080}
+data=${DATA:-data}
+binary=target/release/indelible
+host=${listen%:*}
+port=${listen##*:}
+
+mkdir -p "$data"
+key_file=$data/admin.key
+if [ ! -s "$key_file" ]; then
+    # Written whole or not at all: half a key would be a weak one.
+    (umask 077 && od -An -N24 -tx1 /dev/urandom | tr -d ' \n' | sed 's/^/admin-/' >"$key_file.new")
+    mv "$key_file.new" "$key_file"
+fi
+
+# Asks /readyz over bash's own socket, since curl may not be there.
+is_ready() {
+    local status
+    exec 3<>"/dev/tcp/$host/$port" || return 1
+    printf 'GET /readyz HTTP/1.0\r\nHost: %s\r\n\r\n' "$listen" >&3
+    read -r status <&3 || return 1
+    exec 3>&-
+    [[ $status == *' 200 '* ]]
+} 2>/dev/null
+
+import_samples() {
+    export INDELIBLE_URL=http://$listen INDELIBLE_KEY
+    INDELIBLE_KEY=$(<"$key_file")
+    # The tenants are those that the records name; auditing is switched on for each.
+    "$binary" import --format aws-cloudtrail --create-tenants testdata/events/aws-cloudtrail.ndjson
+    "$binary" import --format wikipedia --create-tenants testdata/events/wikipedia-edits.ndjson
+}
+
+say_what_to_try() {
+    cat >&2 <<EOF
+
+  Indelible    http://$listen/
+  key          $(<"$key_file")   (everything; kept in $key_file)
+
+  Open the address, sign in with the key. Or, in another terminal:
+
+    export INDELIBLE_URL=http://$listen INDELIBLE_KEY=\$(cat $key_file) PATH="\$PATH:$PWD/target/release"
+    indelible search --limit 10 outcome=failure
+    echo '{"tenant":"en.wikipedia","action":"user.delete","actor":{"username":"ada"}}' | indelible send -
+    indelible verify --url \$INDELIBLE_URL
+
+  Ctrl-C stops the server; everything stays in $data/.
+
+EOF
+}
+
+# Waits for the server, whose process id is given, and fills it once.
+help_along() {
+    trap '' INT
+    local server=$1
+    until (is_ready); do
+        kill -0 "$server" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    if [ ! -e "$data/samples-imported" ]; then
+        echo "importing sample events" >&2
+        if ! import_samples; then
+            echo "error: the sample events were not imported; the next \`make run\` goes on with it" >&2
+            return
+        fi
+        touch "$data/samples-imported"
+    fi
+    say_what_to_try
+}
+
+help_along $$ &
+INDELIBLE_ADMIN_KEY_FILE=$key_file exec "$binary" serve --data "$data" --listen "$listen"

@@ -1,0 +1,52 @@
+#!/bin/sh
+# Installs what the tests need beyond Rust, Node.js and Python: Chromium for the page's tests, and the Python package
+# of the independent verifier in .cache/venv. Does nothing where it is all there.
+set -eu
+cd "$(dirname "$0")/.."
+
+missing=
+for program in cargo node npm python3 cc; do
+    command -v "$program" >/dev/null || missing="$missing $program"
+done
+if [ -n "$missing" ]; then
+    echo "error: the tests need:$missing" >&2
+    echo "hint: Rust 1.95 from https://rustup.rs, Node.js 20.19 or newer, Python 3.9 or newer, a C compiler" >&2
+    exit 2
+fi
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else return 1; fi
+}
+
+chromium() {
+    command -v chromium || command -v chromium-browser || command -v google-chrome
+}
+
+if ! chromium >/dev/null; then
+    if ! command -v apt-get >/dev/null; then
+        echo "error: the page's tests need Chromium, and there is no apt-get to install it with" >&2
+        echo "hint: install Chromium so that \`chromium\` is in the PATH, then run make test again" >&2
+        exit 2
+    fi
+    echo "installing Chromium for the page's tests" >&2
+    if ! { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -q -y --no-install-recommends chromium fonts-noto-core; }; then
+        echo "error: Chromium could not be installed" >&2
+        echo "hint: run as root: apt-get update && apt-get install chromium; then make test again" >&2
+        exit 2
+    fi
+fi
+
+# A venv of our own, unless the system's Python has the package already.
+has_packages() {
+    "$1" -c 'import cryptography.hazmat.primitives.asymmetric.ed25519' 2>/dev/null
+}
+if ! has_packages .cache/venv/bin/python && ! has_packages python3; then
+    mkdir -p .cache
+    if ! python3 -m venv --clear .cache/venv; then
+        echo "error: Python can't make a virtual environment" >&2
+        echo "hint: on Debian: apt-get install python3-venv; or: apt-get install python3-cryptography" >&2
+        exit 2
+    fi
+    .cache/venv/bin/python -m pip install --quiet --requirement tools/requirements.txt
+fi

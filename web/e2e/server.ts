@@ -1,0 +1,120 @@
+// Starts the real server on a fresh directory, and talks to it as a program would.
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+import { toJson } from './events';
+
+const ADMIN_KEY = 'e2e-admin-key-of-this-run-only';
+
+/** The server refuses variables that it doesn't know, so it gets no more than it needs. */
+const ENVIRONMENT = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' };
+
+function binary(): string {
+  const path = resolve(import.meta.dirname, '..', process.env.INDELIBLE_BIN ?? '../target/debug/indelible');
+  if (!existsSync(path)) throw new Error(`no server at ${path}: build it with \`cargo build -p indelible-cli\``);
+  return path;
+}
+
+export interface NewKey {
+  name: string;
+  permissions: string[];
+  reach: 'everything' | { tenants: string[] };
+}
+
+export class Server {
+  private constructor(
+    private readonly process: ChildProcess,
+    private readonly directory: string,
+    /** Where it is, path prefix included, without a slash at the end. */
+    readonly url: string,
+  ) {}
+
+  readonly adminKey = ADMIN_KEY;
+
+  static async start(options: { prefix?: string } = {}): Promise<Server> {
+    const directory = mkdtempSync(join(tmpdir(), 'indelible-e2e-'));
+    const args = ['serve', '--data', join(directory, 'data'), '--listen', '127.0.0.1:0', '--wal-segment-bytes', '16777216'];
+    if (options.prefix !== undefined) args.push('--path-prefix', options.prefix);
+    const child = spawn(binary(), args, {
+      env: { ...ENVIRONMENT, INDELIBLE_ADMIN_KEY: ADMIN_KEY },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    const url = await new Promise<string>((ready, failed) => {
+      child.stderr.setEncoding('utf8');
+      child.stderr.on('data', (chunk: string) => {
+        said += chunk;
+        const match = /indelible is ready at (http:\/\/\S+?)\/?\s/.exec(said);
+        if (match?.[1] !== undefined) ready(match[1]);
+      });
+      child.once('exit', (code) => failed(new Error(`the server ended with ${code}:\n${said}`)));
+      child.once('error', failed);
+    });
+    return new Server(child, directory, url);
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((done) => this.process.once('exit', done));
+    this.process.kill('SIGTERM');
+    await ended;
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** A request with the administrator's key; fails on every status but success. */
+  async call<T>(method: string, path: string, body?: unknown, key = ADMIN_KEY): Promise<T> {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return (text === '' ? undefined : JSON.parse(text)) as T;
+  }
+
+  async createTenant(name: string, parent: string | null = null): Promise<void> {
+    await this.call('POST', '/v1/tenants', { name, parent, auditing: true });
+  }
+
+  async createKey(key: NewKey): Promise<{ id: string; key: string }> {
+    return this.call('POST', '/v1/keys', { ...key, expires: null });
+  }
+
+  async send(events: unknown[], type = 'application/json'): Promise<void> {
+    const response = await fetch(`${this.url}/v1/events`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${ADMIN_KEY}`, 'Content-Type': type },
+      body: toJson(events),
+    });
+    const text = await response.text();
+    if (response.status !== 201) throw new Error(`not all events were taken: ${response.status} ${text}`);
+  }
+
+  /** Imports a file of another product by the command line, as an operator would. */
+  async import(format: string, file: string, args: string[]): Promise<void> {
+    await promisify(execFile)(binary(), ['import', '--format', format, ...args, file], {
+      env: { ...ENVIRONMENT, INDELIBLE_URL: this.url, INDELIBLE_KEY: ADMIN_KEY },
+      maxBuffer: 1 << 26,
+    });
+  }
+
+  async count(query: string): Promise<number> {
+    const page = await this.call<{ total: number }>('GET', `/v1/events?limit=1&total=true&${query}`);
+    return page.total;
+  }
+
+  /** Waits until so many events can be found: an acknowledged event normally is within a second. */
+  async waitForCount(query: string, expected: number): Promise<void> {
+    const deadline = Date.now() + 30_000;
+    for (;;) {
+      const count = await this.count(query);
+      if (count === expected) return;
+      if (Date.now() > deadline) throw new Error(`${count} events match ${query}, expected ${expected}`);
+      await new Promise((done) => setTimeout(done, 100));
+    }
+  }
+}

@@ -1,0 +1,321 @@
+// The components as a reader meets them: found by role and by name.
+
+import { render, screen, waitFor, within } from '@testing-library/svelte';
+import userEvent from '@testing-library/user-event';
+import type { Component } from 'svelte';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { Problem } from '$api/problem';
+import type { AuditEvent, Session } from '$api/types';
+import { announcer } from '$lib/announce.svelte';
+import { NO_FILTERS, type Filters } from '$lib/url';
+
+import Harness from '../test/Harness.svelte';
+import { SAMPLES, TestServer, problem } from '../test/server';
+
+import EmptyState from './EmptyState.svelte';
+import EventDetail from './EventDetail.svelte';
+import EventTable from './EventTable.svelte';
+import FilterBar from './FilterBar.svelte';
+import Pager from './Pager.svelte';
+import ProblemPanel from './ProblemPanel.svelte';
+import SignIn from './SignIn.svelte';
+
+let server = new TestServer();
+beforeEach(() => {
+  server = new TestServer();
+  localStorage.clear();
+});
+
+function renderWithServer(component: unknown, props: Record<string, unknown>) {
+  return render(Harness, { props: { server, component: component as Component<Record<string, unknown>>, props } });
+}
+
+function sample(id: string): AuditEvent {
+  const event = server.events.find((one) => one.id === id);
+  if (event === undefined) throw new Error(`no sample ${id}`);
+  return event;
+}
+
+describe('signing in', () => {
+  const who: Session = { name: 'auditor', permissions: ['audit.read'], reach: 'everything', tenants: 1 };
+
+  function show(identify: (key: string) => Promise<Session>, expired = false) {
+    const onsignin = vi.fn();
+    render(SignIn, { identify, onsignin, expired });
+    return { onsignin, key: screen.getByLabelText('API key'), button: screen.getByRole('button', { name: 'Sign in' }) };
+  }
+
+  it('takes up a key that the server knows', async () => {
+    const { onsignin, key, button } = show(() => Promise.resolve(who));
+    await userEvent.type(key, ' secret ');
+    await userEvent.click(button);
+    await waitFor(() => expect(onsignin).toHaveBeenCalledWith('secret', who));
+    expect(key).toHaveAttribute('type', 'password');
+  });
+
+  it.each([
+    ['a refused key', new Problem(401, 'unauthorized', 'No', null, null), /does not accept this key/],
+    ['no answer', new Problem(0, null, 'no answer', null, null), /could not be reached/],
+    ['a fault', new Problem(500, 'internal', 'Broken', null, null), /Signing in failed: Broken/],
+  ])('explains %s', async (_, error, text) => {
+    const { onsignin, key, button } = show(() => Promise.reject(error));
+    await userEvent.type(key, 'wrong');
+    await userEvent.click(button);
+    expect(await screen.findByText(text)).toBeVisible();
+    expect(key).toHaveAccessibleDescription(text);
+    expect(key).toHaveFocus();
+    expect(onsignin).not.toHaveBeenCalled();
+  });
+
+  it('refuses a key that may not read, an empty one, and one that no header can carry', async () => {
+    const identify = vi.fn(() => Promise.resolve({ ...who, permissions: ['events.send'] }));
+    const { key, button } = show(identify);
+    await userEvent.click(button);
+    expect(screen.getByText('Enter a key.')).toBeVisible();
+    await userEvent.type(key, 'schlüssel\u2603');
+    await userEvent.click(button);
+    expect(screen.getByText(/does not accept/)).toBeVisible();
+    expect(identify).not.toHaveBeenCalled();
+    await userEvent.clear(key);
+    await userEvent.type(key, 'sender{Enter}');
+    expect(await screen.findByText(/lacks the permission audit.read/)).toBeVisible();
+  });
+
+  it('says why it asks again', () => {
+    show(() => Promise.resolve(who), true);
+    expect(screen.getByRole('status')).toHaveTextContent('no longer accepts the key');
+  });
+});
+
+describe('the table', () => {
+  function show(open: { id: string; tenant: string } | null = null) {
+    const onopen = vi.fn();
+    renderWithServer(EventTable, { events: server.events, zone: 'UTC', linkZone: null, open, onopen, stale: false });
+    const rows = screen.getAllByRole('row').filter((row) => row.hasAttribute('data-row'));
+    return { onopen, rows, row: (id: string) => rows[server.events.indexOf(sample(id))] as HTMLElement };
+  }
+
+  it('shows who did what to what, and "-" for what was not captured', () => {
+    const { rows, row } = show();
+    expect(rows).toHaveLength(SAMPLES.length);
+    const cells = (id: string): string[] =>
+      within(row(id)).getAllByRole('cell').map((cell) => (cell.textContent ?? '').replace(/\s+/g, ' ').trim());
+    expect(cells('update-1').slice(1)).toEqual([
+      'Modify/Update Update user',
+      'Success',
+      'admin1',
+      'subscriber user100 +1 more',
+      'acme',
+      '-',
+    ]);
+    expect(cells('nobody').slice(1)).toEqual(['Other Something happened', '-', '-', '-', 'acme', '-']);
+    expect(within(row('nightly')).getByText('System')).toBeInTheDocument();
+    expect(within(row('nobody')).queryByText('System')).toBeNull();
+  });
+
+  it('opens a row by its button and by a click on it', async () => {
+    const { onopen, row } = show();
+    const button = within(row('update-1')).getByRole('button', { expanded: false });
+    expect(button).toHaveAccessibleName(/2026-11-21 10:10:00 Show event: Update user/);
+    await userEvent.click(button);
+    expect(onopen).toHaveBeenLastCalledWith({ id: 'update-1', tenant: 'acme' });
+    await userEvent.click(within(row('login-1')).getByText('ConsoleLogin'));
+    expect(onopen).toHaveBeenLastCalledWith({ id: 'login-1', tenant: 'acme' });
+  });
+
+  it('closes the open row', async () => {
+    const { onopen, row } = show({ id: 'update-1', tenant: 'acme' });
+    await userEvent.click(within(row('update-1')).getByRole('button', { expanded: true }));
+    expect(onopen).toHaveBeenLastCalledWith(null);
+  });
+
+  it('keeps hostile text text, and names what cannot be seen', () => {
+    const { row } = show({ id: 'hostile', tenant: 'acme' });
+    expect(document.querySelector('img')).toBeNull();
+    expect(document.querySelector('script')).toBeNull();
+    expect(row('hostile')).toHaveTextContent('<img src=x onerror=alert(1)>U+202Etxt.exe');
+    const texts = row('hostile').querySelectorAll('bdi');
+    expect(texts.length).toBeGreaterThan(2);
+    expect(screen.getByRole('article', { name: 'Event' })).toHaveTextContent('<script>alert(3)</script> deleted U+202Eeverything');
+  });
+});
+
+describe('the detail', () => {
+  function show(id: string) {
+    return renderWithServer(EventDetail, { event: sample(id), zone: 'UTC', linkZone: null, onclose: null });
+  }
+
+  it('begins with the sentence and ends with the original', async () => {
+    show('update-1');
+    const text = screen.getByRole('article').textContent ?? '';
+    const places = ['admin1 updated subscriber user100.', 'Changes', 'Details', 'Parameters', 'Related', 'Show the original'].map(
+      (part) => text.indexOf(part),
+    );
+    expect(places.every((place) => place >= 0)).toBe(true);
+    expect(places).toEqual([...places].sort((left, right) => left - right));
+    expect(await screen.findByText('Verified')).toBeVisible();
+  });
+
+  it('shows "N/A" for what was not captured', () => {
+    show('nobody');
+    const value = (label: string): string => screen.getByText(label).nextElementSibling?.textContent?.trim() ?? '';
+    expect(value('Performed by')).toBe('N/A');
+    expect(value('Affected')).toBe('N/A');
+    expect(value('Address')).toBe('N/A');
+    expect(value('Outcome')).toBe('N/A');
+  });
+
+  it('tells not set, null and empty apart', () => {
+    show('update-1');
+    const rows = screen.getAllByRole('row').map((row) => [...row.children].map((cell) => cell.textContent?.trim()).join('|'));
+    expect(rows).toContain('email|null|a@b.c');
+    expect(rows).toContain('phone|not set|empty text');
+  });
+
+  it('copies a parameter on click', async () => {
+    const user = userEvent.setup();
+    show('update-1');
+    await user.click(screen.getByRole('button', { name: /Nested/ }));
+    expect(await navigator.clipboard.readText()).toBe('{"a":[1,2]}');
+    expect(announcer.message).toBe('Copied Nested');
+  });
+
+  it('says against which checkpoint it was verified', async () => {
+    show('login-1');
+    expect(await screen.findByText('Verified')).toBeVisible();
+    const proof = screen.getByRole('complementary', { name: 'Proof' });
+    expect(proof).toHaveTextContent(`${SAMPLES.length} entries`);
+    expect(proof).toHaveTextContent('indelible/test');
+    expect(within(proof).getAllByText('passed:')).toHaveLength(6);
+  });
+
+  it('says what failed when the original was changed', async () => {
+    server.intercept = (url) => (url.pathname.endsWith('/original') ? new Response('{"action":"View"}') : null);
+    show('login-1');
+    expect(await screen.findByText('Verification failed')).toBeVisible();
+    expect(screen.getByText(/was changed after it was recorded/)).toBeVisible();
+    expect(screen.getByText(/Shown otherwise than recorded/)).toBeVisible();
+  });
+
+  it('tells "not verified" from "failed", and checks again', async () => {
+    server.intercept = (url) => (url.pathname.endsWith('/proof') ? problem(503, 'unavailable', 'Try later') : null);
+    show('login-1');
+    expect(await screen.findByText('Not verified')).toBeVisible();
+    expect(screen.getByText(/Try later/)).toBeVisible();
+    server.intercept = null;
+    await userEvent.click(screen.getByRole('button', { name: 'Check again' }));
+    expect(await screen.findByText('Verified')).toBeVisible();
+  });
+
+  it('warns of another ledger, and accepts it when told to', async () => {
+    const seen = { vkey: 'other', firstSeen: '2026-01-01T00:00:00.000Z', size: '1', root: '', seenAt: '2026-01-01T00:00:00.000Z' };
+    localStorage.setItem('indelible.seen', JSON.stringify(seen));
+    show('login-1');
+    expect(await screen.findByText('Other ledger')).toBeVisible();
+    await userEvent.click(screen.getByRole('button', { name: /Accept this ledger/ }));
+    expect(await screen.findByText('Verified')).toBeVisible();
+  });
+
+  it('shows the original laid out, and as sent', async () => {
+    show('update-1');
+    await userEvent.click(screen.getByText('Show the original as sent'));
+    const original = await screen.findByRole('region', { name: 'Original' });
+    expect(original.textContent).toContain('{\n  "id": "update-1"');
+    await userEvent.click(screen.getByRole('button', { name: 'As sent' }));
+    expect(original.textContent).toContain('{"id":"update-1","time"');
+  });
+
+  it('says which permission is missing', async () => {
+    server.keys.set('secret', { name: 'reader', permissions: ['audit.read'], reach: 'everything', tenants: 1 });
+    show('update-1');
+    expect(await screen.findByText(/needs the permissions audit.verify and audit.originals/)).toBeVisible();
+    await userEvent.click(screen.getByText('Show the original as sent'));
+    expect(await screen.findByText(/lacks the permission audit.originals/)).toBeVisible();
+  });
+});
+
+describe('the filters', () => {
+  function show(filters: Filters = NO_FILTERS) {
+    const onsearch = vi.fn();
+    render(FilterBar, { filters, zone: 'Europe/Paris', tenants: ['acme'], onsearch });
+    return onsearch;
+  }
+
+  it('waits for Search or Enter', async () => {
+    const onsearch = show();
+    await userEvent.type(screen.getByRole('searchbox', { name: 'Search' }), 'call queue');
+    await userEvent.type(screen.getByRole('combobox', { name: 'Tenant' }), ' acme ');
+    expect(onsearch).not.toHaveBeenCalled();
+    await userEvent.click(screen.getByRole('button', { name: 'Search' }));
+    expect(onsearch).toHaveBeenCalledWith({ ...NO_FILTERS, q: 'call queue', tenant: 'acme' });
+  });
+
+  it('clears everything', async () => {
+    const onsearch = show({ q: 'x', tenant: 'acme', since: '-24h', until: '' });
+    expect(screen.getByRole('button', { name: 'Time range: Last 24 Hours' })).toBeVisible();
+    await userEvent.click(screen.getByRole('button', { name: 'Clear' }));
+    expect(onsearch).toHaveBeenCalledWith(NO_FILTERS);
+    expect(screen.getByRole('searchbox')).toHaveValue('');
+  });
+
+  // jsdom lays nothing out, so popovers believe that they are out of sight: no roles in them here.
+  it('offers presets that apply at once', async () => {
+    const onsearch = show();
+    await userEvent.click(screen.getByRole('button', { name: 'Time range: All time' }));
+    await userEvent.click(await screen.findByText('Last 7 Days'));
+    expect(onsearch).toHaveBeenCalledWith({ ...NO_FILTERS, since: '-7d' });
+  });
+
+  it('reads typed times in the zone, and says what it cannot read', async () => {
+    const onsearch = show();
+    await userEvent.click(screen.getByRole('button', { name: /Time range/ }));
+    const from = await screen.findByLabelText('From');
+    await userEvent.type(from, 'yesterdayish');
+    await userEvent.click(screen.getByText('Apply'));
+    expect(from).toHaveAttribute('aria-invalid', 'true');
+    expect(screen.getByText(/Not a time/)).toBeInTheDocument();
+    await userEvent.clear(from);
+    await userEvent.type(from, '2026-11-20 10:00');
+    await userEvent.type(screen.getByLabelText(/^To/), '2026-11-20 09:00');
+    await userEvent.click(screen.getByText('Apply'));
+    expect(screen.getByText(/end is not after the beginning/)).toBeInTheDocument();
+    await userEvent.clear(screen.getByLabelText(/^To/));
+    await userEvent.click(screen.getByText('Apply'));
+    expect(onsearch).toHaveBeenCalledWith({ ...NO_FILTERS, since: '2026-11-20T09:00:00Z' });
+  });
+});
+
+describe('states', () => {
+  it('names the filters to remove and what lies outside the range', async () => {
+    const onsearch = vi.fn();
+    const filters = { q: 'x', tenant: 'acme', since: '-1h', until: '' };
+    render(EmptyState, { filters, outside: 12, onsearch, onclear: vi.fn() });
+    expect(screen.getByText('12 events match outside the time range.')).toBeVisible();
+    await userEvent.click(screen.getByRole('button', { name: 'Remove the tenant' }));
+    expect(onsearch).toHaveBeenLastCalledWith({ ...filters, tenant: '' });
+    await userEvent.click(screen.getByRole('button', { name: 'Show all time' }));
+    expect(onsearch).toHaveBeenLastCalledWith({ ...filters, since: '' });
+  });
+
+  it('shows title, request id and Retry', async () => {
+    const onretry = vi.fn();
+    const error = new Problem(400, 'invalid_filter', 'The filter is wrong', 'since is no time', 'req-4711', [
+      { field: 'since', message: 'expected RFC 3339' },
+    ]);
+    render(ProblemPanel, { heading: 'Not loaded', error, onretry });
+    const alert = screen.getByRole('alert');
+    for (const text of ['Not loaded', 'The filter is wrong', 'since is no time', 'expected RFC 3339', 'req-4711', '400 invalid_filter']) {
+      expect(alert).toHaveTextContent(text);
+    }
+    await userEvent.click(screen.getByRole('button', { name: 'Retry' }));
+    expect(onretry).toHaveBeenCalledOnce();
+  });
+
+  it('turns pages only where there are some', () => {
+    render(Pager, { page: 1, hasPrevious: false, hasNext: true, onprevious: vi.fn(), onnext: vi.fn() });
+    expect(screen.getByRole('button', { name: 'Previous' })).toBeDisabled();
+    expect(screen.getByRole('button', { name: 'Next' })).toBeEnabled();
+    expect(screen.getByRole('navigation', { name: 'Pages' })).toHaveTextContent('Page 1· more available');
+  });
+});

@@ -1,0 +1,9 @@
+// When a key press is a shortcut: not while typing, not with a modifier, not inside an open list or dialog.
+
+const TYPING = 'input, textarea, select, [contenteditable], [role="dialog"], [role="listbox"], [role="menu"]';
+
+/** Whether a press stands for itself: no modifier but Shift, nobody is typing. */
+export function isSingleKey(event: KeyboardEvent): boolean {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return false;
+  return !(event.target instanceof Element && event.target.closest(TYPING) !== null);
+}

@@ -1,0 +1,54 @@
+// The questions that more than one component asks, with their cache keys.
+
+import type { QueryClient } from '@tanstack/svelte-query';
+
+import type { Api } from '$api/client';
+import type { AuditEvent } from '$api/types';
+import type { Checked } from '$verify/check';
+
+import { serverNow } from './clock';
+
+type Identity = Pick<AuditEvent, 'id' | 'tenant'>;
+
+/** The bytes as sent: they never change. */
+export function originalQuery(api: Api, event: Identity) {
+  return {
+    queryKey: ['original', event.tenant, event.id],
+    queryFn: ({ signal }: { signal: AbortSignal }): Promise<Uint8Array> => api.original(event.id, event.tenant, signal),
+    staleTime: Infinity,
+  };
+}
+
+const answers = new WeakMap<object, number>();
+let answered = 0;
+
+/** Tells one answer about an event from the next: a verdict is about the fields as they came in one answer. */
+function answerOf(event: AuditEvent): number {
+  let number = answers.get(event);
+  if (number === undefined) {
+    answered += 1;
+    number = answered;
+    answers.set(event, number);
+  }
+  return number;
+}
+
+/** The verdict on an event as shown. The verifier is loaded when the first event is opened. */
+export function proofQuery(api: Api, client: QueryClient, event: AuditEvent, base: string) {
+  return {
+    queryKey: ['proof', event.tenant, event.id, answerOf(event)],
+    queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Checked> => {
+      const { checkEvent } = await import('$verify/check');
+      return checkEvent({
+        api,
+        event,
+        original: () => client.ensureQueryData(originalQuery(api, event)),
+        store: localStorage,
+        base,
+        now: serverNow,
+        signal,
+      });
+    },
+    staleTime: Infinity,
+  };
+}

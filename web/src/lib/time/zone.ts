@@ -1,0 +1,150 @@
+// One zone for everything shown and typed: wall-clock time in any IANA zone, and back.
+//
+// Built on Intl alone. Where a wall-clock time occurs twice (autumn) the earlier instant is meant, where it doesn't
+// occur (spring) the clock is moved on by the gap: the rule that iCalendar and Temporal follow.
+
+import { microsecondsOf } from './instant';
+
+/** Wall-clock fields; `month` counts from 1. */
+export interface Wall {
+  year: number;
+  month: number;
+  day: number;
+  hour: number;
+  minute: number;
+  second: number;
+}
+
+export const UTC = 'UTC';
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatFor(zone: string): Intl.DateTimeFormat {
+  let format = formats.get(zone);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat('en-US-u-ca-gregory-nu-latn', {
+      timeZone: zone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: 'numeric',
+      day: 'numeric',
+      hour: 'numeric',
+      minute: 'numeric',
+      second: 'numeric',
+    });
+    formats.set(zone, format);
+  }
+  return format;
+}
+
+export function localZone(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone || UTC;
+}
+
+/** The zone's canonical spelling, or null if there is no such zone. */
+export function knownZone(name: string): string | null {
+  const wanted = name.trim();
+  if (wanted === '' || /^[+-]/.test(wanted)) return null;
+  if (wanted.toUpperCase() === UTC || wanted.toUpperCase() === 'Z') return UTC;
+  try {
+    return new Intl.DateTimeFormat('en-US', { timeZone: wanted }).resolvedOptions().timeZone;
+  } catch {
+    return null;
+  }
+}
+
+/** Every zone this browser knows, UTC first. */
+export function allZones(): string[] {
+  const zones = Intl.supportedValuesOf('timeZone').filter((zone) => zone !== UTC);
+  return [UTC, ...zones];
+}
+
+export function wallOf(epochMs: number, zone: string): Wall {
+  const wall: Wall = { year: 0, month: 0, day: 0, hour: 0, minute: 0, second: 0 };
+  for (const { type, value } of formatFor(zone).formatToParts(epochMs)) {
+    if (type in wall) wall[type as keyof Wall] = Number(value);
+  }
+  return wall;
+}
+
+function asUtc(wall: Wall): number {
+  return Date.UTC(wall.year, wall.month - 1, wall.day, wall.hour, wall.minute, wall.second);
+}
+
+/** How far the zone's clock is ahead of UTC at an instant, in milliseconds. */
+export function offsetAt(epochMs: number, zone: string): number {
+  const whole = Math.floor(epochMs / 1000) * 1000;
+  return asUtc(wallOf(whole, zone)) - whole;
+}
+
+const DAY_MS = 86_400_000;
+
+/** The instant of a wall-clock time in a zone, in milliseconds since 1970. */
+export function instantOf(wall: Wall, zone: string): number {
+  const local = asUtc(wall);
+  const before = offsetAt(local - DAY_MS, zone);
+  const after = offsetAt(local + DAY_MS, zone);
+  for (const offset of [Math.max(before, after), Math.min(before, after)]) {
+    const instant = local - offset;
+    if (offsetAt(instant, zone) === offset) return instant;
+  }
+  return local - before;
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, '0');
+}
+
+export interface ShownTime {
+  /** 2026-11-20 */
+  date: string;
+  /** 10:00:05 */
+  time: string;
+  /** .123456, as many digits as the API gave */
+  fraction: string;
+  /** +01:00, or Z */
+  offset: string;
+}
+
+/** An instant of the API in a zone; null for what isn't RFC 3339. */
+export function shownTime(rfc3339: string, zone: string): ShownTime | null {
+  const us = microsecondsOf(rfc3339);
+  if (us === null) return null;
+  const second = Number(us / 1_000_000n) - (us < 0n && us % 1_000_000n !== 0n ? 1 : 0);
+  const wall = wallOf(second * 1000, zone);
+  const fraction = String(((us % 1_000_000n) + 1_000_000n) % 1_000_000n).padStart(6, '0');
+  return {
+    date: `${String(wall.year).padStart(4, '0')}-${two(wall.month)}-${two(wall.day)}`,
+    time: `${two(wall.hour)}:${two(wall.minute)}:${two(wall.second)}`,
+    fraction: `.${fraction}`,
+    offset: shownOffset(offsetAt(second * 1000, zone)),
+  };
+}
+
+export function shownOffset(offsetMs: number): string {
+  if (offsetMs === 0) return 'Z';
+  const minutes = Math.round(Math.abs(offsetMs) / 60_000);
+  return `${offsetMs < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+/** `2026-11-20 10:00:05`, in the zone. */
+export function shortTime(rfc3339: string, zone: string): string {
+  const shown = shownTime(rfc3339, zone);
+  return shown === null ? rfc3339 : `${shown.date} ${shown.time}`;
+}
+
+/** `2026-11-20 10:00:05.123456 +01:00 Europe/Paris`: the whole truth about when. */
+export function fullTime(rfc3339: string, zone: string): string {
+  const shown = shownTime(rfc3339, zone);
+  return shown === null ? rfc3339 : `${shown.date} ${shown.time}${shown.fraction} ${where(shown, zone)}`;
+}
+
+/** The same to the second: for times that this browser took itself. */
+export function secondTime(rfc3339: string, zone: string): string {
+  const shown = shownTime(rfc3339, zone);
+  return shown === null ? rfc3339 : `${shown.date} ${shown.time} ${where(shown, zone)}`;
+}
+
+function where(shown: ShownTime, zone: string): string {
+  return zone === UTC ? UTC : `${shown.offset === 'Z' ? '+00:00' : shown.offset} ${zone}`;
+}

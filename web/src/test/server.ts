@@ -1,0 +1,207 @@
+// A small stand-in for the server in component tests: the API's shapes, in memory, with proofs that verify.
+//
+// It knows what the page needs and no more; the real server is what the browser tests run against.
+
+import type { AuditEvent, EventPage, Session } from '$api/types';
+import { microsecondsOf } from '$lib/time/instant';
+
+import { TestLedger } from './ledger';
+
+export interface Sent {
+  id: string;
+  tenant?: string;
+  time: string;
+  action: string;
+  action_type?: string;
+  object_category?: string;
+  summary?: string;
+  [field: string]: unknown;
+}
+
+const SERVER_FIELDS = ['action_type', 'object_category', 'summary', 'severity'];
+
+export class TestServer {
+  readonly ledger = new TestLedger();
+  readonly events: AuditEvent[] = [];
+  private readonly bodies = new Map<string, string>();
+  private readonly places = new Map<string, number>();
+  /** Requests as they came: method, path and query. */
+  readonly requests: { url: URL; headers: Headers }[] = [];
+  keys = new Map<string, Session>([
+    ['secret', { name: 'auditor', permissions: ['audit.read', 'audit.verify', 'audit.originals'], reach: 'everything', tenants: 2 }],
+  ]);
+  completeThrough = '2026-11-21T12:00:00.000000Z';
+  now = new Date('2026-11-21T12:00:00Z');
+  /** Answers a request otherwise, once. */
+  intercept: ((url: URL) => Response | Promise<Response> | null) | null = null;
+
+  constructor(sent: Sent[] = SAMPLES) {
+    sent.forEach((event, index) => this.add(event, index));
+    this.events.sort((left, right) => (left.time < right.time ? 1 : -1));
+  }
+
+  private add(event: Sent, seq: number): void {
+    const tenant = event.tenant ?? 'acme';
+    const body = JSON.stringify(Object.fromEntries(Object.entries(event).filter(([name]) => !SERVER_FIELDS.includes(name))));
+    const receivedAt = '2026-11-21T11:00:00.000001Z';
+    const place = this.ledger.record({
+      id: event.id,
+      tenant,
+      tenantNumber: tenant === 'acme' ? 1 : 2,
+      tenantSeq: seq,
+      receivedAtUs: microsecondsOf(receivedAt) ?? 0n,
+      timeUs: microsecondsOf(event.time) ?? 0n,
+      timeSource: 'event',
+      protocol: 1,
+      body,
+    });
+    const shown = {
+      ...event,
+      tenant,
+      tenant_seq: seq,
+      received_at: receivedAt,
+      time: event.time,
+      time_original: event.time,
+      time_source: 'event',
+      action_type: event.action_type ?? 'other',
+      summary: event.summary ?? `Someone did ${event.action}.`,
+    } as AuditEvent;
+    this.events.push(shown);
+    this.bodies.set(`${tenant}/${event.id}`, body);
+    this.places.set(`${tenant}/${event.id}`, place);
+  }
+
+  readonly fetch = async (request: Request): Promise<Response> => {
+    const url = new URL(request.url);
+    this.requests.push({ url, headers: request.headers });
+    const other = await this.intercept?.(url);
+    if (other !== null && other !== undefined) return other;
+    const who = this.keys.get((request.headers.get('authorization') ?? '').replace('Bearer ', ''));
+    if (who === undefined) return problem(401, 'unauthorized', 'No valid key');
+    return this.route(url, who);
+  };
+
+  private route(url: URL, who: Session): Response {
+    const { pathname, searchParams } = url;
+    if (pathname === '/v1/session') return this.json(who);
+    if (pathname === '/v1/tenants') return this.json({ data: [{ name: 'acme' }, { name: 'umbrella' }] });
+    if (pathname === '/v1/events') return this.json(this.page(searchParams, who));
+    const match = /^\/v1\/events\/([^/]+)(?:\/(original|proof))?$/.exec(pathname);
+    const id = decodeURIComponent(match?.[1] ?? '');
+    const event = this.within(who).find(
+      (one) => one.id === id && (searchParams.get('tenant') ?? one.tenant) === one.tenant,
+    );
+    if (match === null || event === undefined) return problem(404, 'not_found', 'Not found');
+    const place = `${event.tenant}/${event.id}`;
+    if (match[2] === undefined) return this.json(event);
+    if (match[2] === 'original') {
+      return who.permissions.includes('audit.originals')
+        ? new Response(this.bodies.get(place) ?? '', { headers: this.headers('application/octet-stream') })
+        : problem(403, 'forbidden', 'Not permitted');
+    }
+    return who.permissions.includes('audit.verify')
+      ? this.json(this.ledger.bundle(this.places.get(place) ?? 0))
+      : problem(403, 'forbidden', 'Not permitted');
+  }
+
+  private within(who: Session): AuditEvent[] {
+    const { reach } = who;
+    return reach === 'everything' ? this.events : this.events.filter((event) => reach.includes(event.tenant));
+  }
+
+  private page(params: URLSearchParams, who: Session): EventPage {
+    const q = (params.get('q') ?? '').toLowerCase();
+    const tenant = params.get('tenant');
+    const since = params.get('since') ?? '';
+    const until = params.get('until') ?? '9999';
+    const found = this.within(who).filter(
+      (event) =>
+        JSON.stringify(event).toLowerCase().includes(q) &&
+        (tenant === null || event.tenant === tenant) &&
+        event.time >= since &&
+        event.time < until,
+    );
+    const limit = Number(params.get('limit') ?? '25');
+    const after = params.get('after');
+    const before = params.get('before');
+    const start = after !== null ? Number(after) : before !== null ? Math.max(0, Number(before) - limit) : 0;
+    return {
+      data: found.slice(start, start + limit),
+      ...(params.get('total') === 'true' ? { total: found.length } : {}),
+      complete_through: this.completeThrough,
+      next: start + limit < found.length ? String(start + limit) : null,
+      prev: start > 0 ? String(start) : null,
+    };
+  }
+
+  private headers(type: string): Record<string, string> {
+    return { 'Content-Type': type, Date: this.now.toUTCString() };
+  }
+
+  private json(value: unknown): Response {
+    return new Response(JSON.stringify(value), { headers: this.headers('application/json') });
+  }
+}
+
+export function problem(status: number, code: string, title: string, detail?: string): Response {
+  const body = { type: 'about:blank', title, status, code, detail, instance: 'req-4711' };
+  return new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/problem+json' } });
+}
+
+/** One event of each kind that the page treats in its own way. */
+export const SAMPLES: Sent[] = [
+  {
+    id: 'login-1',
+    time: '2026-11-21T10:15:04.123456Z',
+    action: 'ConsoleLogin',
+    action_type: 'login',
+    actor: { type: 'user', id: '1041', username: 'ada', first_name: 'Ada', last_name: 'Li', tenant: 'company.com' },
+    client: { ip: '203.0.113.9', user_agent: 'Mozilla/5.0' },
+    outcome: { result: 'failure', reason: 'Wrong password' },
+    summary: 'ada failed to sign in from 203.0.113.9: Wrong password.',
+  },
+  {
+    id: 'update-1',
+    time: '2026-11-21T10:10:00.000000Z',
+    action: 'Update user',
+    action_type: 'update',
+    object_category: 'users & domains',
+    actor: { type: 'user', username: 'admin1', tenant: 'company.com', roles: ['Tech'] },
+    targets: [
+      { type: 'subscriber', id: '100', name: 'user100', tenant: 'customer.com' },
+      { type: 'domain', id: 'customer.com' },
+    ],
+    outcome: { result: 'success' },
+    parameters: { 'Recording Id': 'c333d58a', Limit: 25, Nested: { a: [1, 2] } },
+    changes: [
+      { field: 'email', old: null, new: 'a@b.c' },
+      { field: 'phone', new: '' },
+    ],
+    related: [{ type: 'reports', id: 'd67fcacc' }],
+    summary: 'admin1 updated subscriber user100.',
+  },
+  {
+    id: 'nightly',
+    tenant: 'umbrella',
+    time: '2026-11-20T01:30:00.000000Z',
+    action: 'Nightly clean-up',
+    action_type: 'execute',
+    actor: { type: 'system' },
+    summary: 'The system ran Nightly clean-up.',
+  },
+  {
+    id: 'nobody',
+    time: '2026-11-19T08:00:00.000000Z',
+    action: 'Something happened',
+    summary: 'Something happened.',
+  },
+  {
+    id: 'hostile',
+    time: '2026-11-18T08:00:00.000000Z',
+    action: '<img src=x onerror=alert(1)>\u202Etxt.exe',
+    action_type: 'delete',
+    actor: { type: 'user', username: '\u05D0\u05D3\u05DE\u05D9\u05DF' },
+    parameters: { '<b>bold</b>': '\u0000\u200B</script><script>alert(2)</script>' },
+    summary: '<script>alert(3)</script> deleted \u202Eeverything',
+  },
+];

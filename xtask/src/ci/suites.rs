@@ -1,0 +1,148 @@
+//! The suites themselves.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+
+use super::count::{self, Counts};
+
+/// One command that tests something.
+pub(crate) struct Suite {
+    pub(crate) name: &'static str,
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) environment: Vec<(&'static str, String)>,
+    pub(crate) directory: PathBuf,
+    counted: Counted,
+}
+
+/// Where the number of tests is found.
+enum Counted {
+    /// The exit code is the one result.
+    AsOne,
+    CargoTest,
+    OwnWords,
+    Report(PathBuf, fn(&str) -> Option<Counts>),
+}
+
+impl Suite {
+    fn new(name: &'static str, directory: &Path, command: &str, counted: Counted) -> Self {
+        let mut words = command.split_whitespace().map(str::to_owned);
+        let program = PathBuf::from(words.next().expect("a command has a first word"));
+        Self {
+            name,
+            program,
+            arguments: words.collect(),
+            environment: vec![],
+            directory: directory.into(),
+            counted,
+        }
+    }
+
+    pub(crate) fn command_line(&self) -> String {
+        format!("{} {}", self.program.display(), self.arguments.join(" "))
+    }
+
+    /// What passed and failed, or `None` where the runner did not get as far as to say it.
+    pub(crate) fn count(&self, succeeded: bool, output: &str) -> Option<Counts> {
+        match &self.counted {
+            Counted::AsOne => Some(Counts { passed: succeeded.into(), failed: (!succeeded).into() }),
+            Counted::CargoTest => count::cargo_test(output),
+            Counted::OwnWords => count::own_words(output),
+            Counted::Report(file, parse) => parse(&fs::read_to_string(file).ok()?),
+        }
+    }
+
+    /// Removes the report of an earlier run, which must not stand for this one.
+    pub(crate) fn forget_old_results(&self) -> Result<()> {
+        let Counted::Report(file, _) = &self.counted else { return Ok(()) };
+        if let Some(directory) = file.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("can't remove {}", file.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Every suite, fast ones first. The page is built before (`make web`), so that the tested binary holds it.
+pub(crate) fn all(root: &Path) -> Vec<Suite> {
+    let reports = root.join("target").join("reports");
+    let (web_unit, web_e2e) = (reports.join("web-unit.json"), reports.join("web-e2e.json"));
+    let web = root.join("web");
+    let mut suites = vec![
+        Suite::new("format", root, "cargo fmt --all --check", Counted::AsOne),
+        Suite::new("layers", root, "cargo xtask layers", Counted::AsOne),
+        Suite::new("vectors", root, "tools/verify.py vectors testdata/vectors", Counted::OwnWords),
+        Suite::new("web types", &web, "npm run --silent check", Counted::AsOne),
+        Suite::new(
+            "web unit",
+            &web,
+            &format!(
+                "npx vitest run --reporter=default --reporter=json --outputFile.json={}",
+                web_unit.display()
+            ),
+            Counted::Report(web_unit.clone(), count::vitest),
+        ),
+        Suite::new("rust", root, "cargo test --workspace --no-fail-fast", Counted::CargoTest),
+        Suite::new(
+            "web e2e",
+            &web,
+            "npx playwright test --reporter=list,json",
+            Counted::Report(web_e2e.clone(), count::playwright),
+        ),
+        Suite::new("clippy", root, "cargo clippy --workspace --all-targets -- -D warnings", Counted::AsOne),
+    ];
+    let python = python(root);
+    for suite in &mut suites {
+        match suite.name {
+            "vectors" => {
+                let script = std::mem::replace(&mut suite.program, python.clone());
+                suite.arguments.insert(0, script.display().to_string());
+            }
+            "web e2e" => {
+                suite.environment.push(("PLAYWRIGHT_JSON_OUTPUT_NAME", web_e2e.display().to_string()))
+            }
+            _ => {}
+        }
+    }
+    suites
+}
+
+/// The interpreter that has `tools/requirements.txt`: that of `scripts/test-setup.sh`, else the system's.
+fn python(root: &Path) -> PathBuf {
+    let own = root.join(".cache/venv/bin/python");
+    if own.exists() { own } else { "python3".into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_suite_has_its_own_name_and_a_directory_that_exists() {
+        let suites = all(&crate::root());
+        for (at, suite) in suites.iter().enumerate() {
+            assert!(suites[..at].iter().all(|other| other.name != suite.name), "{}", suite.name);
+            assert!(suite.directory.is_dir(), "{}", suite.name);
+        }
+    }
+
+    #[test]
+    fn the_report_of_an_earlier_run_does_not_stand_for_this_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let report = directory.path().join("sub/report.json");
+        let suite = Suite::new("x", directory.path(), "true", Counted::Report(report.clone(), count::vitest));
+        suite.forget_old_results().unwrap();
+        fs::write(&report, r#"{"numTotalTests":1,"numPassedTests":1,"testResults":[]}"#).unwrap();
+        assert_eq!(suite.count(true, ""), Some(Counts { passed: 1, failed: 0 }));
+        suite.forget_old_results().unwrap();
+        assert_eq!(suite.count(true, ""), None);
+    }
+}
