@@ -111,6 +111,8 @@ class VerifyTest(unittest.TestCase):
         self.run_verify("proof", self.folder / "absent", "--vkey", vkey, code=3)
         self.run_verify("proof", bundle, code=2)
         self.run_verify("proof", bundle, "--vkey", vkey[:-4], code=2)
+        name, id, key = vkey.split("+", 2)
+        self.run_verify("proof", bundle, "--vkey", f"{name}+{int(id, 16) ^ 1:08x}+{key}", code=2)
         self.run_verify("proof", bundle, "--vkey", self.file("no key", b"\n"), code=2)
         self.run_verify("prove", bundle, code=2)
 
@@ -144,12 +146,25 @@ class VerifyTest(unittest.TestCase):
                 self.flip(path, at)
         self.run_log(code=0)
 
+    def test_a_signature_over_another_tree_is_refused(self):
+        # Entries and tiles agree with each other, as of size 300; the signed root is that of another tree.
+        for path, width, size in (("tile/0/001", 44, 32), ("tile/entries/001", 44, 101), ("tile/1/000", 1, 32)):
+            whole = self.log / path if (self.log / path).exists() else self.log / (path + ".p") / "2"
+            part = self.log / f"{path}.p" / str(width)
+            part.parent.mkdir(exist_ok=True)
+            part.write_bytes(whole.read_bytes()[:width * size])
+        (self.log / "checkpoint").write_bytes(self.about["older"].encode())
+        self.run_log(code=0)
+        (self.log / "checkpoint").write_bytes(self.about["fork"].encode())
+        self.assertIn("signed root", self.run_log(code=1).stderr)
+
     def test_missing_and_moved_entries_are_refused(self):
         path = self.log / "tile" / "entries" / "001"
         whole = path.read_bytes()
         entries = [whole[at:at + 101] for at in range(0, len(whole), 101)]
         swapped = entries[:4] + [entries[6], entries[5], entries[4]] + entries[7:]
-        for changed in (entries[:-1], entries[1:], swapped, entries + entries[-1:], entries[:9] + entries[8:9] + entries[10:]):
+        repeated = entries[:9] + entries[8:9] + entries[10:]
+        for changed in (entries[:-1], entries[1:], swapped, entries + entries[-1:], repeated):
             path.write_bytes(b"".join(changed))
             self.run_log(code=1)
         path.write_bytes(whole[:-1])

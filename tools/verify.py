@@ -233,15 +233,15 @@ def main():
         keys = read(args.vkey).decode(errors="replace") if os.path.exists(args.vkey) else args.vkey
         vkeys = [parse_vkey(key) for key in keys.split() or [""]]
         if args.command == "proof":
-            result = check_event(read(args.path).decode(), args.body and read(args.body), vkeys)
+            result = check_event(read(args.path).decode(errors="replace"), args.body and read(args.body), vkeys)
         else:
-            note = (fetch := fetcher(args.url, args.key))("checkpoint").decode()
+            note = (fetch := fetcher(args.url, args.key))("checkpoint").decode(errors="replace")
             result = check_log(fetch, note, vkeys) if args.command == "log" else {}
-            result |= check_prefix(fetch, note, read(args.old).decode(), vkeys) if args.old else {}
+            result |= check_prefix(fetch, note, read(args.old).decode(errors="replace"), vkeys) if args.old else {}
             args.save and open(args.save, "w", encoding="utf-8", newline="").write(note)
         print(json.dumps(result, default=bytes.hex))
-    except (Refused, UnicodeDecodeError) as refused:
-        print(f"refused: {refused}", file=sys.stderr)
+    except Refused as refused:
+        print("refused at {}: {}".format(*refused.args), file=sys.stderr)
         return 2 if refused.args[0] == "key" else 1
     except (OSError, http.client.HTTPException) as error:
         print(f"could not find out: {error}", file=sys.stderr)

@@ -118,6 +118,8 @@ def log(folder):
     v.check_prefix(fetch, note, note, vkeys)
     assert refused(v.check_prefix, fetch, note, about["fork"], vkeys) == "consistency"
     assert refused(v.check_prefix, fetch, about["older"], note, vkeys) == "consistency"
+    both = vkeys + [v.parse_vkey(about["other_vkey"])]
+    assert refused(v.check_prefix, fetch, note, about["other"], both) == "consistency"
 
 
 FILES = {

@@ -16,6 +16,9 @@ export default {
       $components: 'src/components',
       $verify: 'src/verify',
     },
+    typescript: {
+      config: (config) => ({ ...config, include: [...config.include, '../e2e/**/*.ts', '../playwright.config.ts'] }),
+    },
     // A new release is noticed on the next navigation, so that an open page never mixes two builds.
     version: { name: process.env.INDELIBLE_VERSION ?? '0.1.0', pollInterval: 0 },
   },

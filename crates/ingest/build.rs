@@ -10,7 +10,8 @@ fn main() -> io::Result<()> {
     let mut files = Vec::new();
     collect(&root, "", &mut files)?;
     files.sort();
-    let mut out = String::from("/// File name and text of every mapping.\nconst FILES: &[(&str, &str)] = &[\n");
+    let mut out =
+        String::from("/// File name and text of every mapping.\nconst FILES: &[(&str, &str)] = &[\n");
     for (name, path) in files {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "    ({name:?}, include_str!({:?})),", path.display().to_string());

@@ -62,7 +62,7 @@ export const HOSTILE = {
   action_type: 'delete',
   targets: [{ type: '<b>type</b>', id: 'javascript:window.hacked=3', name: 'a\u0007\u200Bb\u2066c' }],
   details: '<script>window.hacked=4</script>',
-  parameters: { '<i>name</i>': '\u001B[31mred</script><script>window.hacked=5</script>', __proto__key: '1', '2': 'b', '1': 'a' },
+  parameters: { '<i>name</i>': '\u001B[31mred</script><script>window.hacked=5</script>', '#2': 'b', '#1': 'a' },
   changes: [{ field: '<u>f</u>', old: '<img src=y onerror=window.hacked=6>', new: '\u2067' }],
 };
 
@@ -87,12 +87,11 @@ export const UMBRELLA = [
   },
 ];
 
-/** JSON with integers that JavaScript can't hold. */
+/** JSON as JavaScript can't write it: integers of any size, and keys `#2`, `#1` as `2`, `1` in the order given. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? `\u0000${inner}\u0000` : inner)).replace(
-    /"\\u0000(\d+)\\u0000"/g,
-    '$1',
-  );
+  return JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? `\u0000${inner}\u0000` : inner))
+    .replace(/"\\u0000(\d+)\\u0000"/g, '$1')
+    .replace(/"#(\d+)":/g, '"$1":');
 }
 
 /** 60 plain events, a minute apart: pages. */

@@ -1,6 +1,8 @@
 // Starts the real server on a fresh directory, and talks to it as a program would.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createServer, request, type Server as HttpServer } from 'node:http';
+import { type AddressInfo } from 'node:net';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -10,8 +12,29 @@ import { toJson } from './events';
 
 const ADMIN_KEY = 'e2e-admin-key-of-this-run-only';
 
+/** A reverse proxy as operators run them: takes `/audit/trail/x` and asks the server for `/x`. */
+async function proxy(prefix: string, target: URL): Promise<HttpServer> {
+  const proxying = createServer((incoming, outgoing) => {
+    const path = incoming.url ?? '/';
+    if (!path.startsWith(`${prefix}/`)) {
+      outgoing.writeHead(404).end('outside of the prefix');
+      return;
+    }
+    const { method, headers } = incoming;
+    const options = { host: target.hostname, port: target.port, path: path.slice(prefix.length), method, headers };
+    const forwarded = request(options, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+    });
+    forwarded.on('error', () => outgoing.writeHead(502).end());
+    incoming.pipe(forwarded);
+  });
+  await new Promise<void>((listening) => proxying.listen(0, '127.0.0.1', listening));
+  return proxying;
+}
+
 /** The server refuses variables that it doesn't know, so it gets no more than it needs. */
-const ENVIRONMENT = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '' };
+const ENVIRONMENT = { PATH: process.env.PATH ?? '' };
 
 function binary(): string {
   const path = resolve(import.meta.dirname, '..', process.env.INDELIBLE_BIN ?? '../target/debug/indelible');
@@ -31,6 +54,7 @@ export class Server {
     private readonly directory: string,
     /** Where it is, path prefix included, without a slash at the end. */
     readonly url: string,
+    private readonly proxying: HttpServer | null,
   ) {}
 
   readonly adminKey = ADMIN_KEY;
@@ -40,7 +64,7 @@ export class Server {
     const args = ['serve', '--data', join(directory, 'data'), '--listen', '127.0.0.1:0', '--wal-segment-bytes', '16777216'];
     if (options.prefix !== undefined) args.push('--path-prefix', options.prefix);
     const child = spawn(binary(), args, {
-      env: { ...ENVIRONMENT, INDELIBLE_ADMIN_KEY: ADMIN_KEY },
+      env: { ...ENVIRONMENT, HOME: directory, INDELIBLE_ADMIN_KEY: ADMIN_KEY },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     let said = '';
@@ -54,11 +78,17 @@ export class Server {
       child.once('exit', (code) => failed(new Error(`the server ended with ${code}:\n${said}`)));
       child.once('error', failed);
     });
-    return new Server(child, directory, url);
+    if (options.prefix === undefined) return new Server(child, directory, url, null);
+    // The proxy strips the prefix; the page has to know it all the same.
+    const proxying = await proxy(options.prefix, new URL(url));
+    const { port } = proxying.address() as AddressInfo;
+    return new Server(child, directory, `http://127.0.0.1:${port}${options.prefix}`, proxying);
   }
 
   async stop(): Promise<void> {
     const ended = new Promise((done) => this.process.once('exit', done));
+    this.proxying?.closeAllConnections();
+    this.proxying?.close();
     this.process.kill('SIGTERM');
     await ended;
     rmSync(this.directory, { recursive: true, force: true });
@@ -97,7 +127,8 @@ export class Server {
   /** Imports a file of another product by the command line, as an operator would. */
   async import(format: string, file: string, args: string[]): Promise<void> {
     await promisify(execFile)(binary(), ['import', '--format', format, ...args, file], {
-      env: { ...ENVIRONMENT, INDELIBLE_URL: this.url, INDELIBLE_KEY: ADMIN_KEY },
+      // Imports keep their progress below HOME: a fresh one begins afresh.
+      env: { ...ENVIRONMENT, HOME: this.directory, INDELIBLE_URL: this.url, INDELIBLE_KEY: ADMIN_KEY },
       maxBuffer: 1 << 26,
     });
   }

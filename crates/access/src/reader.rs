@@ -65,6 +65,8 @@ pub struct EventPage {
     pub total: Option<u64>,
     /// Everything received up to then is searchable.
     pub complete_through: Timestamp,
+    /// Whether the index is still being built from the ledger, so that older events may be missing too.
+    pub rebuilding: bool,
     /// Cursor of the next (older) page, if there is one.
     pub next: Option<String>,
     /// Cursor of the previous (newer) page, if there is one.
@@ -168,6 +170,7 @@ impl ScopedReader {
             events: self.views(&page.hits)?,
             total,
             complete_through: page.complete_through,
+            rebuilding: inner.search.progress().rebuilding,
             next,
             prev,
         })

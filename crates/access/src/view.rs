@@ -80,6 +80,11 @@ impl EventView {
         let tenant = directory.tenant(envelope.tenant_number);
         event.tenant = Some(tenant.map_or_else(|| envelope.tenant_name.clone(), |tenant| tenant.name.clone()));
         event.time = Some(EventTime { at, original: at.to_rfc3339() });
+        if let Some(occurrences) = &mut event.occurrences {
+            for time in [&mut occurrences.first, &mut occurrences.last].into_iter().flatten() {
+                time.original = time.at.to_rfc3339();
+            }
+        }
         event.action_type = Some(derived.action_type.to_string());
         event.severity = Some(derived.severity);
         event.details = derived.details;

@@ -193,7 +193,7 @@ pub(crate) struct SendArgs {
 #[derive(Args)]
 pub(crate) struct VerifyArgs {
     /// Data directory of a stopped server.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["url", "key"], required_unless_present = "url")]
+    #[arg(long, value_name = "DIR", conflicts_with = "url", required_unless_present = "url")]
     pub(crate) data: Option<PathBuf>,
     /// Directory of your own importers' mappings. Default DATA/mappings.
     #[arg(long, value_name = "DIR", requires = "data")]

@@ -23,10 +23,16 @@ pub(crate) fn print_json(value: &Value) -> Done {
     print_line(&format!("{value:#}"))
 }
 
+/// Columns of the output where it is no terminal.
+const WIDTH: u16 = 160;
+
 /// Prints a table as wide as the terminal.
 pub(crate) fn print_table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Done {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if !table.is_tty() {
+        table.set_width(WIDTH);
+    }
     table.set_header(header.iter().copied());
     for row in rows {
         table.add_row(row.iter().map(|cell| harmless(cell)));

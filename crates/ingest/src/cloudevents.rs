@@ -14,14 +14,33 @@ use indelible_event::{
 };
 use serde_json::value::RawValue;
 
-use crate::mapping::{Kind, Node, derived_id, is_event_id, raw};
 use crate::check;
+use crate::mapping::{Kind, Node, derived_id, is_event_id, raw};
 
 /// The names of the API's events, which `data` may have to be one.
 const EVENT_FIELDS: [&str; 22] = [
-    "id", "time", "tenant", "source", "actor", "on_behalf_of", "client", "action", "action_code", "action_type",
-    "occurrences", "outcome", "targets", "related", "severity", "details", "parameters", "changes", "data",
-    "session_id", "request_id", "trace_id",
+    "id",
+    "time",
+    "tenant",
+    "source",
+    "actor",
+    "on_behalf_of",
+    "client",
+    "action",
+    "action_code",
+    "action_type",
+    "occurrences",
+    "outcome",
+    "targets",
+    "related",
+    "severity",
+    "details",
+    "parameters",
+    "changes",
+    "data",
+    "session_id",
+    "request_id",
+    "trace_id",
 ];
 
 /// How far ahead of its receipt a time may be: the API's 24 h.
@@ -50,7 +69,11 @@ impl<'c> Reader<'c> {
     fn event(&mut self, limits: &Limits) -> Option<Event> {
         let spec = self.required("specversion");
         if let Some(spec) = spec.filter(|spec| *spec != "1.0") {
-            self.problem(Code::InvalidEnum, "/specversion", format!("expected \"1.0\", got {}", excerpt(spec)));
+            self.problem(
+                Code::InvalidEnum,
+                "/specversion",
+                format!("expected \"1.0\", got {}", excerpt(spec)),
+            );
         }
         let (id, source, kind) = (self.required("id"), self.required("source"), self.required("type"));
         let subject = self.optional("subject").filter(|subject| !subject.is_empty());
@@ -75,9 +98,9 @@ impl<'c> Reader<'c> {
             event.targets.push(Target { id: Some(subject.to_owned()), ..Target::default() });
         }
         event.trace_id = event.trace_id.or_else(|| self.trace_id());
-        self.extensions(&mut event);
+        self.extensions(&mut event, limits.items_max);
         if event.parameters.len() > limits.items_max {
-            let message = format!("{} extension attributes and parameters, at most {} are taken", event.parameters.len(), limits.items_max);
+            let message = format!("over {} extension attributes and parameters", limits.items_max);
             self.problem(Code::TooManyItems, "", message);
         }
         Some(event)
@@ -222,18 +245,31 @@ impl<'c> Reader<'c> {
     }
 
     /// Every attribute that has no field of its own becomes a parameter.
-    fn extensions(&mut self, event: &mut Event) {
+    fn extensions(&mut self, event: &mut Event, items_max: usize) {
         let Kind::Map(members) = &self.node.kind else { return };
         for (name, node) in members {
+            if event.parameters.len() > items_max {
+                return;
+            }
             let placed = matches!(
                 &**name,
-                "specversion" | "id" | "source" | "type" | "subject" | "time" | "tenant" | "data" | "data_base64"
+                "specversion"
+                    | "id"
+                    | "source"
+                    | "type"
+                    | "subject"
+                    | "time"
+                    | "tenant"
+                    | "data"
+                    | "data_base64"
             );
-            let implied = name == "datacontenttype" && matches!(&node.kind, Kind::Text(text) if is_json(text));
+            let implied =
+                name == "datacontenttype" && matches!(&node.kind, Kind::Text(text) if is_json(text));
             if placed || implied || matches!(node.kind, Kind::Null) {
                 continue;
             }
-            let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+            let named =
+                !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
             if !named || matches!(node.kind, Kind::List(_) | Kind::Map(_)) {
                 let mut field = String::new();
                 check::push_pointer(&mut field, name);
@@ -271,7 +307,7 @@ fn is_json(media: &str) -> bool {
 /// RFC 4648 section 4, padded.
 fn is_base64(text: &str) -> bool {
     let body = text.trim_end_matches('=');
-    text.len() % 4 == 0
+    text.len().is_multiple_of(4)
         && text.len() - body.len() <= 2
         && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }
@@ -300,7 +336,8 @@ mod tests {
     }
 
     fn read(event: &Value) -> Parsed {
-        parse(&event.to_string(), &Limits::default(), NOW).unwrap_or_else(|problems| panic!("{problems:?}: {event}"))
+        parse(&event.to_string(), &Limits::default(), NOW)
+            .unwrap_or_else(|problems| panic!("{problems:?}: {event}"))
     }
 
     fn event_of(event: &Value) -> Value {
@@ -334,7 +371,10 @@ mod tests {
         );
         // Least of all, and null attributes that are as if they were not there.
         let least = base(json!({"subject": null, "time": null, "tenant": null, "datacontenttype": null}));
-        assert_eq!(event_of(&least), json!({"id": "A234-1234", "source": {"application": "/mycontext"}, "action": "com.example.made"}));
+        assert_eq!(
+            event_of(&least),
+            json!({"id": "A234-1234", "source": {"application": "/mycontext"}, "action": "com.example.made"})
+        );
     }
 
     #[test]
@@ -342,8 +382,14 @@ mod tests {
         for (more, want) in [
             (json!({"data": null}), json!(null)),
             (json!({"data": "{\"action\":\"x\"}"}), json!("{\"action\":\"x\"}")),
-            (json!({"data": "<much wow=\"xml\"/>", "datacontenttype": "application/xml"}), json!("<much wow=\"xml\"/>")),
-            (json!({"data_base64": "AAEC/+8=", "datacontenttype": "image/png"}), json!({"data_base64": "AAEC/+8="})),
+            (
+                json!({"data": "<much wow=\"xml\"/>", "datacontenttype": "application/xml"}),
+                json!("<much wow=\"xml\"/>"),
+            ),
+            (
+                json!({"data_base64": "AAEC/+8=", "datacontenttype": "image/png"}),
+                json!({"data_base64": "AAEC/+8="}),
+            ),
             (json!({"data_base64": ""}), json!({"data_base64": ""})),
             (json!({"data": {"action": 7}}), json!({"action": 7})),
             (json!({"data": {"action": "x", "foreign": 1}}), json!({"action": "x", "foreign": 1})),
@@ -362,8 +408,10 @@ mod tests {
     #[test]
     fn data_in_the_api_s_shape_is_the_event() {
         let own = json!({"action": "Play recording", "targets": [{"id": "1"}], "parameters": {"x": 1}, "data": {"deep": true}});
-        let event = base(json!({"data": own, "subject": "s", "time": "2025-01-01T00:00:00Z", "tenant": "acme", "x": 2, "y": 3,
-            "datacontenttype": "application/vnd.x+json; charset=utf-8"}));
+        let event = base(
+            json!({"data": own, "subject": "s", "time": "2025-01-01T00:00:00Z", "tenant": "acme", "x": 2, "y": 3,
+            "datacontenttype": "application/vnd.x+json; charset=utf-8"}),
+        );
         assert_eq!(
             event_of(&event),
             json!({"id": "A234-1234", "time": "2025-01-01T00:00:00Z", "tenant": "acme", "source": {"application": "/mycontext"},
@@ -377,7 +425,10 @@ mod tests {
         let own = json!({"action": "a", "client": {"ip": "256.1.1.1"}, "time": "soon"});
         let mut found = problems(&base(json!({"data": own})));
         found.sort_by_key(|(_, field)| field.clone());
-        assert_eq!(found, [(Code::InvalidIp, "/data/client/ip".to_owned()), (Code::InvalidTime, "/data/time".to_owned())]);
+        assert_eq!(
+            found,
+            [(Code::InvalidIp, "/data/client/ip".to_owned()), (Code::InvalidTime, "/data/time".to_owned())]
+        );
     }
 
     #[test]
@@ -424,7 +475,8 @@ mod tests {
 
         // Names that the specification doesn't allow are kept and told.
         let parsed = read(&base(json!({"myExt": 1, "list": [1]})));
-        let fields: Vec<_> = parsed.warnings.iter().map(|warning| (warning.code, warning.field.as_str())).collect();
+        let fields: Vec<_> =
+            parsed.warnings.iter().map(|warning| (warning.code, warning.field.as_str())).collect();
         assert_eq!(fields, [(Code::UnknownField, "/myExt"), (Code::UnknownField, "/list")]);
         assert_eq!(parsed.event.parameters.len(), 2);
     }

@@ -18,7 +18,7 @@ mod unpack;
 mod tests;
 
 pub use item::{media_for_mapping, parse_item, parse_mapped};
-pub use mapping::{Form, Mapped, Mapping, MappingError, MappingErrors, Registry};
+pub use mapping::{Form, LoadError, Mapped, Mapping, MappingError, MappingErrors, Registry};
 pub use media::{Media, Protocol, parse_media};
 pub use records::{Record, RecordError, Records, RecordsError, RecordsOptions};
 pub use split::{Item, split, text};

@@ -89,7 +89,8 @@ pub fn parse_media(content_type: Option<&str>) -> Result<Media, Problem> {
     }
     let (essence, parameters) = header.split_once(';').unwrap_or((header, ""));
     let essence = essence.trim();
-    let Some(media) = Media::ALL.into_iter().find(|media| media.as_str().eq_ignore_ascii_case(essence)) else {
+    let Some(media) = Media::ALL.into_iter().find(|media| media.as_str().eq_ignore_ascii_case(essence))
+    else {
         let known = Media::ALL.map(Media::as_str).join(", ");
         return Err(unsupported(format!("media type {} is not one of {known}", excerpt(essence))));
     };
@@ -128,6 +129,8 @@ fn unsupported(message: String) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -165,5 +168,17 @@ mod tests {
             assert!(Protocol::from_number(number).is_none_or(|protocol| protocol.number() == number));
         }
         assert_eq!(Protocol::from_number(4), Some(Protocol::Import));
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_panics_and_what_is_taken_is_named(header in "\\PC*", odd in "(application/json|[;=\"\\\\ ]|charset|utf-8|é){0,12}") {
+            for header in [header, odd] {
+                match parse_media(Some(&header)) {
+                    Ok(media) => prop_assert!(header.to_ascii_lowercase().contains(media.as_str())),
+                    Err(problem) => prop_assert_eq!(problem.code, Code::UnsupportedMediaType),
+                }
+            }
+        }
     }
 }

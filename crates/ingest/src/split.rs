@@ -11,8 +11,8 @@ use indelible_event::{Code, Problem};
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::unpack::BodyLimits;
 use crate::Media;
+use crate::unpack::BodyLimits;
 
 /// One event's place in a body, and its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,7 +244,7 @@ mod tests {
                 prop_assert_eq!(&serde_json::from_str::<serde_json::Value>(item.json).unwrap(), value);
             }
             // Any proper prefix of an array is malformed as a whole.
-            let cut = body.char_indices().map(|(at, _)| at).filter(|at| *at > 0).last().unwrap();
+            let cut = body.char_indices().map(|(at, _)| at).rfind(|at| *at > 0).unwrap();
             prop_assert_eq!(split(Media::Json, &body[..cut], &limits).unwrap_err().code, Code::MalformedJson);
         }
 

@@ -76,7 +76,10 @@ fn hostile_requests_get_their_answers() {
         let (expect, steps, syslog) = (&case["expect"], case.get("steps"), case.get("transport"));
         let error = expect["error"].as_str();
         // Who may send what to which tenant, and what was sent before, is not known here.
-        let of_others = matches!(error, Some("tenant_forbidden" | "auditing_off" | "id_conflict" | "unauthorized" | "forbidden"));
+        let of_others = matches!(
+            error,
+            Some("tenant_forbidden" | "auditing_off" | "id_conflict" | "unauthorized" | "forbidden")
+        );
         if steps.is_some() || syslog.is_some() || of_others {
             continue;
         }
@@ -98,12 +101,19 @@ fn hostile_requests_get_their_answers() {
                 };
                 // The one case of which the set says that either answer is good.
                 let too_deep = problem.code == Code::TooDeep && case["n"] == "N053";
-                assert!(Some(problem.code.as_str()) == error || too_deep, "{name}: {problem}, expected {error:?}");
+                assert!(
+                    Some(problem.code.as_str()) == error || too_deep,
+                    "{name}: {problem}, expected {error:?}"
+                );
                 assert_eq!(u64::from(problem.code.status()), expect["http"].as_u64().unwrap(), "{name}");
                 if let Some(field) = expect["field"].as_str().filter(|field| !field.is_empty()) {
                     assert_eq!(problem.field, field, "{name}");
                 }
-                assert!(problem.message.len() < 600 && problem.message.is_ascii(), "{name}: {}", problem.message);
+                assert!(
+                    problem.message.len() < 600 && problem.message.is_ascii(),
+                    "{name}: {}",
+                    problem.message
+                );
             }
             (verdict, got) => panic!("{name}: expected {verdict}, got {got:?}"),
         }
@@ -126,7 +136,10 @@ fn each_event_of_a_mixed_batch_has_its_own_answer() {
     ] {
         let case = cases().into_iter().find(|case| case["n"] == n).unwrap();
         let got = answer(&case, &body(&case)).unwrap();
-        let got: Vec<_> = got.iter().map(|item| item.as_ref().map_or_else(|problem| problem.code.as_str(), |()| "-")).collect();
+        let got: Vec<_> = got
+            .iter()
+            .map(|item| item.as_ref().map_or_else(|problem| problem.code.as_str(), |()| "-"))
+            .collect();
         assert_eq!(got, want, "{n}");
     }
 }
@@ -145,11 +158,21 @@ fn items_are_the_bytes_as_sent() {
 #[test]
 fn a_vendor_s_record_is_read_by_the_mapping_that_the_request_names() {
     let mapping = Registry::builtin().get("aws-cloudtrail").unwrap();
-    let item = Item { index: 0, line: Some(1), json: r#"{"eventName":"GetObject","eventTime":"2023-07-10T11:42:18Z","odd":{"a/b":1}}"# };
+    let item = Item {
+        index: 0,
+        line: Some(1),
+        json: r#"{"eventName":"GetObject","eventTime":"2023-07-10T11:42:18Z","odd":{"a/b":1}}"#,
+    };
     let mapped = parse_mapped(mapping, &item, &Limits::default(), NOW).unwrap();
-    assert_eq!((mapped.event.action.as_str(), &*mapped.not_understood), ("GetObject", &["odd.`a/b`".to_owned()][..]));
+    assert_eq!(
+        (mapped.event.action.as_str(), &*mapped.not_understood),
+        ("GetObject", &["odd.`a/b`".to_owned()][..])
+    );
     let parsed = mapped.into_parsed();
-    assert_eq!((parsed.warnings[0].code, parsed.warnings[0].field.as_str()), (Code::UnknownField, "/odd/a~1b"));
+    assert_eq!(
+        (parsed.warnings[0].code, parsed.warnings[0].field.as_str()),
+        (Code::UnknownField, "/odd/a~1b")
+    );
     assert!(media_for_mapping(Media::Ndjson).is_ok() && media_for_mapping(Media::Json).is_ok());
     assert_eq!(media_for_mapping(Media::CloudEvent).unwrap_err().code, Code::UnsupportedMediaType);
 }

@@ -145,7 +145,9 @@ mod tests {
 
     #[test]
     fn joins_members_and_frames() {
-        for (encoding, pack) in [("gzip", gzip as fn(&[u8]) -> Vec<u8>), ("GZIP, identity", gzip), ("zstd", zstd)] {
+        for (encoding, pack) in
+            [("gzip", gzip as fn(&[u8]) -> Vec<u8>), ("GZIP, identity", gzip), ("zstd", zstd)]
+        {
             let mut two = pack(b"hello ");
             two.extend(pack(b"world"));
             assert_eq!(&*unpack(Some(encoding), &two, &limits(11)).unwrap(), b"hello world", "{encoding}");
@@ -157,7 +159,8 @@ mod tests {
 
     #[test]
     fn refuses_every_cut_and_everything_after_the_end() {
-        for (encoding, packed) in [("gzip", gzip(b"hello hello hello")), ("zstd", zstd(b"hello hello hello"))] {
+        for (encoding, packed) in [("gzip", gzip(b"hello hello hello")), ("zstd", zstd(b"hello hello hello"))]
+        {
             for len in 1..packed.len() {
                 assert_eq!(code(encoding, &packed[..len]), Code::InvalidEncoding, "{encoding} cut at {len}");
             }
@@ -172,10 +175,16 @@ mod tests {
     #[test]
     fn stops_at_the_limit() {
         let spaces = vec![b' '; 5 << 20];
-        for (encoding, packed) in [("gzip", gzip(&spaces)), ("zstd", zstd(&spaces)), ("identity", spaces.clone())] {
+        for (encoding, packed) in
+            [("gzip", gzip(&spaces)), ("zstd", zstd(&spaces)), ("identity", spaces.clone())]
+        {
             let problem = unpack(Some(encoding), &packed, &limits((5 << 20) - 1)).unwrap_err();
             assert_eq!(problem.code, Code::BatchTooLarge, "{encoding}");
-            assert_eq!(unpack(Some(encoding), &packed, &limits(5 << 20)).unwrap().len(), 5 << 20, "{encoding}");
+            assert_eq!(
+                unpack(Some(encoding), &packed, &limits(5 << 20)).unwrap().len(),
+                5 << 20,
+                "{encoding}"
+            );
         }
     }
 

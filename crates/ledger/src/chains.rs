@@ -173,14 +173,19 @@ impl ChainTable {
             (info.opened_index, info.head_index) = (index, index);
             self.push(info);
         }
-        let chain = self.chains.get_mut(number as usize).ok_or_else(|| format!("no chain has number {number}"))?;
+        let chain =
+            self.chains.get_mut(number as usize).ok_or_else(|| format!("no chain has number {number}"))?;
         (chain.next_seq, chain.head_index) = (tenant_seq + 1, index);
         chain.closed = kind == Kind::CHAIN_CLOSE;
         Ok(())
     }
 
     /// Reads the head's hash again after [`ChainTable::advance`].
-    pub(crate) fn set_head<E>(&mut self, number: u32, leaf: impl Fn(u64) -> Result<Hash, E>) -> Result<(), E> {
+    pub(crate) fn set_head<E>(
+        &mut self,
+        number: u32,
+        leaf: impl Fn(u64) -> Result<Hash, E>,
+    ) -> Result<(), E> {
         if let Some(chain) = self.chains.get_mut(number as usize) {
             chain.head = leaf(chain.head_index)?;
         }
@@ -190,10 +195,12 @@ impl ChainTable {
 
 /// What a chain-open body says; index and head are the caller's to fill in.
 fn parse_open(body: &[u8]) -> Result<(ChainId, ChainInfo), String> {
-    let open: ChainOpenBody = serde_json::from_slice(body).map_err(|error| format!("chain-open body: {error}"))?;
+    let open: ChainOpenBody =
+        serde_json::from_slice(body).map_err(|error| format!("chain-open body: {error}"))?;
     let sixteen = |text: &str| {
         let mut out = [0; 16];
-        hex::decode_to_slice(text.replace('-', ""), &mut out).map_err(|_| format!("chain-open body: {text:?}"))?;
+        hex::decode_to_slice(text.replace('-', ""), &mut out)
+            .map_err(|_| format!("chain-open body: {text:?}"))?;
         Ok::<_, String>(out)
     };
     let chain = ChainId(sixteen(&open.chain)?);

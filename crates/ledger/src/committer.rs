@@ -40,6 +40,11 @@ impl Committer {
         Self { shared, wal, clock, fatal }
     }
 
+    #[cfg(test)]
+    pub(crate) fn set_fatal(&mut self, fatal: Fatal) {
+        self.fatal = fatal;
+    }
+
     /// Makes a group durable and answers its requests. `false` when the ledger is dead and nothing must follow.
     pub(crate) fn commit(&mut self, sequenced: Sequenced) -> bool {
         let Sequenced { draft, group, replies } = sequenced;

@@ -36,7 +36,8 @@ impl Flat {
     pub(crate) fn open(disk: &dyn Disk, path: PathBuf, count: u64) -> Result<Self, StoreError> {
         let mut file = None;
         if count > 0 {
-            let opened = disk.open(&path, Access::Write).map_err(|source| StoreError::io("open", &path, source))?;
+            let opened =
+                disk.open(&path, Access::Write).map_err(|source| StoreError::io("open", &path, source))?;
             let len = opened.len().map_err(|source| StoreError::io("measure", &path, source))?;
             if len < count * RECORD_LEN as u64 {
                 let what = format!("{count} records of {RECORD_LEN} bytes were synced, the file is shorter");
@@ -56,7 +57,7 @@ impl Flat {
         self.inner.write().tail.extend(records);
     }
 
-    /// Records so far.
+    #[cfg(test)]
     pub(crate) fn count(&self) -> u64 {
         let inner = self.inner.read();
         inner.filed + inner.tail.len() as u64
@@ -73,7 +74,8 @@ impl Flat {
         let count = inner.filed + inner.tail.len() as u64;
         let end = start.checked_add(out.len() as u64).filter(|end| *end <= count);
         let Some(end) = end else { return Err(StoreError::OutOfRange { index: start, size: count }) };
-        let from_file = usize::try_from(end.min(inner.filed).saturating_sub(start)).expect("at most out.len()");
+        let from_file =
+            usize::try_from(end.min(inner.filed).saturating_sub(start)).expect("at most out.len()");
         let (front, back) = out.split_at_mut(from_file);
         if !back.is_empty() {
             let at = usize::try_from(start.max(inner.filed) - inner.filed).expect("the tail is in memory");
@@ -85,7 +87,9 @@ impl Flat {
         if let (Some(file), false) = (file, front.is_empty()) {
             let offset = start * RECORD_LEN as u64;
             file.read_exact_at(front.as_flattened_mut(), offset).map_err(|source| match source.kind() {
-                std::io::ErrorKind::UnexpectedEof => StoreError::corrupt(&self.path, offset, "the file ends early"),
+                std::io::ErrorKind::UnexpectedEof => {
+                    StoreError::corrupt(&self.path, offset, "the file ends early")
+                }
                 _ => StoreError::io("read", &self.path, source),
             })?;
         }

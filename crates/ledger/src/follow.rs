@@ -23,15 +23,8 @@ pub(crate) struct Fixed {
     pub(crate) received_us: u64,
 }
 
-/// An entry derived again.
-pub(crate) struct Followed {
-    pub(crate) entry: Entry,
-    pub(crate) leaf_hash: Hash,
-    pub(crate) leaf: LeafRecord,
-}
-
 impl Follower {
-    /// Takes the next entry; `store` gets the tree's new hashes.
+    /// Takes the next entry and gives its leaf record; `store` gets the tree's new hashes.
     ///
     /// # Errors
     /// What does not follow, in words.
@@ -42,7 +35,7 @@ impl Follower {
         envelope: &[u8],
         body: &[u8],
         store: impl FnMut(u8, u64, Hash),
-    ) -> Result<Followed, String> {
+    ) -> Result<LeafRecord, String> {
         let index = self.tree.size();
         let kind = Kind(fixed.kind);
         if fixed.received_us < self.received_us {
@@ -70,6 +63,6 @@ impl Follower {
             .map_err(|what| format!("entry {index}: {what}"))?;
         self.tree.append(leaf_hash, store);
         self.received_us = fixed.received_us;
-        Ok(Followed { entry, leaf_hash, leaf })
+        Ok(leaf)
     }
 }

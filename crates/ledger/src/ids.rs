@@ -116,38 +116,46 @@ pub(crate) struct FjallIds {
 impl FjallIds {
     /// Opens or makes the index of this log. What another log or version left there is thrown away.
     pub(crate) fn open(dir: &Path, log_id: &[u8; 16]) -> Result<Self, StoreError> {
-        let db = Database::builder(dir)
-            .cache_size(CACHE_BYTES)
-            .worker_threads(1)
-            .open()?;
-        let keyspace =
-            |name: &str| db.keyspace(name, || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES));
-        let (ids, replays) = (keyspace("ids")?, keyspace("replays")?);
-        let (times, meta) = (keyspace("replay_times")?, keyspace("meta")?);
-        let head = [&[VERSION][..], log_id].concat();
-        let secret = match meta.get("secret")? {
-            Some(secret) if meta.get("log")?.as_deref() == Some(&head[..]) => secret.as_ref().try_into().ok(),
-            _ => None,
-        };
-        let fresh = secret.is_none();
-        let tagger = Tagger(match secret {
-            Some(secret) => secret,
-            None => {
-                let mut secret = [0; 32];
-                getrandom::fill(&mut secret).map_err(StoreError::Random)?;
-                secret
-            }
-        });
-        let this = Self { db, ids, replays, times, meta, tagger };
-        if fresh {
+        let (mut this, ours) = Self::open_any(dir, log_id)?;
+        if !ours {
+            getrandom::fill(&mut this.tagger.0).map_err(StoreError::Random)?;
             this.clear()?;
             let mut batch = this.db.batch().durability(Some(PersistMode::SyncAll));
             batch.insert(&this.meta, "secret", this.tagger.0.to_vec());
-            batch.insert(&this.meta, "log", head);
+            batch.insert(&this.meta, "log", head_of(log_id));
             batch.commit()?;
         }
         Ok(this)
     }
+
+    /// Opens the index if it is this log's, and leaves it as it is otherwise.
+    pub(crate) fn open_existing(dir: &Path, log_id: &[u8; 16]) -> Result<Option<Self>, StoreError> {
+        let (this, ours) = Self::open_any(dir, log_id)?;
+        Ok(ours.then_some(this))
+    }
+
+    /// The index, and whether it belongs to this log.
+    fn open_any(dir: &Path, log_id: &[u8; 16]) -> Result<(Self, bool), StoreError> {
+        let db = Database::builder(dir).cache_size(CACHE_BYTES).worker_threads(1).open()?;
+        let keyspace = |name: &str| {
+            db.keyspace(name, || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES))
+        };
+        let (ids, replays) = (keyspace("ids")?, keyspace("replays")?);
+        let (times, meta) = (keyspace("replay_times")?, keyspace("meta")?);
+        let secret = match meta.get("secret")? {
+            Some(secret) if meta.get("log")?.as_deref() == Some(&head_of(log_id)[..]) => {
+                secret.as_ref().try_into().ok()
+            }
+            _ => None,
+        };
+        let tagger = Tagger(secret.unwrap_or_default());
+        Ok((Self { db, ids, replays, times, meta, tagger }, secret.is_some()))
+    }
+}
+
+/// What the index keeps to tell whose it is.
+fn head_of(log_id: &[u8; 16]) -> Vec<u8> {
+    [&[VERSION][..], log_id].concat()
 }
 
 impl IdStore for FjallIds {
@@ -320,7 +328,14 @@ mod tests {
     #[test]
     fn keys_tell_every_two_ids_apart() {
         let uuid = "0195a3c4-7b1e-7c3d-8e9f-0123456789ab";
-        let ids = [uuid, "0195A3C4-7b1e-7c3d-8e9f-0123456789ab", "0195a3c47b1e7c3d8e9f0123456789ab", "x", "x~1", ""];
+        let ids = [
+            uuid,
+            "0195A3C4-7b1e-7c3d-8e9f-0123456789ab",
+            "0195a3c47b1e7c3d8e9f0123456789ab",
+            "x",
+            "x~1",
+            "",
+        ];
         let keys: std::collections::BTreeSet<_> =
             ids.iter().flat_map(|id| [id_key(1, id), id_key(2, id)]).collect();
         assert_eq!(keys.len(), 2 * ids.len());

@@ -87,6 +87,8 @@ pub(crate) struct Sealer {
     pub(crate) spare_bytes: u64,
     /// When idempotency keys were last forgotten.
     pub(crate) forgot_us: u64,
+    /// Syncing hashes or leaf records failed once.
+    pub(crate) unsynced: bool,
 }
 
 impl Sealer {
@@ -169,15 +171,16 @@ impl Sealer {
         for frame in &frames {
             let (unpacked, after) = frame.read()?;
             place = after;
-            let numbers = unpacked.rows.iter().map(|row| (row.chain, row.kind, row.tenant_seq, row.received_us));
+            let numbers =
+                unpacked.rows.iter().map(|row| (row.chain, row.kind, row.tenant_seq, row.received_us));
             rows.extend(numbers);
             blocks.push(Block::of_frame(frame.first, unpacked));
         }
         let contents: Vec<_> = blocks.iter().flat_map(Block::iter).collect();
         for ((chain, kind, tenant_seq, _), (index, content)) in rows.iter().zip(&contents) {
-            chains.advance(*index, *chain, Kind(*kind), *tenant_seq, content.body).map_err(|what| {
-                StoreError::corrupt(&last.segment.path, last.offset, what)
-            })?;
+            chains
+                .advance(*index, *chain, Kind(*kind), *tenant_seq, content.body)
+                .map_err(|what| StoreError::corrupt(&last.segment.path, last.offset, what))?;
             touched.insert(*chain);
         }
         for chain in touched {
@@ -202,8 +205,7 @@ impl Sealer {
         }
         // The manifest vouches for all of these, so they are durable first.
         self.write_out()?;
-        shared.leaves.sync()?;
-        shared.tree.levels().iter().try_for_each(|level| level.sync())?;
+        self.sync_files()?;
         self.wait_for_ids(last.number + 1)?;
         self.ids.persist()?;
         manifest.generation += 1;
@@ -228,6 +230,25 @@ impl Sealer {
         count(&shared.counters.seals, 1);
         self.segments.extend(frames.into_iter().map(|frame| frame.segment));
         self.unlink(last.segment.first_frame)
+    }
+
+    /// Makes hashes and leaf records durable.
+    ///
+    /// After a failed sync the system may call the next one good without having written anything. The WAL still
+    /// has everything, so sealing waits for the next opening, which derives these files again.
+    fn sync_files(&mut self) -> Result<(), StoreError> {
+        let shared = &self.shared;
+        if self.unsynced {
+            let source =
+                std::io::Error::other("an earlier sync failed; open the ledger again to go on sealing");
+            return Err(StoreError::io("sync", &shared.paths.tree, source));
+        }
+        let synced = shared
+            .leaves
+            .sync()
+            .and_then(|()| shared.tree.levels().iter().try_for_each(|level| level.sync()));
+        self.unsynced = synced.is_err();
+        synced
     }
 
     /// The oldest frames with together at least the configured amount of content, or all there are.

@@ -8,7 +8,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `writer`, `queue`, `work` | requests on their way in, and the threads |
+//! | `writer`, `queue`, `work`, `threads` | requests on their way in, and the threads |
 //! | `sequencer`, `recent`, `replays`, `chains` | order: ids, numbers, links |
 //! | `committer`, `wal` | frames, made durable one at a time |
 //! | `shared`, `read`, `reader`, `cache`, `status` | the durable state and reading it |
@@ -43,6 +43,7 @@ mod shared;
 mod status;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod tree;
 mod wal;
 mod work;

@@ -29,8 +29,9 @@ impl Shared {
     /// The leaf record of a durable entry.
     pub(crate) fn leaf_record(&self, index: u64) -> Result<LeafRecord, StoreError> {
         let bytes = self.leaves.get(index)?;
-        LeafRecord::decode(&bytes)
-            .ok_or_else(|| StoreError::corrupt(self.leaves.path(), index * 32, format!("leaf record {index} is damaged")))
+        LeafRecord::decode(&bytes).ok_or_else(|| {
+            StoreError::corrupt(self.leaves.path(), index * 32, format!("leaf record {index} is damaged"))
+        })
     }
 
     /// One durable entry.
@@ -97,13 +98,12 @@ impl Shared {
     fn block(&self, source: &Source, index: u64) -> Result<Arc<Block>, StoreError> {
         match source {
             Source::Memory(_) => Err(self.lost(index)),
-            Source::Frame(frame) => self.cache.get(CacheKey::Frame(frame.number), || {
-                Ok(Block::of_frame(frame.first, frame.read()?.0))
-            }),
+            Source::Frame(frame) => self
+                .cache
+                .get(CacheKey::Frame(frame.number), || Ok(Block::of_frame(frame.first, frame.read()?.0))),
             Source::Segment(segment) => {
                 let number = segment.block_of(index)?;
-                self.cache
-                    .get(CacheKey::Block(segment.entry.first, number), || segment.read_block(number))
+                self.cache.get(CacheKey::Block(segment.entry.first, number), || segment.read_block(number))
             }
         }
     }
@@ -114,17 +114,25 @@ impl Shared {
             Source::Frame(frame) => StoreError::corrupt(&frame.segment.path, frame.offset, what),
             Source::Memory(_) => StoreError::corrupt(&self.paths.root, 0, what),
         };
-        let content =
-            block.get(index).ok_or_else(|| damaged(format!("entry {index} is not where the locator points")))?;
+        let content = block
+            .get(index)
+            .ok_or_else(|| damaged(format!("entry {index} is not where the locator points")))?;
         self.assemble(index, &content)?.map(Arc::new).map_err(damaged)
     }
 
     /// Puts a record together and compares it with its leaf hash; the inner error says what does not fit.
-    pub(crate) fn assemble(&self, index: u64, content: &Content<'_>) -> Result<Result<Record, String>, StoreError> {
+    pub(crate) fn assemble(
+        &self,
+        index: u64,
+        content: &Content<'_>,
+    ) -> Result<Result<Record, String>, StoreError> {
         let leaf = self.leaf_record(index)?;
         let chain = self.view.read().chains.get(leaf.chain).map(|info| info.chain);
         let Some(chain_id) = chain else {
-            return Ok(Err(format!("entry {index} names chain number {}, which was never opened", leaf.chain)));
+            return Ok(Err(format!(
+                "entry {index} names chain number {}, which was never opened",
+                leaf.chain
+            )));
         };
         let prev = if leaf.previous == NO_PREVIOUS { [0; 32] } else { self.tree.leaf(leaf.previous)? };
         let salt = Salt(content.salt);
@@ -154,16 +162,21 @@ impl Shared {
         now_us: u64,
     ) -> Result<Option<(ReplayValue, Vec<Outcome>)>, StoreError> {
         let Some(bytes) = ids.replay(key)? else { return Ok(None) };
-        let value = ReplayValue::decode(&bytes)
-            .map_err(|_| StoreError::corrupt(&self.paths.ids, 0, "a remembered answer has no valid layout"))?;
+        let value = ReplayValue::decode(&bytes).map_err(|_| {
+            StoreError::corrupt(&self.paths.ids, 0, "a remembered answer has no valid layout")
+        })?;
         if !value.is_fresh(now_us) {
             return Ok(None);
         }
         let mut outcomes = Vec::new();
         for run in &value.runs {
             match run {
-                Run::Stored { count, first } => self.outcomes(&mut outcomes, *first, *count, Outcome::Stored)?,
-                Run::Reused { count, first } => self.outcomes(&mut outcomes, *first, *count, Outcome::Reused)?,
+                Run::Stored { count, first } => {
+                    self.outcomes(&mut outcomes, *first, *count, Outcome::Stored)?
+                }
+                Run::Reused { count, first } => {
+                    self.outcomes(&mut outcomes, *first, *count, Outcome::Reused)?
+                }
                 Run::Duplicate { count, first } => {
                     self.outcomes(&mut outcomes, *first, *count, Outcome::Duplicate)?;
                 }

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use indelible_merkle::{
-    Hash, TILE_WIDTH, consistency_proof, inclusion_proof, level_len, root_at, verify_consistency, verify_inclusion,
+    Hash, TILE_WIDTH, consistency_proof, inclusion_proof, level_len, root_at, verify_consistency,
+    verify_inclusion,
 };
 use indelible_verify::{ChainId, ENTRY_LEN};
 use tokio::sync::watch;
@@ -100,7 +101,8 @@ impl LedgerReader {
         let tree = &shared.tree;
         let proof = inclusion_proof(tree, index, size).map_err(|error| merkle(error, shared))?;
         let root = self.trusted_root(size)?;
-        verify_inclusion(&tree.leaf(index)?, index, size, &proof, &root).map_err(|error| self.bad_hash(error))?;
+        verify_inclusion(&tree.leaf(index)?, index, size, &proof, &root)
+            .map_err(|error| self.bad_hash(error))?;
         Ok(proof)
     }
 
@@ -199,8 +201,10 @@ impl LedgerReader {
             return Ok(newest.root);
         }
         let old = root_at(&shared.tree, size)?;
-        let proof = consistency_proof(&shared.tree, size, newest.size).map_err(|error| merkle(error, shared))?;
-        verify_consistency(size, newest.size, &proof, &old, &newest.root).map_err(|error| self.bad_hash(error))?;
+        let proof =
+            consistency_proof(&shared.tree, size, newest.size).map_err(|error| merkle(error, shared))?;
+        verify_consistency(size, newest.size, &proof, &old, &newest.root)
+            .map_err(|error| self.bad_hash(error))?;
         Ok(old)
     }
 

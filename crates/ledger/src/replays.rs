@@ -12,11 +12,24 @@ pub(crate) const REPLAY_KEPT_US: u64 = 24 * 3_600 * 1_000_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Run {
     /// `count` events at neighbouring indexes from `first` on.
-    Stored { count: u32, first: u64 },
-    Reused { count: u32, first: u64 },
-    Duplicate { count: u32, first: u64 },
-    Conflict { id: String },
-    Skipped { count: u32 },
+    Stored {
+        count: u32,
+        first: u64,
+    },
+    Reused {
+        count: u32,
+        first: u64,
+    },
+    Duplicate {
+        count: u32,
+        first: u64,
+    },
+    Conflict {
+        id: String,
+    },
+    Skipped {
+        count: u32,
+    },
 }
 
 /// A remembered answer.

@@ -59,7 +59,8 @@ impl LedgerStatus {
     pub(crate) fn of(shared: &Shared, queue_bytes: u64) -> Self {
         let total = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &shared.counters;
-        let troubles = shared.troubles.lock().iter().map(|(part, text)| ((*part).to_owned(), text.clone())).collect();
+        let troubles =
+            shared.troubles.lock().iter().map(|(part, text)| ((*part).to_owned(), text.clone())).collect();
         let view = shared.view.read();
         let mut segments: Vec<_> = view.frames.iter().map(|frame| &frame.segment).collect();
         segments.dedup_by_key(|segment| segment.id);

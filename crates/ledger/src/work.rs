@@ -6,7 +6,9 @@ use indelible_verify::{ChainId, Envelope, Kind, Salt, commitment};
 use tokio::sync::oneshot;
 
 use crate::ids::{BodyTag, Tagger};
-use crate::{AppendError, AppendRequest, ChainOpen, NewEvent, OnConflict, Outcome, Receipt, ReplayKey, StoreError};
+use crate::{
+    AppendError, AppendRequest, ChainOpen, NewEvent, OnConflict, Outcome, Receipt, ReplayKey, StoreError,
+};
 
 /// The answer to one request.
 pub(crate) type Answer = Result<Receipt, AppendError>;
@@ -21,6 +23,8 @@ pub(crate) const REQUEST_BYTES_MAX: u64 = 512 << 20;
 /// What is asked of the sequencer.
 pub(crate) struct Work {
     pub(crate) task: Task,
+    /// Roughly what it takes in memory and in a frame.
+    pub(crate) bytes: u64,
     /// When the sender's thread took the request.
     pub(crate) stamp_us: u64,
     pub(crate) answer: oneshot::Sender<Answer>,
@@ -32,7 +36,11 @@ pub(crate) enum Task {
     /// Opens this chain.
     OpenChain(ChainOpen, ChainId),
     /// An entry of the server's own.
-    System { kind: Kind, chain: ChainId, body: Vec<u8> },
+    System {
+        kind: Kind,
+        chain: ChainId,
+        body: Vec<u8>,
+    },
 }
 
 /// An append request with everything done that needs no order.
@@ -78,7 +86,8 @@ impl Prepared {
         if let Some(replay) = &request.replay
             && replay.key.len() > REPLAY_KEY_BYTES_MAX
         {
-            let what = format!("idempotency key of {} bytes, at most {REPLAY_KEY_BYTES_MAX}", replay.key.len());
+            let what =
+                format!("idempotency key of {} bytes, at most {REPLAY_KEY_BYTES_MAX}", replay.key.len());
             return Err(AppendError::Invalid { position: 0, what });
         }
         let mut salts = vec![0; request.events.len() * 16];

@@ -2,9 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::sync_channel;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use indelible_verify::{ChainId, ENVELOPE_STRING_MAX, Kind};
@@ -15,21 +12,17 @@ use crate::clock::Clock;
 use crate::committer::{Fatal, abort_process};
 use crate::disk::{DirLock, Disk, RealDisk, random};
 use crate::ids::{FjallIds, IdStore, Tagger, replay_key};
-use crate::keeper::{IdKeeper, ReleaseKeeper, Sealer};
 use crate::queue::Queue;
 use crate::reader::LedgerReader;
 use crate::recover::{self, Parts};
 use crate::shared::{Paths, Shared, count};
+use crate::threads::{self, Running};
 use crate::work::{Answer, Prepared, REQUEST_BYTES_MAX, Task, Work, stamp};
 use crate::{
-    AppendError, AppendRequest, ChainOpen, LedgerConfig, LedgerStatus, OpenError, OpenProgress, Outcome, ReadError,
-    Receipt, Replay, ReplayKey, StoreError,
+    AppendError, AppendRequest, ChainOpen, LedgerConfig, LedgerStatus, OpenError, OpenProgress, Outcome,
+    ReadError, Receipt, Replay, ReplayKey, StoreError,
 };
 
-/// How often the released file is brought up to date; half of what was promised.
-const RELEASE_EVERY: Duration = Duration::from_millis(500);
-/// How often the background looks for something to seal.
-const SEAL_EVERY: Duration = Duration::from_millis(250);
 /// Entries that may wait for the id index before senders are told to come back.
 const ID_BACKLOG_MAX: usize = 2_000_000;
 /// What one event takes in the queue beside its own bytes.
@@ -63,10 +56,17 @@ impl Ledger {
         let open_ids = |path: &Path, log_id: &[u8; 16]| open_ids(path, log_id);
         let fatal: Fatal = Arc::new(abort_process);
         let parts = recover::open(disk, paths, config, clock, &open_ids, fatal, on_progress)?;
-        let writer = start(parts, Some(lock))?;
-        let reader = LedgerReader::new(writer.inner.shared.clone());
-        Ok((writer, reader))
+        start(parts, Some(lock))
     }
+}
+
+/// Puts an open ledger on its threads.
+pub(crate) fn start(parts: Parts, lock: Option<DirLock>) -> Result<(LedgerWriter, LedgerReader), StoreError> {
+    let (shared, clock, tagger) = (parts.shared.clone(), parts.clock.clone(), parts.ids.tagger());
+    let queue = Arc::new(Queue::new(shared.config.queue_bytes_max));
+    let running = Mutex::new(Some(threads::start(parts, &queue, lock)?));
+    let reader = LedgerReader::new(shared.clone());
+    Ok((LedgerWriter { inner: Arc::new(Inner { shared, queue, clock, tagger, running }) }, reader))
 }
 
 /// Opens the id index; one that cannot be opened is made anew, since the ledger can fill it again.
@@ -96,16 +96,6 @@ struct Inner {
     running: Mutex<Option<Running>>,
 }
 
-/// What ends with [`LedgerWriter::close`].
-struct Running {
-    ids: Arc<dyn IdStore>,
-    threads: Vec<JoinHandle<()>>,
-    sealer: JoinHandle<()>,
-    ids_thread: JoinHandle<()>,
-    release: JoinHandle<ReleaseKeeper>,
-    _lock: Option<DirLock>,
-}
-
 impl LedgerWriter {
     /// Stores events and answers once they are durable and in the tree.
     ///
@@ -113,7 +103,10 @@ impl LedgerWriter {
     ///
     /// # Errors
     /// Nothing of the request was stored: see [`AppendError`]. Dropping the future does not take a request back.
-    pub fn append(&self, request: AppendRequest) -> impl Future<Output = Result<Receipt, AppendError>> + Send + 'static + use<> {
+    pub fn append(
+        &self,
+        request: AppendRequest,
+    ) -> impl Future<Output = Result<Receipt, AppendError>> + Send + 'static + use<> {
         let sent = self.send_append(request);
         async move { sent?.await.unwrap_or(Err(AppendError::Closed)) }
     }
@@ -180,7 +173,12 @@ impl LedgerWriter {
     ///
     /// # Panics
     /// When called from within an asynchronous task.
-    pub fn append_system_blocking(&self, kind: Kind, chain: ChainId, body: Vec<u8>) -> Result<Receipt, AppendError> {
+    pub fn append_system_blocking(
+        &self,
+        kind: Kind,
+        chain: ChainId,
+        body: Vec<u8>,
+    ) -> Result<Receipt, AppendError> {
         self.send_system(kind, chain, body)?.blocking_recv().unwrap_or(Err(AppendError::Closed))
     }
 
@@ -220,7 +218,8 @@ impl LedgerWriter {
 
     fn send_append(&self, request: AppendRequest) -> Result<oneshot::Receiver<Answer>, AppendError> {
         let inner = &self.inner;
-        let bytes: u64 = request.events.iter().map(|event| event.body.len() as u64 + EVENT_OVERHEAD_BYTES).sum();
+        let bytes: u64 =
+            request.events.iter().map(|event| event.body.len() as u64 + EVENT_OVERHEAD_BYTES).sum();
         let bytes = bytes + request.note.len() as u64 + EVENT_OVERHEAD_BYTES;
         if bytes > REQUEST_BYTES_MAX {
             return Err(AppendError::TooLarge { bytes, bytes_max: REQUEST_BYTES_MAX });
@@ -241,7 +240,8 @@ impl LedgerWriter {
 
     fn send_open(&self, open: ChainOpen) -> Result<(ChainId, oneshot::Receiver<Answer>), AppendError> {
         if open.tenant_name.len() > ENVELOPE_STRING_MAX {
-            let what = format!("tenant name of {} bytes, at most {ENVELOPE_STRING_MAX}", open.tenant_name.len());
+            let what =
+                format!("tenant name of {} bytes, at most {ENVELOPE_STRING_MAX}", open.tenant_name.len());
             return Err(AppendError::Invalid { position: 0, what });
         }
         let chain = ChainId(random(&*self.inner.shared.disk)?);
@@ -250,7 +250,12 @@ impl LedgerWriter {
         Ok((chain, self.inner.send(chain, bytes, Task::OpenChain(open, chain), stamp_us)?))
     }
 
-    fn send_system(&self, kind: Kind, chain: ChainId, body: Vec<u8>) -> Result<oneshot::Receiver<Answer>, AppendError> {
+    fn send_system(
+        &self,
+        kind: Kind,
+        chain: ChainId,
+        body: Vec<u8>,
+    ) -> Result<oneshot::Receiver<Answer>, AppendError> {
         if kind == Kind::EVENT || kind == Kind::CHAIN_OPEN {
             let what = format!("entries of kind {} are not the server's own", kind.0);
             return Err(AppendError::Invalid { position: 0, what });
@@ -270,7 +275,7 @@ impl Inner {
         stamp_us: u64,
     ) -> Result<oneshot::Receiver<Answer>, AppendError> {
         let (answer, receiver) = oneshot::channel();
-        let pushed = self.queue.push(lane, bytes, Work { task, stamp_us, answer });
+        let pushed = self.queue.push(lane, bytes, Work { task, bytes, stamp_us, answer });
         if matches!(pushed, Err(AppendError::Busy { .. })) {
             count(&self.shared.counters.refused_busy, 1);
         }
@@ -278,130 +283,15 @@ impl Inner {
     }
 
     fn close(&self) {
-        let Some(running) = self.running.lock().take() else { return };
-        self.queue.close();
-        let joined = running.threads.into_iter().all(|thread| thread.join().is_ok());
-        // Only now: the last frame's ids are queued, and the id index takes them in before it ends.
-        self.shared.closing.store(true, Ordering::Release);
-        self.shared.id_work_arrived.notify_all();
-        running.sealer.thread().unpark();
-        running.release.thread().unpark();
-        let joined = running.ids_thread.join().is_ok() && running.sealer.join().is_ok() && joined;
-        if !joined {
-            tracing::error!("a thread of the ledger ended with a panic");
+        if let Some(running) = self.running.lock().take() {
+            running.close(&self.shared, &self.queue);
         }
-        let dead = self.shared.dead.load(Ordering::Acquire);
-        if let (Ok(mut release), false) = (running.release.join(), dead) {
-            release.step();
-        }
-        self.shared.trouble("ids", running.ids.persist());
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// Puts an open ledger on its threads.
-pub(crate) fn start(parts: Parts, lock: Option<DirLock>) -> Result<LedgerWriter, StoreError> {
-    let Parts { shared, ids, clock, mut sequencer, mut committer, id_keeper, release_keeper, sealer } = parts;
-    let queue = Arc::new(Queue::new(shared.config.queue_bytes_max));
-    // Without a buffer the sequencer works on one group while the one before it is synced, and no further ahead.
-    let (to_committer, sequenced) = sync_channel(0);
-    let sequence = {
-        let (shared, queue) = (shared.clone(), queue.clone());
-        move || {
-            while let Some(works) = queue.pop_group(shared.config.group_bytes_max) {
-                let full = disk_full(&shared, works.len());
-                if to_committer.send(sequencer.sequence(works, full.as_ref())).is_err() {
-                    break;
-                }
-            }
-        }
-    };
-    let commit = {
-        let queue = queue.clone();
-        move || {
-            while let Ok(group) = sequenced.recv() {
-                if !committer.commit(group) {
-                    queue.abandon();
-                    break;
-                }
-            }
-        }
-    };
-    let threads = vec![spawn(&shared, "ledger-sequence", sequence)?, spawn(&shared, "ledger-sync", commit)?];
-    let ids_thread = spawn(&shared, "ledger-ids", move || run_ids(&id_keeper))?;
-    let release = spawn(&shared, "ledger-release", move || run_release(release_keeper))?;
-    let sealer = spawn(&shared, "ledger-seal", move || run_sealer(sealer))?;
-    let tagger = ids.tagger();
-    let running = Running { ids, threads, sealer, ids_thread, release, _lock: lock };
-    Ok(LedgerWriter { inner: Arc::new(Inner { shared, queue, clock, tagger, running: Mutex::new(Some(running)) }) })
-}
-
-fn spawn<T: Send + 'static>(
-    shared: &Shared,
-    name: &str,
-    run: impl FnOnce() -> T + Send + 'static,
-) -> Result<JoinHandle<T>, StoreError> {
-    let fail = |source| StoreError::io("start a thread for", &shared.paths.root, source);
-    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(fail)
-}
-
-/// Why nothing more may be written, if the disk is too full for it.
-pub(crate) fn disk_full(shared: &Shared, requests: usize) -> Option<AppendError> {
-    let root = &shared.paths.root;
-    let min_free_bytes = shared.config.min_free_bytes;
-    let free = shared.disk.free_bytes(root).map_err(|source| StoreError::io("measure", root, source));
-    let free_bytes = match free {
-        Ok(free) => free,
-        Err(error) => return Some(error.into()),
-    };
-    // What the WAL has reserved is not free any more, yet it can still be written.
-    let group = shared.config.group_bytes_max;
-    let needed = group.saturating_sub(shared.wal_reserved.load(Ordering::Relaxed));
-    if free_bytes >= min_free_bytes.saturating_add(needed) {
-        return None;
-    }
-    count(&shared.counters.refused_full, requests as u64);
-    Some(AppendError::Full { free_bytes, min_free_bytes })
-}
-
-fn run_ids(keeper: &IdKeeper) {
-    loop {
-        {
-            let mut work = keeper.shared.id_work.lock();
-            if work.batch.mark.is_none() {
-                if keeper.shared.closing.load(Ordering::Acquire) {
-                    return;
-                }
-                // The time limit only matters when closing begins between the check and the wait.
-                keeper.shared.id_work_arrived.wait_for(&mut work, RELEASE_EVERY);
-            }
-        }
-        if !keeper.step() {
-            if keeper.shared.closing.load(Ordering::Acquire) {
-                return;
-            }
-            std::thread::sleep(RELEASE_EVERY);
-        }
-    }
-}
-
-fn run_release(mut keeper: ReleaseKeeper) -> ReleaseKeeper {
-    while !keeper.shared.closing.load(Ordering::Acquire) {
-        keeper.step();
-        std::thread::park_timeout(RELEASE_EVERY);
-    }
-    keeper
-}
-
-fn run_sealer(mut sealer: Sealer) {
-    while !sealer.shared.closing.load(Ordering::Acquire) {
-        sealer.step();
-        std::thread::park_timeout(SEAL_EVERY);
     }
 }
 

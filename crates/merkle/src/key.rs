@@ -259,7 +259,11 @@ mod tests {
         #[test]
         fn any_text_is_answered(text in "\\PC*(\\+[0-9a-f]{8}\\+[A-Za-z0-9+/=]{0,50})?") {
             if let Ok(key) = text.parse::<VerifierKey>() {
-                prop_assert_eq!(key.to_string(), text);
+                prop_assert_eq!(key.to_string(), text.as_str());
+            }
+            let file = format!("{SIGNING_KEY_MARK}{text}");
+            if let Ok(key) = SigningKey::from_file_text(&file) {
+                prop_assert_eq!(key.to_file_text(), format!("{file}\n"));
             }
         }
     }

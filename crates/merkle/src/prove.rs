@@ -108,6 +108,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn proofs_across_tiles_are_those_of_rfc_6962(size in 1usize..70_000, a: prop::sample::Index, b: prop::sample::Index) {
             let all = leaves(size);

@@ -20,7 +20,7 @@ impl Tree {
 
     /// Returns the tree of `size` leaves as it was when the hashes in `source` were stored.
     ///
-    /// Reads at most 1,020 hashes. It believes what is stored: compare [`Tree::root`] with a signed checkpoint.
+    /// Reads at most 2,040 hashes (255 for each stored level that the size reaches into). It believes what is stored: compare [`Tree::root`] with a signed checkpoint.
     ///
     /// # Errors
     /// The source's own, unchanged.
@@ -113,6 +113,9 @@ mod tests {
     }
 
     proptest! {
+        // Each case builds trees of up to 140,000 leaves, so that level 2 is reached.
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         #[test]
         fn restored_trees_go_on_as_if_never_closed(size in 0usize..140_000, more in 0usize..600) {
             let all = leaves(size + more);

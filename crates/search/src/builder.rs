@@ -66,7 +66,10 @@ pub(crate) fn take(work: &mut Work, closing: bool) -> Option<Task> {
 pub(crate) fn run(state: &State, task: &Task) -> Result<(), SearchError> {
     match task {
         Task::Flush(blocks) => flush(state, blocks),
-        Task::Fill(range) => fill(state, range),
+        // A part of it may have been filled before something failed.
+        Task::Fill(range) => {
+            state.view().gaps(range.clone()).into_iter().try_for_each(|gap| fill(state, &gap))
+        }
     }
 }
 

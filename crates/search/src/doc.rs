@@ -135,7 +135,9 @@ impl Doc {
         }
         for target in &event.targets {
             self.keyword_if(Field::Object, target.kind.as_deref());
-            for name in [&target.id, &target.username, &target.name].into_iter().flatten().chain(&target.aliases) {
+            for name in
+                [&target.id, &target.username, &target.name].into_iter().flatten().chain(&target.aliases)
+            {
                 self.keyword(Field::Affected, name);
             }
             self.keyword_if(Field::AffectedTenant, target.tenant.as_deref());
@@ -276,7 +278,10 @@ fn append(arena: &mut String, text: &str) -> Span {
 fn is_person(target: &Target) -> bool {
     target.username.is_some()
         || target.kind.as_deref().is_some_and(|kind| {
-            matches!(fold_case(kind).as_ref(), "user" | "subscriber" | "person" | "account" | "agent" | "member")
+            matches!(
+                fold_case(kind).as_ref(),
+                "user" | "subscriber" | "person" | "account" | "agent" | "member"
+            )
         })
 }
 

@@ -21,6 +21,9 @@ use crate::{Direction, SortKey};
 /// A part with no more matches than this is read in one go.
 const FEW: u32 = 4_096;
 
+/// Zones of the first step where starting a scan costs much.
+const SLOW_START_ZONES: usize = 256;
+
 /// How much each further step in one part grows.
 const STEP_GROWTH: usize = 4;
 
@@ -104,17 +107,21 @@ impl<'v> Execution<'v> {
         direction: Direction,
         limit: usize,
     ) -> Result<Vec<SortKey>, (String, SearchError)> {
-        let mut best = Best { limit, below: from.map(|key| rank(key, direction)), direction, heap: BinaryHeap::new() };
+        let mut best =
+            Best { limit, below: from.map(|key| rank(key, direction)), direction, heap: BinaryHeap::new() };
         if limit == 0 {
             return Ok(Vec::new());
         }
         let mut bounds = self.bounds;
         match (from, direction) {
-            (Some(key), Direction::Older) => bounds.time.until = bounds.time.until.min(key.time.saturating_add(1)),
+            (Some(key), Direction::Older) => {
+                bounds.time.until = bounds.time.until.min(key.time.saturating_add(1))
+            }
             (Some(key), Direction::Newer) => bounds.time.since = bounds.time.since.max(key.time),
             (None, _) => {}
         }
-        let mut lanes: Vec<Lane<'_>> = self.units.iter().map(|unit| Lane { unit, at: 0, step: unit.first_step() }).collect();
+        let mut lanes: Vec<Lane<'_>> =
+            self.units.iter().map(|unit| Lane { unit, at: 0, step: unit.first_step() }).collect();
         let mut queue = BinaryHeap::with_capacity(lanes.len());
         for (number, lane) in lanes.iter_mut().enumerate() {
             queue.extend(lane.next_time(&bounds, direction).map(|time| (time, number)));
@@ -181,6 +188,7 @@ impl Unit<'_> {
     fn first_step(&self) -> usize {
         match self {
             Unit::Split { plan, .. } if plan.most <= FEW => usize::MAX,
+            Unit::Split { plan, .. } if plan.slow_start => SLOW_START_ZONES,
             _ => 1,
         }
     }
@@ -196,7 +204,7 @@ struct Lane<'u> {
 }
 
 impl Lane<'_> {
-    fn order<'s>(split: &'s Split, direction: Direction) -> &'s [u32] {
+    fn order(split: &Split, direction: Direction) -> &[u32] {
         match direction {
             Direction::Older => &split.latest_first,
             Direction::Newer => &split.earliest_first,

@@ -137,7 +137,8 @@ pub(crate) fn fold_case(value: &str) -> Cow<'_, str> {
             Cow::Borrowed(value)
         };
     }
-    let normal: Cow<'_, str> = if is_nfc(value) { Cow::Borrowed(value) } else { Cow::Owned(value.nfc().collect()) };
+    let normal: Cow<'_, str> =
+        if is_nfc(value) { Cow::Borrowed(value) } else { Cow::Owned(value.nfc().collect()) };
     Cow::Owned(normal.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect())
 }
 
@@ -281,7 +282,9 @@ mod tests {
             let (ip, found) = read_address(text).unwrap();
             assert_eq!((ip_term(ip).as_str(), found), (term, zone), "{text}");
         }
-        for text in ["", "-", "unknown", "10.0.0", "10.0.0.1:99999", "10.0.0.1%eth0", "[::1", "[::1]x", "fe80::1%"] {
+        for text in
+            ["", "-", "unknown", "10.0.0", "10.0.0.1:99999", "10.0.0.1%eth0", "[::1", "[::1]x", "fe80::1%"]
+        {
             assert_eq!(read_address(text), None, "{text}");
         }
     }

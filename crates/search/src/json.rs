@@ -15,10 +15,8 @@ pub(crate) fn scalars(text: &str, mut each: impl FnMut(&str)) {
             b'"' => {
                 let end = string_end(bytes, at);
                 let is_name = bytes[end..].iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':');
-                if !is_name {
-                    if let Ok(value) = serde_json::from_str::<TextValue<'_>>(&text[at..end]) {
-                        each(&value.0);
-                    }
+                if !is_name && let Ok(value) = serde_json::from_str::<TextValue<'_>>(&text[at..end]) {
+                    each(&value.0);
                 }
                 at = end;
             }
@@ -63,7 +61,10 @@ mod tests {
     fn gives_strings_and_numbers_in_order_without_names() {
         for (json, expected) in [
             (r#""a \"quoted\" text""#, r#"a "quoted" text"#),
-            (r#"{"name" : "x", "n": [1, -2.50e3, 123456789012345678901234567890]}"#, "x|1|-2.50e3|123456789012345678901234567890"),
+            (
+                r#"{"name" : "x", "n": [1, -2.50e3, 123456789012345678901234567890]}"#,
+                "x|1|-2.50e3|123456789012345678901234567890",
+            ),
             (r#"[true,false,null,[],{}]"#, "true|false"),
             (r#"{"a":{"b":{"c":"\u00e9\n:"}}}"#, "é\n:"),
             (r#"["\\","\"",":"]"#, r#"\|"|:"#),

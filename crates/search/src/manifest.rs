@@ -114,7 +114,8 @@ impl Manifest {
     /// [`SearchError::Io`]; the old one stays then.
     pub(crate) fn write(&self, root: &Path) -> Result<(), SearchError> {
         let path = root.join(MANIFEST);
-        let json = serde_json::to_string(self).map_err(io::Error::from).map_err(SearchError::io("encode", &path))?;
+        let json =
+            serde_json::to_string(self).map_err(io::Error::from).map_err(SearchError::io("encode", &path))?;
         let staged = root.join("manifest.new");
         let write = || {
             let mut file = File::create(&staged)?;
@@ -148,7 +149,8 @@ pub(crate) fn sweep(root: &Path, manifest: &Manifest) -> Result<(), SearchError>
     let failed = || SearchError::io("clean up", dir.clone());
     for entry in fs::read_dir(&dir).map_err(failed())? {
         let entry = entry.map_err(failed())?;
-        let named = manifest.splits.iter().any(|split| entry.file_name().to_str() == Some(split.name.as_str()));
+        let named =
+            manifest.splits.iter().any(|split| entry.file_name().to_str() == Some(split.name.as_str()));
         if !named {
             let path = entry.path();
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };

@@ -182,7 +182,10 @@ mod tests {
         for at in 0..100_000 {
             list.push((at..at + 1, 1));
             while let Some(run) = pick(&list, 8, 1 << 20) {
-                let merged = (list[run.start].0.start..list[run.end - 1].0.end, list[run.clone()].iter().map(|s| s.1).sum());
+                let merged = (
+                    list[run.start].0.start..list[run.end - 1].0.end,
+                    list[run.clone()].iter().map(|s| s.1).sum(),
+                );
                 list.splice(run, [merged]);
             }
         }

@@ -207,7 +207,9 @@ fn condition(name: &'static str, value: &str) -> Result<Expr, String> {
         "request_id" => term(Field::RequestId),
         "trace_id" => term(Field::TraceId),
         "id" => id(value)?,
-        "outcome" => one_of(Field::Outcome, value, &["success", "failure", "denied", "challenge", "unknown"])?,
+        "outcome" => {
+            one_of(Field::Outcome, value, &["success", "failure", "denied", "challenge", "unknown"])?
+        }
         "severity" => severity(value)?,
         "ip" => ip(value)?,
         "tenant" => Expr::TenantNamed(value.to_owned()),

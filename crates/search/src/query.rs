@@ -188,11 +188,9 @@ impl Query {
     pub fn widen_tenant_names(&mut self, mut below: impl FnMut(&str) -> Vec<String>) {
         self.matches.rewrite(&mut |part| {
             if let Expr::TenantText(field, name) = part {
-                if *field == Field::ActorTenant || *field == Field::AffectedTenant {
-                    let mut names = vec![Expr::Term(*field, keyword(name).into_owned())];
-                    names.extend(below(name).iter().map(|name| Expr::Term(*field, keyword(name).into_owned())));
-                    *part = Expr::or(names);
-                }
+                let term = |name: &String| Expr::Term(*field, keyword(name).into_owned());
+                let names = std::iter::once(&*name).chain(&below(name)).map(term).collect();
+                *part = Expr::or(names);
             }
         });
     }
@@ -224,7 +222,9 @@ impl Query {
         for condition in conditions {
             match condition {
                 Expr::None => return Expr::None,
-                Expr::Tenants(set) => scope = Some(scope.map_or_else(|| set.clone(), |scope| scope.intersection(set))),
+                Expr::Tenants(set) => {
+                    scope = Some(scope.map_or_else(|| set.clone(), |scope| scope.intersection(set)))
+                }
                 other => parts.push(other.clone()),
             }
         }
@@ -262,7 +262,10 @@ mod tests {
     #[test]
     fn a_query_survives_its_serialized_form() {
         let query = Query {
-            matches: Expr::And(vec![Expr::Phrase(vec!["a".into(), "b".into()]), Expr::Tenants(TenantSet(vec![1]))]),
+            matches: Expr::And(vec![
+                Expr::Phrase(vec!["a".into(), "b".into()]),
+                Expr::Tenants(TenantSet(vec![1])),
+            ]),
             time: TimeRange { since: 5, until: i64::MAX },
             received: TimeRange::ALWAYS,
         };

@@ -166,12 +166,12 @@ impl Search {
         let state = Arc::new(State::open(dir.to_owned(), config, source, decode)?);
         // From here on dropping `search` ends the threads that run.
         let search = Search { inner: Arc::new(Inner { state, threads: Mutex::default() }) };
-        let jobs: [(&str, Job, fn(&State)); 3] = [
-            ("search-follow", Job::Following, follower::follow),
-            ("search-build", Job::Building, builder::build),
-            ("search-merge", Job::Merging, merger::tend),
-        ];
-        for (name, job, run) in jobs {
+        for job in [Job::Following, Job::Building, Job::Merging] {
+            let (name, run): (_, fn(&State)) = match job {
+                Job::Following => ("search-follow", follower::follow),
+                Job::Building => ("search-build", builder::build),
+                Job::Merging => ("search-merge", merger::tend),
+            };
             let state = Arc::clone(&search.inner.state);
             let guarded = move || {
                 if catch_unwind(AssertUnwindSafe(|| run(&state))).is_err() {
@@ -264,7 +264,8 @@ impl Search {
         let plan = query.plan(reach);
         let bounds = Bounds { time: TimeRange::ALWAYS, received: TimeRange::ALWAYS, as_of: view.end() };
         let execution = Execution::new(&view, &plan, bounds).map_err(|failed| self.failed(failed))?;
-        let keys = execution.nearest(None, Direction::Older, usize::MAX).map_err(|failed| self.failed(failed))?;
+        let keys =
+            execution.nearest(None, Direction::Older, usize::MAX).map_err(|failed| self.failed(failed))?;
         Ok(keys.into_iter().map(hit).collect())
     }
 
@@ -330,7 +331,9 @@ impl Drop for Inner {
 /// The key next to `key` on the other side of `direction`, so that looking from it includes `key`.
 fn beside(key: SortKey, direction: Direction) -> Option<SortKey> {
     match direction {
-        Direction::Older if key.index == 0 => Some(SortKey { time: key.time.checked_sub(1)?, index: u64::MAX }),
+        Direction::Older if key.index == 0 => {
+            Some(SortKey { time: key.time.checked_sub(1)?, index: u64::MAX })
+        }
         Direction::Older => Some(SortKey { index: key.index - 1, ..key }),
         Direction::Newer => Some(SortKey { index: key.index.saturating_add(1), ..key }),
     }

@@ -76,7 +76,11 @@ impl Batches {
     }
 
     /// The next records of `range`, which is not empty; at least one.
-    pub(crate) fn next(&mut self, source: &dyn EventSource, range: Range<u64>) -> Result<Vec<Arc<Record>>, SearchError> {
+    pub(crate) fn next(
+        &mut self,
+        source: &dyn EventSource,
+        range: Range<u64>,
+    ) -> Result<Vec<Arc<Record>>, SearchError> {
         let until = range.end.min(range.start + self.records);
         let records = source.records(range.start..until).map_err(SearchError::Source)?;
         if records.is_empty() {

@@ -60,7 +60,11 @@ impl Split {
     ///
     /// # Errors
     /// When files are missing or their contents contradict the manifest.
-    pub(crate) fn open(root: &Path, meta: SplitMeta, schema: &Arc<SplitSchema>) -> Result<Split, SearchError> {
+    pub(crate) fn open(
+        root: &Path,
+        meta: SplitMeta,
+        schema: &Arc<SplitSchema>,
+    ) -> Result<Split, SearchError> {
         let dir = splits_dir(root).join(&meta.name);
         let damaged = |what: &'static str| SearchError::Damaged { split: meta.name.clone(), what };
         let mut index = Index::open_in_dir(&dir)?;
@@ -77,7 +81,12 @@ impl Split {
         let fast = reader.fast_fields();
         let (time, received) = (fast.i64("time")?, fast.i64("received")?);
         let (leaf, tenant) = (fast.u64("index")?, fast.u64("tenant")?);
-        let full = [time.get_cardinality(), received.get_cardinality(), leaf.get_cardinality(), tenant.get_cardinality()];
+        let full = [
+            time.get_cardinality(),
+            received.get_cardinality(),
+            leaf.get_cardinality(),
+            tenant.get_cardinality(),
+        ];
         if full.iter().any(|cardinality| *cardinality != Cardinality::Full) {
             return Err(damaged("a column has not one value for each event"));
         }
@@ -198,7 +207,10 @@ fn zones(time: &Column<i64>, received: &Column<i64>, docs: u32) -> Vec<Zone> {
         time.values.get_range(start as u64, &mut times[..length]);
         received.values.get_range(start as u64, &mut receipts[..length]);
         let mut zone = Zone::EMPTY;
-        times[..length].iter().zip(&receipts[..length]).for_each(|(&time, &received)| zone.add(time, received));
+        times[..length]
+            .iter()
+            .zip(&receipts[..length])
+            .for_each(|(&time, &received)| zone.add(time, received));
         zones.push(zone);
     }
     zones
@@ -220,8 +232,13 @@ fn tenants(reader: &SegmentReader, schema: &SplitSchema) -> Result<Vec<(u64, u32
 ///
 /// # Errors
 /// Tantivy's, when it can't write.
-pub(crate) fn build(dir: &Path, blocks: &[Arc<RwLock<Block>>], schema: &SplitSchema) -> Result<u64, SearchError> {
-    let builder = Index::builder().schema(schema.schema.clone()).settings(settings()).tokenizers(tokenizers());
+pub(crate) fn build(
+    dir: &Path,
+    blocks: &[Arc<RwLock<Block>>],
+    schema: &SplitSchema,
+) -> Result<u64, SearchError> {
+    let builder =
+        Index::builder().schema(schema.schema.clone()).settings(settings()).tokenizers(tokenizers());
     let directory = MmapDirectory::open(dir).map_err(tantivy::TantivyError::from)?;
     let expected: usize = blocks.iter().map(|block| block.read().places.len()).sum();
     // The budget only sizes the first hash table: about 2 KiB for each event expected.

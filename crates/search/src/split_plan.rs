@@ -8,8 +8,8 @@ use std::ops::Bound;
 
 use tantivy::Term;
 use tantivy::query::{
-    AllQuery, BooleanQuery, EnableScoring, InvertedIndexRangeQuery, Occur, PhraseQuery, Query, RegexPhraseQuery,
-    TermQuery, Weight,
+    AllQuery, BooleanQuery, EnableScoring, InvertedIndexRangeQuery, Occur, PhraseQuery, Query,
+    RegexPhraseQuery, TermQuery, Weight,
 };
 use tantivy::schema::IndexRecordOption;
 
@@ -34,6 +34,8 @@ pub(crate) struct SplitPlan<'p> {
     pub(crate) most: u32,
     /// Exactly `most` documents match, known without looking.
     pub(crate) exact: bool,
+    /// Starting a scan costs much, since it gathers postings of many terms.
+    pub(crate) slow_start: bool,
 }
 
 /// An expression after this split's figures are applied.
@@ -56,7 +58,9 @@ impl<'p> SplitPlan<'p> {
                 let mut nodes = Vec::with_capacity(parts.len());
                 for part in parts {
                     match part {
-                        Expr::Tenants(set) if tenants.is_none() && too_wide(split, set) => tenants = Some(set),
+                        Expr::Tenants(set) if tenants.is_none() && too_wide(split, set) => {
+                            tenants = Some(set)
+                        }
                         other => nodes.push(other),
                     }
                 }
@@ -79,14 +83,25 @@ impl<'p> SplitPlan<'p> {
         if most == 0 {
             return Ok(None);
         }
+        let slow_start = gathers(expr);
         Ok(Some(match tenants {
             Some(set) if weight.is_none() => {
                 let most = held(split, set).map(|(_, docs)| docs).sum();
-                SplitPlan { weight, tenants, most, exact }
+                SplitPlan { weight, tenants, most, exact, slow_start }
             }
-            Some(_) => SplitPlan { weight, tenants, most, exact: false },
-            None => SplitPlan { weight, tenants, most, exact },
+            Some(_) => SplitPlan { weight, tenants, most, exact: false, slow_start },
+            None => SplitPlan { weight, tenants, most, exact, slow_start },
         }))
+    }
+}
+
+/// Whether the expression means terms that have to be looked up one by one.
+fn gathers(expr: &Expr) -> bool {
+    match expr {
+        Expr::Range(..) | Expr::Prefix(_) | Expr::PhrasePrefix(..) => true,
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().any(gathers),
+        Expr::Not(part) => gathers(part),
+        _ => false,
     }
 }
 
@@ -120,7 +135,9 @@ fn node(split: &Split, expr: &Expr) -> Result<Node, SearchError> {
         Expr::TenantText(field, name) => term_node(split, *field, &keyword(name))?,
         Expr::Range(field, first, last) => range_node(split, *field, first, last),
         // No word contains the last code point, so all that begin so lie between.
-        Expr::Prefix(beginning) => range_node(split, Field::Word, beginning, &format!("{beginning}\u{10ffff}")),
+        Expr::Prefix(beginning) => {
+            range_node(split, Field::Word, beginning, &format!("{beginning}\u{10ffff}"))
+        }
         Expr::Phrase(words) => match rarest(split, words)? {
             0 => Node::None,
             most => {
@@ -145,7 +162,9 @@ fn node(split: &Split, expr: &Expr) -> Result<Node, SearchError> {
         Expr::Not(part) => match node(split, part)? {
             Node::All => Node::None,
             Node::None => Node::All,
-            Node::Query(query, most, exact) => excluding(split, Vec::new(), vec![query], exact.then_some(most)),
+            Node::Query(query, most, exact) => {
+                excluding(split, Vec::new(), vec![query], exact.then_some(most))
+            }
         },
     })
 }
@@ -225,7 +244,9 @@ fn conjunction(split: &Split, parts: &[&Expr]) -> Result<Node, SearchError> {
         (0, 1) => excluding(split, must, must_not, exact),
         (_, 0) => Node::Query(Box::new(BooleanQuery::intersection(must)), most, false),
         _ => {
-            let Node::Query(query, docs, _) = excluding(split, must, must_not, None) else { return Ok(Node::None) };
+            let Node::Query(query, docs, _) = excluding(split, must, must_not, None) else {
+                return Ok(Node::None);
+            };
             Node::Query(query, docs.min(most), false)
         }
     })

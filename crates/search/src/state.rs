@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use crate::SearchConfig;
 use crate::doc::{Doc, Place};
 use crate::error::SearchError;
-use crate::manifest::{FORMAT, Found, Manifest, SplitMeta, seal, splits_dir, sweep, sync_dir, verify};
+use crate::manifest::{Found, Manifest, SplitMeta, seal, splits_dir, sweep, sync_dir, verify};
 use crate::schema::SplitSchema;
 use crate::source::{Decode, EventSource};
 use crate::split::Split;
@@ -126,14 +126,19 @@ impl State {
                     true
                 }
                 Err(error) => {
-                    tracing::warn!(split = meta.name, error = error.chain(), "split is rebuilt from the ledger");
+                    tracing::warn!(
+                        split = meta.name,
+                        error = error.chain(),
+                        "split is rebuilt from the ledger"
+                    );
                     lost = true;
                     false
                 }
             }
         });
         // Where the ledger is shorter than the index was, the index belongs to another history.
-        let end = if end <= size { end } else { splits.last().map_or(0, |split: &Arc<Split>| split.meta.end) };
+        let end =
+            if end <= size { end } else { splits.last().map_or(0, |split: &Arc<Split>| split.meta.end) };
         let mut covered = 0;
         for split in &splits {
             if covered < split.meta.first {
@@ -143,9 +148,7 @@ impl State {
         }
         // What is missing at the end is simply followed again from there, as part of the tail.
         let tail_first = if covered < end { covered } else { end };
-        manifest.format = FORMAT;
-        sweep(&root, &manifest)?;
-        manifest.write(&root)?;
+        let written = sweep(&root, &manifest).and_then(|()| manifest.write(&root));
         let block = Arc::new(RwLock::new(Block::new(tail_first)));
         let state = State {
             root,
@@ -165,6 +168,8 @@ impl State {
             errors: Mutex::default(),
             build_number: AtomicU64::new(0),
         };
+        // Where nothing can be written, the index still answers from memory, and says what is wrong.
+        state.note(Job::Building, written.as_ref().err());
         state.announce();
         Ok(state)
     }
@@ -235,6 +240,7 @@ impl State {
     ) -> Result<Split, SearchError> {
         let splits = splits_dir(&self.root);
         let staged = splits.join(format!("new-{}", self.build_number.fetch_add(1, Ordering::Relaxed)));
+        let mut place = staged.clone();
         let made = || {
             fs::create_dir(&staged).map_err(SearchError::io("create", &staged))?;
             let events = make(&staged)?;
@@ -244,7 +250,7 @@ impl State {
                 manifest.next_split += 1;
                 format!("{:012}-{:012}-{}", covers.first, covers.end, manifest.next_split)
             };
-            let place = splits.join(&name);
+            place = splits.join(&name);
             fs::rename(&staged, &place).map_err(SearchError::io("rename", &staged))?;
             sync_dir(&splits)?;
             let meta = SplitMeta {
@@ -261,12 +267,14 @@ impl State {
         made().inspect_err(|_| {
             // Half-made files are in the way of a next attempt only by their size; the next start sweeps too.
             let _ = fs::remove_dir_all(&staged);
+            let _ = fs::remove_dir_all(&place);
         })
     }
 
     /// Puts `split` into manifest and view, in the place of the splits named and the blocks given.
     ///
-    /// Returns `false`, and removes the new split, if one of those to be replaced is gone.
+    /// Returns `false`, and removes the new split, if one of those to be replaced is gone, or if another split covers
+    /// some of its entries already: an event must never be found twice.
     pub(crate) fn commit(
         &self,
         split: Split,
@@ -276,7 +284,8 @@ impl State {
         let mut manifest = self.manifest.lock();
         let mut next = manifest.clone();
         next.splits.retain(|meta| !replaced.contains(&meta.name));
-        if next.splits.len() + replaced.len() != manifest.splits.len() {
+        let overlaps = |meta: &SplitMeta| meta.first < split.meta.end && split.meta.first < meta.end;
+        if next.splits.len() + replaced.len() != manifest.splits.len() || next.splits.iter().any(overlaps) {
             split.retire();
             return Ok(false);
         }
@@ -369,7 +378,10 @@ pub(crate) fn document(decode: &dyn Decode, record: &Record) -> Option<Doc> {
         Doc::new(place, &envelope.event_id, &decoded.event, &decoded.derived)
     };
     Some(std::panic::catch_unwind(std::panic::AssertUnwindSafe(derive)).unwrap_or_else(|_| {
-        tracing::error!(index = record.index, "event could not be decoded; it is found by id, tenant and time only");
+        tracing::error!(
+            index = record.index,
+            "event could not be decoded; it is found by id, tenant and time only"
+        );
         Doc::bare(place, &envelope.event_id)
     }))
 }
@@ -387,9 +399,11 @@ fn open_split(
     if meta.end > durable {
         return Err(damaged("it covers entries that the ledger does not have"));
     }
-    let last = source.records(meta.end - 1..meta.end).map_err(SearchError::Source)?;
-    if last.first().is_none_or(|record| hex(&record.leaf_hash) != meta.last_leaf) {
-        return Err(damaged("it covers entries of another history"));
+    match source.records(meta.end - 1..meta.end) {
+        Ok(last) if last.first().is_some_and(|record| hex(&record.leaf_hash) == meta.last_leaf) => {}
+        Ok(_) => return Err(damaged("it covers entries of another history")),
+        // A ledger that can't be read now says nothing against the split.
+        Err(error) => tracing::warn!(split = meta.name, error, "split could not be compared with the ledger"),
     }
     let checked = meta.bytes() <= *unverified;
     if checked {

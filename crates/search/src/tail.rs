@@ -121,7 +121,8 @@ impl Block {
         self.domains.items.extend(&doc.domains);
         self.domains.close();
         self.bytes += DOC_BYTES
-            + 4 * (self.keywords.get(self.places.len() - 1).len() + self.words.get(self.places.len() - 1).len())
+            + 4 * (self.keywords.get(self.places.len() - 1).len()
+                + self.words.get(self.places.len() - 1).len())
             + 8 * (doc.users.len() + doc.domains.len());
     }
 
@@ -263,7 +264,9 @@ impl Block {
             Test::Always => true,
             Test::Never => false,
             Test::Keyword(number) => self.keywords.get(doc).contains(number),
-            Test::Keywords(set) => self.keywords.get(doc).iter().any(|number| set.binary_search(number).is_ok()),
+            Test::Keywords(set) => {
+                self.keywords.get(doc).iter().any(|number| set.binary_search(number).is_ok())
+            }
             Test::Word(number) => self.words.get(doc).contains(number),
             Test::Words(set) => self.words.get(doc).iter().any(|number| set.binary_search(number).is_ok()),
             Test::Phrase(words) => self.words.get(doc).windows(words.len()).any(|window| window == words),

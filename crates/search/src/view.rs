@@ -2,6 +2,7 @@
 //!
 //! A view never changes; a new one takes its place. A query that began on an old view finishes on it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -45,13 +46,34 @@ impl View {
             }
             coverage = Coverage { end: split.meta.end, received: split.meta.received_through };
         }
-        for block in &self.blocks {
-            let block = block.read();
-            if block.first != coverage.end {
-                return coverage;
-            }
-            coverage = Coverage { end: block.end, received: coverage.received.max(block.received_through) };
+        // The blocks adjoin each other, so the first and the last tell about all of them.
+        if let (Some(first), Some(last)) = (self.blocks.first(), self.blocks.last())
+            && first.read().first == coverage.end
+        {
+            coverage.end = last.read().end;
+            let mut received = self.blocks.iter().rev().map(|block| block.read().received_through);
+            coverage.received = received.find(|at| *at != i64::MIN).unwrap_or(coverage.received);
         }
         coverage
+    }
+}
+
+impl View {
+    /// The parts of `range` that no split covers.
+    pub(crate) fn gaps(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        let mut gaps = Vec::new();
+        let mut next = range.start;
+        for split in &self.splits {
+            let (first, end) =
+                (split.meta.first.clamp(range.start, range.end), split.meta.end.min(range.end));
+            if next < first {
+                gaps.push(next..first);
+            }
+            next = next.max(end);
+        }
+        if next < range.end {
+            gaps.push(next..range.end);
+        }
+        gaps
     }
 }

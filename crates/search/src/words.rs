@@ -50,7 +50,12 @@ pub(crate) fn word_list(text: &str) -> Vec<String> {
 /// Without case and accents: compatibility decomposition, diacritics of alphabets dropped, composed again.
 fn fold_text(word: &str) -> String {
     let mut folded = String::with_capacity(word.len());
-    for c in word.nfkd().filter(|&c| !is_diacritic(c)).nfc().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
+    for c in word
+        .nfkd()
+        .filter(|&c| !is_diacritic(c))
+        .nfc()
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
     {
         match c {
             'ø' => folded.push('o'),
@@ -112,7 +117,7 @@ fn is_whole_char(c: char) -> bool {
 fn emails<'t>(run: &'t str, each: &mut impl FnMut(&'t str, String)) {
     for (at, _) in run.match_indices('@') {
         let local = run[..at].rsplit([':', '@']).next().unwrap_or("").trim_start_matches(['.', '-']);
-        let domain = run[at + 1..].split(|c| matches!(c, ':' | '@' | '_' | '%' | '+')).next().unwrap_or("");
+        let domain = run[at + 1..].split([':', '@', '_', '%', '+']).next().unwrap_or("");
         let domain = domain.trim_end_matches(['.', '-']);
         if !local.is_empty() && domain.starts_with(char::is_alphanumeric) {
             let piece = &run[at - local.len()..at + 1 + domain.len()];

@@ -42,7 +42,8 @@ pub(crate) struct Bounds {
 impl Bounds {
     /// Whether some event of the zone may be within.
     pub(crate) fn meets(&self, zone: &Zone) -> bool {
-        self.time.meets(zone.time_min, zone.time_max) && self.received.meets(zone.received_min, zone.received_max)
+        self.time.meets(zone.time_min, zone.time_max)
+            && self.received.meets(zone.received_min, zone.received_max)
     }
 
     /// Whether every event of the zone is within, its leaf index apart.

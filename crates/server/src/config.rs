@@ -69,7 +69,7 @@ pub struct Settings {
     #[arg(long, env = "INDELIBLE_LOG_FORMAT", value_name = "FORM")]
     pub log_format: Option<LogFormat>,
     /// Which log lines: error, warn, info, debug, trace, or a tracing filter such as info,indelible_ledger=debug.
-    /// Default info.
+    /// Default info, and warn for the storage library of the id index.
     #[arg(long, env = "INDELIBLE_LOG", value_name = "FILTER")]
     pub log: Option<String>,
     /// Seconds that running requests get to finish at a graceful stop. Default 20.
@@ -234,7 +234,7 @@ impl Settings {
             seal_bytes: within("seal_bytes", self.seal_bytes, 64 << 20, 1 << 16, 1 << 30, "65536 to 1073741824")?,
             free_bytes_min: self.free_bytes_min.unwrap_or(1 << 30),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
-            log: self.log.unwrap_or_else(|| "info".into()),
+            log: self.log.unwrap_or_else(|| "info,fjall=warn,lsm_tree=warn".into()),
             drain_seconds: within("drain_seconds", self.drain_seconds, 20, 0, 3600, "0 to 3600")?,
         })
     }

@@ -6,11 +6,12 @@ import createClient, { type Client } from 'openapi-fetch';
 
 import { isObject, parseJson, type Json, type JsonObject } from '$lib/json';
 
-import type { EventsQuery, paths } from './paths';
 import { Problem, toProblem } from './problem';
+// Generated from the server's OpenAPI document: `npm run generate`.
+import type { operations, paths } from './schema';
 import type { AuditEvent, EventPage, ProofBundle, Session } from './types';
 
-export type { EventsQuery };
+export type EventsQuery = NonNullable<operations['list']['parameters']['query']>;
 
 /** A page of events, and how far the index lagged behind the server's own clock when it answered. */
 export interface PageAnswer {
@@ -25,7 +26,7 @@ export interface ApiOptions {
   key: () => string | null;
   /** Told the server's clock with every answer. */
   onServerTime?: (epochMs: number) => void;
-  fetch?: typeof globalThis.fetch;
+  fetch?: (request: Request) => Promise<Response>;
 }
 
 type Outcome<T> = { data?: T; error?: unknown; response: Response };
@@ -40,7 +41,7 @@ export class Api {
     this.client = createClient<paths>({
       // Requests need an absolute address outside of a page, in tests.
       baseUrl: new URL(options.base, globalThis.location.origin).href.replace(/\/$/, ''),
-      ...(send === undefined ? {} : { fetch: (request: Request) => send(request) }),
+      ...(send === undefined ? {} : { fetch: send }),
       // The key is the only credential; cookies of other products on this host stay out of it.
       credentials: 'omit',
       cache: 'no-store',
@@ -55,13 +56,13 @@ export class Api {
   }
 
   async session(signal?: AbortSignal): Promise<Session> {
-    return this.json<Session>(this.client.GET('/v1/session', { parseAs: 'text', params: { path: {} }, ...abort(signal) }));
+    return this.json<Session>(this.client.GET('/v1/session', { parseAs: 'text', ...abort(signal) }));
   }
 
   async events(query: EventsQuery, signal?: AbortSignal): Promise<PageAnswer> {
     let serverTime: number | null = null;
     const page = await this.json<EventPage>(
-      this.client.GET('/v1/events', { params: { query, path: {} }, parseAs: 'text', ...abort(signal) }),
+      this.client.GET('/v1/events', { params: { query }, parseAs: 'text', ...abort(signal) }),
       (time) => {
         serverTime = time;
       },
@@ -98,11 +99,21 @@ export class Api {
     );
   }
 
+  /** The proof that the tree of `from` entries is a prefix of the tree of `to` entries, base64. */
+  async consistency(from: bigint, to: bigint, signal?: AbortSignal): Promise<string[]> {
+    // Sizes within what a number holds exactly, until trees have 2^53 entries.
+    const params = { query: { from: Number(from), to: Number(to) } };
+    const answer = await this.json<{ hashes: string[] }>(
+      this.client.GET('/v1/ledger/consistency', { params, parseAs: 'text', ...abort(signal) }),
+    );
+    return answer.hashes;
+  }
+
   /** Names of the tenants within reach; empty where the key may not list them. */
   async tenantNames(signal?: AbortSignal): Promise<string[]> {
     try {
       const answer = await this.json<JsonObject>(
-        this.client.GET('/v1/tenants', { parseAs: 'text', params: { path: {} }, ...abort(signal) }),
+        this.client.GET('/v1/tenants', { parseAs: 'text', ...abort(signal) }),
       );
       const list: Json = Array.isArray(answer) ? answer : (answer.data ?? answer.tenants ?? []);
       return (Array.isArray(list) ? list : []).flatMap((tenant) =>

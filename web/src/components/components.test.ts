@@ -130,14 +130,14 @@ describe('the table', () => {
     expect(onopen).toHaveBeenLastCalledWith(null);
   });
 
-  it('keeps hostile text text, and names what cannot be seen', () => {
+  it('keeps hostile text text, and names what cannot be seen', async () => {
     const { row } = show({ id: 'hostile', tenant: 'acme' });
     expect(document.querySelector('img')).toBeNull();
     expect(document.querySelector('script')).toBeNull();
     expect(row('hostile')).toHaveTextContent('<img src=x onerror=alert(1)>U+202Etxt.exe');
     const texts = row('hostile').querySelectorAll('bdi');
     expect(texts.length).toBeGreaterThan(2);
-    expect(screen.getByRole('article', { name: 'Event' })).toHaveTextContent('<script>alert(3)</script> deleted U+202Eeverything');
+    expect(await screen.findByRole('article', { name: 'Event' })).toHaveTextContent('<script>alert(3)</script> deleted U+202Eeverything');
   });
 });
 
@@ -209,7 +209,13 @@ describe('the detail', () => {
   });
 
   it('warns of another ledger, and accepts it when told to', async () => {
-    const seen = { vkey: 'other', firstSeen: '2026-01-01T00:00:00.000Z', size: '1', root: '', seenAt: '2026-01-01T00:00:00.000Z' };
+    const seen = {
+      vkey: 'other',
+      firstSeen: '2026-01-01T00:00:00.000Z',
+      size: '1',
+      root: `${'A'.repeat(43)}=`,
+      seenAt: '2026-01-01T00:00:00.000Z',
+    };
     localStorage.setItem('indelible.seen', JSON.stringify(seen));
     show('login-1');
     expect(await screen.findByText('Other ledger')).toBeVisible();
@@ -229,9 +235,9 @@ describe('the detail', () => {
   it('says which permission is missing', async () => {
     server.keys.set('secret', { name: 'reader', permissions: ['audit.read'], reach: 'everything', tenants: 1 });
     show('update-1');
-    expect(await screen.findByText(/needs the permissions audit.verify and audit.originals/)).toBeVisible();
+    expect(await screen.findByText(/does not let this key fetch what the proof needs: Not permitted/)).toBeVisible();
     await userEvent.click(screen.getByText('Show the original as sent'));
-    expect(await screen.findByText(/lacks the permission audit.originals/)).toBeVisible();
+    expect(await screen.findByText(/does not let this key see originals: Not permitted/)).toBeVisible();
   });
 });
 

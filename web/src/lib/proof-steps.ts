@@ -56,18 +56,23 @@ export function proofSteps(checked: Checked, zone: string): ToldStep[] {
       told.push({ label: m.step_history_first(), passed: true, reason: null });
       break;
     case 'same':
-      told.push({ label: m.step_history(), passed: true, reason: null });
+    case 'unproven': {
+      const { size, seenAt } = history.seen;
+      const say = history.state === 'same' ? m.step_history : m.step_history_unproven;
+      told.push({ label: say({ size, time: secondTime(seenAt, zone) }), passed: true, reason: null });
       break;
+    }
     case 'other_key': {
       const reason = m.failure_other_key({ time: secondTime(history.seen.firstSeen, zone) });
-      told.push({ label: m.step_history(), passed: false, reason });
+      told.push({ label: m.step_history_failed(), passed: false, reason });
       break;
     }
     case 'split':
-    case 'shrunk': {
-      const say = history.state === 'split' ? m.failure_split : m.failure_shrunk;
+    case 'shrunk':
+    case 'rewritten': {
+      const say = { split: m.failure_split, shrunk: m.failure_shrunk, rewritten: m.failure_rewritten }[history.state];
       const reason = say({ size: history.seen.size, time: secondTime(history.seen.seenAt, zone) });
-      told.push({ label: m.step_history(), passed: false, reason });
+      told.push({ label: m.step_history_failed(), passed: false, reason });
       break;
     }
   }

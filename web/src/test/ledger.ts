@@ -96,6 +96,18 @@ export class TestLedger {
       : [...this.path(index, split, to), this.root(from, split)];
   }
 
+  /** RFC 9162, 2.1.4.1. */
+  consistency(from: number, to: number): string[] {
+    const prove = (m: number, start: number, end: number, whole: boolean): Uint8Array[] => {
+      if (m === end - start) return whole ? [] : [this.root(start, end)];
+      const split = largestPowerBelow(end - start);
+      return m <= split
+        ? [...prove(m, start, start + split, whole), this.root(start + split, end)]
+        : [...prove(m - split, start + split, end, false), this.root(start, start + split)];
+    };
+    return prove(from, 0, to, true).map(toBase64);
+  }
+
   checkpoint(size = this.size): string {
     const text = `${this.origin}\n${size}\n${toBase64(this.root(0, size))}\n`;
     const signature = concatBytes(this.keyHash, ed25519.sign(encoder.encode(text), this.secret));

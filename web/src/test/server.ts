@@ -84,6 +84,10 @@ export class TestServer {
   private route(url: URL, who: Session): Response {
     const { pathname, searchParams } = url;
     if (pathname === '/v1/session') return this.json(who);
+    if (pathname === '/v1/ledger/consistency') {
+      const size = (name: string): number => Number(searchParams.get(name));
+      return this.json({ from: size('from'), to: size('to'), hashes: this.ledger.consistency(size('from'), size('to')) });
+    }
     if (pathname === '/v1/tenants') return this.json({ data: [{ name: 'acme' }, { name: 'umbrella' }] });
     if (pathname === '/v1/events') return this.json(this.page(searchParams, who));
     const match = /^\/v1\/events\/([^/]+)(?:\/(original|proof))?$/.exec(pathname);

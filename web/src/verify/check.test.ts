@@ -1,11 +1,14 @@
 // @vitest-environment node
 import { beforeEach, describe, expect, it } from 'vitest';
 
+import { Problem } from '$api/problem';
 import type { AuditEvent, ProofBundle } from '$api/types';
 import { TestLedger } from '../test/ledger';
 
 import { checkEvent, type Checked } from './check';
-import { forget, judgeHistory, recall } from './seen';
+import { fromBase64 } from './bytes';
+import { parseCheckpoint, parseNote } from './note';
+import { forget, judgeHistory, recall, type Seen } from './seen';
 import { compareShown, sameJson } from './shown';
 import { parseJson } from '$lib/json';
 
@@ -53,11 +56,18 @@ interface Tampering {
   bundle?: Partial<ProofBundle>;
   body?: string;
   event?: Partial<AuditEvent>;
+  consistency?: () => Promise<string[]>;
 }
 
 function check(ledger: TestLedger, tampering: Tampering = {}, size = ledger.size): Promise<Checked> {
   return checkEvent({
-    api: { proof: () => Promise.resolve({ ...ledger.bundle(1, size), ...tampering.bundle }) },
+    api: {
+      proof: () => Promise.resolve({ ...ledger.bundle(1, size), ...tampering.bundle }),
+      consistency: (from, to) =>
+        tampering.consistency === undefined
+          ? Promise.resolve(ledger.consistency(Number(from), Number(to)))
+          : tampering.consistency(),
+    },
     event: { ...shownEvent(), ...tampering.event },
     original: () => Promise.resolve(new TextEncoder().encode(tampering.body ?? BODY)),
     store,
@@ -172,19 +182,49 @@ describe('what this browser has seen', () => {
     expect(checked.state).toBe('failed');
   });
 
-  it('is not alarmed by answers that overtake each other', () => {
-    const checkpoint = (size: bigint) => ({ origin: 'x', size, root: new Uint8Array(32) });
-    const now = new Date();
-    const before = recall(store, '');
-    expect(judgeHistory(store, '', before, 'k', checkpoint(9n), now).state).toBe('first');
-    expect(judgeHistory(store, '', before, 'k', checkpoint(5n), now).state).toBe('same');
-    expect(recall(store, '')?.size).toBe('9');
-    expect(judgeHistory(store, '', recall(store, ''), 'k', checkpoint(8n), now).state).toBe('shrunk');
+  it('notices a longer tree that does not continue the one seen', async () => {
+    await check(ledgerWith(5));
+    const rewritten = ledgerWith(4);
+    rewritten.record({ ...ledgerEvent(), body: '{"action":"other"}' });
+    rewritten.record({ ...ledgerEvent(), id: 'e5', body: '{"action":"more"}' });
+    const checked = await check(rewritten);
+    expect(checked.verdict.verified).toBe(true);
+    expect(checked.history?.state).toBe('rewritten');
+    expect(checked.state).toBe('failed');
+    expect(recall(store, '')?.size).toBe('5');
+    expect((await check(ledgerWith(7), { consistency: () => Promise.resolve(['?']) })).history?.state).toBe('rewritten');
   });
 
-  it('keeps ledgers under different prefixes apart, and survives nonsense in storage', () => {
+  it('says so where it may not see that a tree continues, and proves it later', async () => {
+    await check(ledgerWith(5));
+    const refused = () => Promise.reject(new Problem(403, 'forbidden', 'No', null, null));
+    const unproven = await check(ledgerWith(7), { consistency: refused });
+    expect(unproven.history?.state).toBe('unproven');
+    expect(unproven.state).toBe('verified');
+    expect(recall(store, '')?.size).toBe('5');
+    expect((await check(ledgerWith(7))).history?.state).toBe('same');
+    expect(recall(store, '')?.size).toBe('7');
+  });
+
+  it('is not alarmed by answers that overtake each other', async () => {
+    const ledger = ledgerWith(9);
+    const checkpoint = (size: number) => parseCheckpoint(parseNote(ledger.checkpoint(size)).text);
+    const judge = async (before: Seen | null, size: number) => {
+      const prove = (from: bigint, to: bigint) =>
+        Promise.resolve(ledger.consistency(Number(from), Number(to)).map((hash) => fromBase64(hash, 'hash')));
+      return (await judgeHistory(store, '', before, ledger.vkey, checkpoint(size), new Date(), prove)).state;
+    };
+    const before = recall(store, '');
+    expect(await judge(before, 9)).toBe('first');
+    expect(await judge(before, 5)).toBe('same');
+    expect(recall(store, '')?.size).toBe('9');
+    expect(await judge(recall(store, ''), 8)).toBe('shrunk');
+  });
+
+  it('keeps ledgers under different prefixes apart, and survives nonsense in storage', async () => {
     const checkpoint = { origin: 'x', size: 1n, root: new Uint8Array(32) };
-    judgeHistory(store, '/a', null, 'k', checkpoint, new Date());
+    await judgeHistory(store, '/a', null, 'k', checkpoint, new Date(), () => Promise.resolve(null));
+    expect(recall(store, '/a')?.vkey).toBe('k');
     expect(recall(store, '/b')).toBeNull();
     store.setItem('indelible.seen', '{"vkey":1}');
     expect(recall(store, '')).toBeNull();

@@ -4,6 +4,8 @@ import type { Api } from '$api/client';
 import { Problem } from '$api/problem';
 import type { AuditEvent } from '$api/types';
 
+import { Malformed, fromBase64 } from './bytes';
+import type { Hash } from './merkle';
 import { judgeHistory, recall, type History } from './seen';
 import { compareShown, type ShownVerdict } from './shown';
 import { verifyEvent, type Verdict } from './verify';
@@ -29,7 +31,7 @@ export interface Checked {
 type Store = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 
 export interface CheckOptions {
-  api: Pick<Api, 'proof'>;
+  api: Pick<Api, 'proof' | 'consistency'>;
   event: AuditEvent;
   /** The event's bytes as sent. */
   original: () => Promise<Uint8Array>;
@@ -53,12 +55,33 @@ export async function checkEvent(options: CheckOptions): Promise<Checked> {
   const shown = entry === null || envelope === null ? null : compareShown(event, entry, envelope, body);
   // Only a checkpoint that its key really signed says anything about the ledger's history.
   const signed = verdict.steps.some((step) => step.step === 'signature' && step.passed);
-  const history = signed && checkpoint !== null ? judgeHistory(store, base, before, bundle.vkey, checkpoint, now) : null;
+  const prove = async (from: bigint, to: bigint): Promise<Hash[] | null> => {
+    try {
+      const hashes = await api.consistency(from, to, options.signal);
+      return hashes.map((hash) => fromBase64(hash, 'consistency proof'));
+    } catch (error) {
+      // Not permitted, or not answered: nothing was shown either way.
+      if (error instanceof Problem) return null;
+      // A proof that can't be read proves nothing, which is what an empty one does.
+      if (error instanceof Malformed) return [];
+      throw error;
+    }
+  };
+  const history =
+    signed && checkpoint !== null ? await judgeHistory(store, base, before, bundle.vkey, checkpoint, now, prove) : null;
   return { state: sumUp(verdict, shown, history), verdict, shown, history, vkey: bundle.vkey, seenAt: now.toISOString() };
 }
 
 function sumUp(verdict: Verdict, shown: ShownVerdict | null, history: History | null): ProofState {
   if (!verdict.verified || shown === null || shown.differing.length > 0) return 'failed';
-  if (history === null || history.state === 'split' || history.state === 'shrunk') return 'failed';
-  return history.state === 'other_key' ? 'other_ledger' : 'verified';
+  switch (history?.state) {
+    case 'first':
+    case 'same':
+    case 'unproven':
+      return 'verified';
+    case 'other_key':
+      return 'other_ledger';
+    default:
+      return 'failed';
+  }
 }

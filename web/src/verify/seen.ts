@@ -2,9 +2,11 @@
 //
 // A valid proof under a new key, or under a shorter or other history, is worth nothing to someone who looked
 // yesterday. So the first key is remembered (trust on first use, as SSH does) and so is the largest checkpoint; both
-// are public. Invariant: what is remembered only ever grows, unless the reader accepts another ledger.
+// are public. Invariant: the checkpoint remembered is replaced only by one that was proven to continue it, unless the
+// reader accepts another ledger.
 
-import { toBase64 } from './bytes';
+import { Malformed, fromBase64, toBase64 } from './bytes';
+import { HASH_BYTES, verifyConsistency, type Hash } from './merkle';
 import type { Checkpoint } from './note';
 
 const STORAGE_KEY = 'indelible.seen';
@@ -20,8 +22,12 @@ export interface Seen {
 export type History =
   /** Nothing was remembered: the key is trusted from here on. */
   | { state: 'first' }
-  /** Agrees with what was seen. */
-  | { state: 'same' }
+  /** The same tree as seen, or one that provably continues it. */
+  | { state: 'same'; seen: Seen }
+  /** A larger tree under the same key; that it continues the one seen could not be checked. */
+  | { state: 'unproven'; seen: Seen }
+  /** A larger tree that does not continue the one seen: the history was rewritten. */
+  | { state: 'rewritten'; seen: Seen }
   /** The ledger signs with another key than before. */
   | { state: 'other_key'; seen: Seen }
   /** Two different trees of one size under one key: proof of two histories. */
@@ -50,6 +56,7 @@ export function recall(store: Store, base: string): Seen | null {
       typeof size !== 'string' ||
       !/^[0-9]{1,20}$/.test(size) ||
       typeof root !== 'string' ||
+      !isHash(root) ||
       typeof seenAt !== 'string'
     ) {
       return null;
@@ -60,30 +67,53 @@ export function recall(store: Store, base: string): Seen | null {
   }
 }
 
+function isHash(text: string): boolean {
+  try {
+    return fromBase64(text, 'seen root').length === HASH_BYTES;
+  } catch (error) {
+    if (error instanceof Malformed) return false;
+    throw error;
+  }
+}
+
 /**
- * Compares a checkpoint whose signature was verified with `before`, what was remembered when it was asked for, and
- * remembers it if it is newer. `before` is an argument because answers overtake each other: one that was asked for
- * earlier may rightly carry the smaller tree.
+ * Compares a checkpoint whose signature was verified with `before`, what was remembered when it was asked for.
+ * `before` is an argument because answers overtake each other: one that was asked for earlier may rightly carry the
+ * smaller tree. `prove` fetches a consistency proof; null where it can't be had.
  */
-export function judgeHistory(
+export async function judgeHistory(
   store: Store,
   base: string,
   before: Seen | null,
   vkey: string,
   checkpoint: Checkpoint,
   now: Date,
-): History {
+  prove: (from: bigint, to: bigint) => Promise<Hash[] | null>,
+): Promise<History> {
   const latest = recall(store, base);
   const known = before ?? latest;
-  if (known !== null && known.vkey !== vkey) return { state: 'other_key', seen: known };
+  if (known === null) {
+    remember(store, base, vkey, checkpoint, now, now.toISOString());
+    return { state: 'first' };
+  }
+  if (known.vkey !== vkey) return { state: 'other_key', seen: known };
   for (const seen of [before, latest]) {
     if (seen !== null && splits(seen, checkpoint)) return { state: 'split', seen };
   }
   if (before !== null && checkpoint.size < BigInt(before.size)) return { state: 'shrunk', seen: before };
-  if (latest === null || checkpoint.size >= BigInt(latest.size)) {
-    remember(store, base, vkey, checkpoint, now, latest?.firstSeen ?? now.toISOString());
+  const from = BigInt(known.size);
+  if (checkpoint.size <= from) return { state: 'same', seen: known };
+  const hashes = await prove(from, checkpoint.size);
+  if (hashes === null) return { state: 'unproven', seen: known };
+  const root = fromBase64(known.root, 'seen root');
+  if (!verifyConsistency(from, checkpoint.size, hashes, root, checkpoint.root)) {
+    return { state: 'rewritten', seen: known };
   }
-  return { state: known === null ? 'first' : 'same' };
+  // Another answer may have been remembered meanwhile: only forward.
+  if (checkpoint.size > BigInt(recall(store, base)?.size ?? '0')) {
+    remember(store, base, vkey, checkpoint, now, known.firstSeen);
+  }
+  return { state: 'same', seen: known };
 }
 
 function splits(seen: Seen, checkpoint: Checkpoint): boolean {

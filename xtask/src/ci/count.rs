@@ -25,13 +25,15 @@ pub(crate) fn cargo_test(output: &str) -> Option<Counts> {
     total
 }
 
-/// Reads the last `N passed, N failed` that a script of ours wrote.
-pub(crate) fn own_words(output: &str) -> Option<Counts> {
-    output.lines().rev().find_map(|line| {
-        let (passed, rest) = line.split_once(" passed, ")?;
-        let failed = rest.split_once(" failed")?.0;
-        Some(Counts { passed: passed.trim().parse().ok()?, failed: failed.trim().parse().ok()? })
-    })
+/// Reads the last lines of Python's unittest. Skipped tests count as failed.
+pub(crate) fn unittest(output: &str) -> Option<Counts> {
+    let ran: u64 =
+        output.lines().rev().find_map(|line| line.strip_prefix("Ran ")?.split(' ').next()?.parse().ok())?;
+    let verdict = output.lines().rev().find(|line| line.starts_with("OK") || line.starts_with("FAILED"))?;
+    // `FAILED (failures=1, errors=2)`; every number in it is of tests that did not pass.
+    let failed =
+        verdict.split(['=', ',', ')']).filter_map(|part| part.parse::<u64>().ok()).sum::<u64>().min(ran);
+    Some(Counts { passed: ran - failed, failed })
 }
 
 /// Reads the JSON report of Vitest. Skipped tests count as failed.
@@ -74,9 +76,11 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_last_count_of_a_script() {
-        assert_eq!(own_words("3 passed, 1 failed\n198 passed, 0 failed, 2 skipped\n"), counts(198, 0));
-        assert_eq!(own_words("all is well\n"), None);
+    fn reads_the_verdict_of_unittest() {
+        assert_eq!(unittest("..\n---\nRan 7 tests in 1.234s\n\nOK\n"), counts(7, 0));
+        assert_eq!(unittest("Ran 7 tests in 1s\n\nFAILED (failures=1, errors=2)\n"), counts(4, 3));
+        assert_eq!(unittest("Ran 1 test in 1s\n\nOK (skipped=1)\n"), counts(0, 1));
+        assert_eq!(unittest("Traceback (most recent call last):\n"), None);
     }
 
     #[test]

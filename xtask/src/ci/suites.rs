@@ -1,7 +1,7 @@
 //! The suites themselves.
 
 use std::{
-    fs, io,
+    env, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -24,7 +24,7 @@ enum Counted {
     /// The exit code is the one result.
     AsOne,
     CargoTest,
-    OwnWords,
+    Unittest,
     Report(PathBuf, fn(&str) -> Option<Counts>),
 }
 
@@ -51,7 +51,7 @@ impl Suite {
         match &self.counted {
             Counted::AsOne => Some(Counts { passed: succeeded.into(), failed: (!succeeded).into() }),
             Counted::CargoTest => count::cargo_test(output),
-            Counted::OwnWords => count::own_words(output),
+            Counted::Unittest => count::unittest(output),
             Counted::Report(file, parse) => parse(&fs::read_to_string(file).ok()?),
         }
     }
@@ -79,7 +79,7 @@ pub(crate) fn all(root: &Path) -> Vec<Suite> {
     let mut suites = vec![
         Suite::new("format", root, "cargo fmt --all --check", Counted::AsOne),
         Suite::new("layers", root, "cargo xtask layers", Counted::AsOne),
-        Suite::new("vectors", root, "tools/verify.py vectors testdata/vectors", Counted::OwnWords),
+        Suite::new("verifier", root, "sh", Counted::Unittest),
         Suite::new("web types", &web, "npm run --silent check", Counted::AsOne),
         Suite::new(
             "web unit",
@@ -119,6 +119,15 @@ pub(crate) fn all(root: &Path) -> Vec<Suite> {
 fn python(root: &Path) -> PathBuf {
     let own = root.join(".cache/venv/bin/python");
     if own.exists() { own } else { "python3".into() }
+}
+
+/// The browser of the page's tests.
+fn chromium() -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    names.iter().find_map(|name| {
+        env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.exists())
+    })
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ struct Page {
     next: Option<String>,
     total: Option<u64>,
     complete_through: String,
+    #[serde(default)]
+    rebuilding: bool,
 }
 
 pub(crate) fn run(args: SearchArgs) -> Done {
@@ -40,6 +42,7 @@ pub(crate) fn run(args: SearchArgs) -> Done {
         pairs.push(("limit".into(), left.min(PAGE).to_string()));
         pairs.extend(after.take().map(|cursor| ("after".to_owned(), cursor)));
         let page: Page = client.get_json(&format!("/v1/events?{}", query(&pairs)))?;
+        warn_if_incomplete(&page);
         left -= page.data.len().min(left);
         writer.events(&page.data)?;
         match page.next {
@@ -55,11 +58,22 @@ pub(crate) fn count(args: CountArgs) -> Done {
     pairs.push(("limit".into(), "1".into()));
     pairs.push(("total".into(), "true".into()));
     let page: Page = Client::new(&args.remote).get_json(&format!("/v1/events?{}", query(&pairs)))?;
+    warn_if_incomplete(&page);
     let total = page.total.ok_or_else(|| Exit::unknown("the server's answer has no total"))?;
     if args.json {
-        return print_json(&serde_json::json!({"total": total, "complete_through": page.complete_through}));
+        let complete_through = page.complete_through;
+        return print_json(&serde_json::json!({
+            "total": total, "complete_through": complete_through, "rebuilding": page.rebuilding,
+        }));
     }
     print_line(&total.to_string())
+}
+
+/// A page or total of an unfinished index must not look like the whole.
+fn warn_if_incomplete(page: &Page) {
+    if page.rebuilding {
+        eprintln!("note: the index is being built; it has what was received up to {} only", page.complete_through);
+    }
 }
 
 /// The filters as query parameters; a text without `=` is searched for.

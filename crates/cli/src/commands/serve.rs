@@ -1,6 +1,9 @@
 //! `serve` and `config check`.
 
-use std::{env, io};
+use std::{
+    env,
+    io::{self, IsTerminal},
+};
 
 use indelible_server::{Config, LogFormat, Settings};
 use tracing_subscriber::EnvFilter;
@@ -16,6 +19,7 @@ const OTHER_VARIABLES: [&str; 5] =
 
 pub(crate) fn run(args: ServeArgs) -> Done {
     let config = resolve(args)?;
+    keep_to_ourselves()?;
     start_logging(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -36,6 +40,15 @@ pub(crate) fn check(args: ConfigArgs) -> Done {
     config.admin_key = config.admin_key.map(|_| "(set)".into());
     println!("{config:#?}");
     Ok(())
+}
+
+/// What the server writes is for its own user alone, and a crash leaves no copy of the memory behind: it would hold
+/// contents, salts and the signing key.
+fn keep_to_ourselves() -> Done {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(rustix::process::Resource::Core, none)
+        .map_err(|error| Exit::unknown(format!("can't switch core dumps off: {error}")))
 }
 
 fn resolve(args: ServeArgs) -> Result<Config, Exit> {
@@ -69,6 +82,7 @@ fn start_logging(config: &Config) -> Done {
     let filter = EnvFilter::try_new(&config.log)
         .map_err(|error| Exit::usage(format!("log is {:?}, expected a tracing filter: {error}", config.log)))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let lines = lines.with_ansi(io::stderr().is_terminal());
     let installed = match config.log_format {
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
         LogFormat::Text => lines.compact().try_init(),

@@ -26,7 +26,8 @@ fn the_same_id_and_bytes_are_stored_once_and_get_the_first_receipt() {
     assert_eq!((&again["accepted"], &again["duplicates"]), (&json!(0), &json!(1)));
     assert_eq!(again["events"], first["events"]);
     // Twice in one request.
-    let twice = api.post("", &[JSON], br#"[{"id":"t","action":"a"},{"id":"t","action":"a"}]"#).expect(201).json();
+    let twice =
+        api.post("", &[JSON], br#"[{"id":"t","action":"a"},{"id":"t","action":"a"}]"#).expect(201).json();
     assert_eq!((&twice["accepted"], &twice["duplicates"]), (&json!(1), &json!(1)));
     assert_eq!(twice["events"][0]["tenant_seq"], twice["events"][1]["tenant_seq"]);
     api.found("", 3);
@@ -62,7 +63,8 @@ fn the_same_id_with_other_bytes_is_stored_under_its_own_name() {
 #[test]
 fn one_request_that_uses_an_id_for_different_events_is_told_by_the_status() {
     let (_installation, _server, api) = server();
-    let answer = api.send(&json!([{"id": "x", "action": "a"}, {"id": "x", "action": "b"}])).expect(207).json();
+    let answer =
+        api.send(&json!([{"id": "x", "action": "a"}, {"id": "x", "action": "b"}])).expect(207).json();
     assert_eq!((&answer["accepted"], &answer["warnings"][0]["code"]), (&json!(2), &json!("id_reused")));
     api.found("", 2);
 }

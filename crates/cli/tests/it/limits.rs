@@ -59,7 +59,8 @@ fn sizes_and_counts_have_limits_that_are_settings() {
 #[test]
 fn depth_is_counted_from_the_event_and_ends_at_32() {
     let (_installation, _server, api) = server(&[]);
-    let nested = |depth: usize| format!(r#"{{"action":"a","data":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    let nested =
+        |depth: usize| format!(r#"{{"action":"a","data":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
     api.post("", &[JSON], nested(31).as_bytes()).expect(201);
     api.post("", &[JSON], nested(32).as_bytes()).refused(400, "too_deep");
     api.post("", &[JSON], nested(1_000_000).as_bytes()).refused(400, "too_deep");
@@ -69,8 +70,10 @@ fn depth_is_counted_from_the_event_and_ends_at_32() {
 #[test]
 fn one_event_too_large_does_not_cost_the_others() {
     let (_installation, _server, api) = server(&[("EVENT_BYTES_MAX", "2000")]);
-    let lines = format!("{{\"action\":\"a\"}}\n{{\"action\":\"{}\"}}\n{{\"action\":\"c\"}}\n", "b".repeat(3000));
-    let answer = api.post("", &[("Content-Type", "application/x-ndjson")], lines.as_bytes()).expect(207).json();
+    let lines =
+        format!("{{\"action\":\"a\"}}\n{{\"action\":\"{}\"}}\n{{\"action\":\"c\"}}\n", "b".repeat(3000));
+    let answer =
+        api.post("", &[("Content-Type", "application/x-ndjson")], lines.as_bytes()).expect(207).json();
     assert_eq!((&answer["accepted"], &answer["rejected"][0]["code"]), (&json!(2), &json!("event_too_large")));
     assert_eq!(answer["rejected"][0]["line"], 2);
 }
@@ -79,7 +82,11 @@ fn one_event_too_large_does_not_cost_the_others() {
 fn an_error_never_repeats_more_than_a_short_part_of_the_input() {
     let (_installation, _server, api) = server(&[]);
     let long = "<script>alert(1)</script>".repeat(1000);
-    for body in [json!({"action": "a", "time": long}), json!({"action": "a", "client": {"ip": long}}), json!({"action": "a", "actor": {"type": long}})] {
+    for body in [
+        json!({"action": "a", "time": long}),
+        json!({"action": "a", "client": {"ip": long}}),
+        json!({"action": "a", "actor": {"type": long}}),
+    ] {
         let answer = api.send(&body).expect(400);
         assert!(answer.body.len() < 2000, "{}", answer.text());
     }
@@ -105,7 +112,9 @@ fn unknown_parameters_are_refused_with_the_nearest_name() {
         assert_eq!(problem["errors"][0]["field"], parameter, "{path}");
         let message = problem["errors"][0]["message"].as_str().unwrap();
         match nearest {
-            Some(nearest) => assert!(message.ends_with(&format!("did you mean {nearest}?")), "{path}: {message}"),
+            Some(nearest) => {
+                assert!(message.ends_with(&format!("did you mean {nearest}?")), "{path}: {message}")
+            }
             None => assert!(!message.contains("did you mean"), "{path}: {message}"),
         }
     }

@@ -9,6 +9,7 @@
 //! | `operate` | starting, stopping, settings, a disk that fills |
 //! | `crash`, `torn`, `damage` | kill -9, a torn tail, rot |
 //! | `hostile` | the hostile set |
+//! | `docs` | whether the commands of the documentation work |
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
@@ -16,6 +17,7 @@ mod admin;
 mod commands;
 mod crash;
 mod damage;
+mod docs;
 mod find;
 mod hostile;
 mod ids;

@@ -24,7 +24,9 @@ fn every_form_of_body_is_stored_and_given_back_byte_for_byte() {
     let one = r#"{"id":"one", "action" : "user.update","parameters":{"n":1.50e3,"ä":"\u00e4"}}"#;
     let two = r#"{"id":"two","action":"user.delete"}"#;
     let cloud = |id: &str| {
-        format!(r#"{{"specversion":"1.0","id":"{id}","source":"/app","type":"user.locked","subject":"u7","data":{{"why":"5 tries"}}}}"#)
+        format!(
+            r#"{{"specversion":"1.0","id":"{id}","source":"/app","type":"user.locked","subject":"u7","data":{{"why":"5 tries"}}}}"#
+        )
     };
     let (c1, c2, c3) = (cloud("c1"), cloud("c2"), cloud("c3"));
     let (json, ndjson) = ("application/json", "application/x-ndjson");
@@ -41,7 +43,13 @@ fn every_form_of_body_is_stored_and_given_back_byte_for_byte() {
         ("gzip", json, "gzip", gzip(g1.as_bytes()), originals(&[&g1])),
         ("zstd", json, "zstd", zstd(z1.as_bytes()), originals(&[&z1])),
         ("identity", json, "identity", i1.clone().into(), originals(&[&i1])),
-        ("byte order mark and white space", "application/json; charset=UTF-8", "", padded.into(), originals(&[&marked])),
+        (
+            "byte order mark and white space",
+            "application/json; charset=UTF-8",
+            "",
+            padded.into(),
+            originals(&[&marked]),
+        ),
     ];
     let mut sent = 0;
     for (what, media, coding, body, expected) in rows {
@@ -87,13 +95,17 @@ fn the_answer_names_each_event_and_its_place_in_the_tenants_chain() {
     let places = answer["events"].as_array().unwrap();
     // 0 is the entry that opened the chain.
     for (ordinal, seq) in [(0, 1), (1, 2)] {
-        assert_eq!((&places[ordinal]["index"], &places[ordinal]["tenant_seq"]), (&json!(ordinal), &json!(seq)));
+        assert_eq!(
+            (&places[ordinal]["index"], &places[ordinal]["tenant_seq"]),
+            (&json!(ordinal), &json!(seq))
+        );
         assert!(places[ordinal].get("line").is_none());
         assert_eq!(places[ordinal]["id"].as_str().unwrap().len(), 36, "a UUID");
     }
     let lines = [("Content-Type", "application/x-ndjson")];
     let answer = api.post("", &lines, b"\n{\"action\":\"c\"}\n\n{\"action\":\"d\"}").expect(201).json();
-    let numbers: Vec<_> = answer["events"].as_array().unwrap().iter().map(|place| place["line"].clone()).collect();
+    let numbers: Vec<_> =
+        answer["events"].as_array().unwrap().iter().map(|place| place["line"].clone()).collect();
     assert_eq!(numbers, [2, 4]);
     let short = api.post("?events=false", &lines, b"{\"action\":\"e\"}").expect(201).json();
     assert!(short.get("events").is_none(), "{short}");
@@ -112,9 +124,12 @@ fn a_batch_with_bad_events_stores_the_good_ones_unless_it_is_atomic() {
     let batch = json!([event("acme", "first"), bad, event("acme", "third"), {"action": ""}]);
     let answer = api.send(&batch).expect(207).json();
     assert_eq!(answer["accepted"], 2);
-    let rejected: Vec<_> = answer["rejected"].as_array().unwrap().iter().map(|error| {
-        (error["index"].clone(), error["code"].clone(), error["field"].clone())
-    }).collect();
+    let rejected: Vec<_> = answer["rejected"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| (error["index"].clone(), error["code"].clone(), error["field"].clone()))
+        .collect();
     assert_eq!(
         rejected,
         [
@@ -122,11 +137,13 @@ fn a_batch_with_bad_events_stores_the_good_ones_unless_it_is_atomic() {
             (json!(3), json!("missing_field"), json!("/action"))
         ]
     );
-    let stored: Vec<_> = answer["events"].as_array().unwrap().iter().map(|place| place["index"].clone()).collect();
+    let stored: Vec<_> =
+        answer["events"].as_array().unwrap().iter().map(|place| place["index"].clone()).collect();
     assert_eq!(stored, [0, 2]);
 
     let headers = [("Content-Type", "application/json")];
-    let refused = api.post("?atomic=true", &headers, batch.to_string().as_bytes()).refused(400, "invalid_time");
+    let refused =
+        api.post("?atomic=true", &headers, batch.to_string().as_bytes()).refused(400, "invalid_time");
     assert_eq!(refused["errors"][0]["index"], 1);
     api.found("", 2);
     let good = json!([event("acme", "fourth"), event("acme", "fifth")]).to_string();
@@ -154,7 +171,8 @@ fn unknown_fields_are_kept_and_named_and_the_servers_own_are_not_believed() {
     sent["seq"] = 77.into();
     sent["received_at"] = "1999-01-01T00:00:00Z".into();
     let answer = api.send(&sent).expect(201).json();
-    let warned: Vec<_> = answer["warnings"].as_array().unwrap().iter().map(|warning| warning["field"].clone()).collect();
+    let warned: Vec<_> =
+        answer["warnings"].as_array().unwrap().iter().map(|warning| warning["field"].clone()).collect();
     assert_eq!(warned, ["/favourite", "/seq", "/received_at"], "{answer}");
     let event = &api.found("id=x", 1)["data"][0];
     assert_eq!(event["favourite"], json!({"colour": "blue"}));
@@ -172,7 +190,10 @@ fn without_a_time_the_time_received_counts_and_is_marked_so() {
     assert_eq!(received["time"], received["received_at"]);
     assert_eq!(received["time_original"], Value::Null);
     let given = api.read("/v1/events/s");
-    assert_eq!((&given["time_source"], &given["time"]), (&json!("event"), &json!("2026-03-01T12:34:56.123456Z")));
+    assert_eq!(
+        (&given["time_source"], &given["time"]),
+        (&json!("event"), &json!("2026-03-01T12:34:56.123456Z"))
+    );
     assert_eq!(given["time_original"], "2026-03-01t14:34:56.1234567+02:00");
 }
 
@@ -212,7 +233,8 @@ fn the_tenant_is_the_one_named_else_the_keys_default_else_the_first_targets() {
     assert_eq!(default.send(&null).expect(201).json()["events"][0]["tenant"], "acme");
 
     // Outside the reach and unknown: the same answer, and before anything is said about auditing.
-    let mut refusals = ["south", "nowhere"].map(|tenant| by_target.send(&of(Some(tenant), "")).refused(403, "tenant_forbidden"));
+    let mut refusals = ["south", "nowhere"]
+        .map(|tenant| by_target.send(&of(Some(tenant), "")).refused(403, "tenant_forbidden"));
     for refusal in &mut refusals {
         refusal["instance"] = Value::Null;
     }

@@ -12,8 +12,15 @@ use indelible_event::Client;
 pub(crate) enum Origin {
     /// "", "-", "?": the vendor's words for none.
     None,
-    Ip { ip: IpAddr, zone: Option<String>, port: Option<u16> },
-    Host { host: String, port: Option<u16> },
+    Ip {
+        ip: IpAddr,
+        zone: Option<String>,
+        port: Option<u16>,
+    },
+    Host {
+        host: String,
+        port: Option<u16>,
+    },
     /// Not an address, not a host.
     Odd,
 }
@@ -89,8 +96,9 @@ fn v6(text: &str) -> Option<(Ipv6Addr, Option<String>)> {
         Some((address, zone)) => (address, Some(zone)),
         None => (text, None),
     };
-    let zone_fits =
-        |zone: &str| !zone.is_empty() && zone.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    let zone_fits = |zone: &str| {
+        !zone.is_empty() && zone.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
     if zone.is_some_and(|zone| !zone_fits(zone)) {
         return None;
     }
@@ -125,7 +133,10 @@ mod tests {
             ("0:0:0:0:0:0:0:1", ip("::1", None)),
             ("[2001:db8::1]:443", ip("2001:db8::1", Some(443))),
             ("[2001:db8::1]", ip("2001:db8::1", None)),
-            ("fe80::1%eth0", Origin::Ip { ip: "fe80::1".parse().unwrap(), zone: Some("eth0".into()), port: None }),
+            (
+                "fe80::1%eth0",
+                Origin::Ip { ip: "fe80::1".parse().unwrap(), zone: Some("eth0".into()), port: None },
+            ),
             ("secretsmanager.amazonaws.com", host("secretsmanager.amazonaws.com", None)),
             ("AWS Internal", host("AWS Internal", None)),
             ("proxy.example:8080", host("proxy.example", Some(8080))),

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use indelible_event::EventTime;
 use serde_json::value::RawValue;
@@ -28,6 +30,36 @@ pub(crate) enum Value<'r> {
     List(Vec<Value<'r>>),
     Map(Vec<(Cow<'r, str>, Value<'r>)>),
     Time(EventTime),
+}
+
+/// An object in the making. Names are looked up by hash: a record may have very many.
+#[derive(Default)]
+pub(crate) struct Members<'r> {
+    members: Vec<(Cow<'r, str>, Value<'r>)>,
+    places: HashMap<Cow<'r, str>, usize>,
+}
+
+impl<'r> Members<'r> {
+    /// Adds a member; one of the same name before it hides it.
+    pub(crate) fn add_first(&mut self, key: Cow<'r, str>, value: Value<'r>) {
+        if let Entry::Vacant(place) = self.places.entry(key.clone()) {
+            place.insert(self.members.len());
+            self.members.push((key, value));
+        }
+    }
+
+    /// Adds a member; several of one name become a list, so that none hides another.
+    pub(crate) fn add(&mut self, key: Cow<'r, str>, value: Value<'r>) {
+        match self.places.get(&key).map(|place| &mut self.members[*place].1) {
+            Some(Value::List(values)) => values.push(value),
+            Some(first) => *first = Value::List(vec![std::mem::replace(first, Value::Nothing), value]),
+            None => self.add_first(key, value),
+        }
+    }
+
+    pub(crate) fn into_value(self) -> Value<'r> {
+        Value::Map(self.members)
+    }
 }
 
 /// What the expressions of one record are computed with.
@@ -196,7 +228,9 @@ impl<'r> Value<'r> {
     fn equals(&self, other: &Self) -> bool {
         match (self.text(), other.text()) {
             (Some(left), Some(right)) => left == right,
-            (None, None) if self.is_nothing() || other.is_nothing() => self.is_nothing() && other.is_nothing(),
+            (None, None) if self.is_nothing() || other.is_nothing() => {
+                self.is_nothing() && other.is_nothing()
+            }
             (None, None) => self.json() == other.json(),
             _ => false,
         }
@@ -230,8 +264,12 @@ impl<'r> Scope<'r> {
                 let value = self.eval(value, here);
                 Value::Bool(choices.iter().any(|choice| value.equals(&self.eval(choice, here))))
             }
-            Expr::And(left, right) => Value::Bool(self.eval(left, here).holds() && self.eval(right, here).holds()),
-            Expr::Or(left, right) => Value::Bool(self.eval(left, here).holds() || self.eval(right, here).holds()),
+            Expr::And(left, right) => {
+                Value::Bool(self.eval(left, here).holds() && self.eval(right, here).holds())
+            }
+            Expr::Or(left, right) => {
+                Value::Bool(self.eval(left, here).holds() || self.eval(right, here).holds())
+            }
             Expr::Not(inner) => Value::Bool(!self.eval(inner, here).holds()),
         }
     }
@@ -285,13 +323,9 @@ impl<'r> Scope<'r> {
             }
             Function::List => Value::List(values.flat_map(Value::into_list).collect()),
             Function::Merge => {
-                let mut members: Vec<(Cow<'r, str>, Value<'r>)> = Vec::new();
-                for (key, value) in values.flat_map(Value::into_members) {
-                    if !members.iter().any(|(known, _)| *known == key) {
-                        members.push((key, value));
-                    }
-                }
-                Value::Map(members)
+                let mut members = Members::default();
+                values.flat_map(Value::into_members).for_each(|(key, value)| members.add_first(key, value));
+                members.into_value()
             }
         }
     }
@@ -329,9 +363,10 @@ fn walk<'r>(value: Value<'r>, segments: &'r [Segment]) -> Value<'r> {
             let found = value.into_list().into_iter().filter(|element| {
                 let member = match element {
                     Value::Node(node) => node.get(name).map_or(Value::Nothing, Value::Node),
-                    Value::Map(members) => {
-                        members.iter().find(|(key, _)| key == name).map_or(Value::Nothing, |(_, value)| value.clone())
-                    }
+                    Value::Map(members) => members
+                        .iter()
+                        .find(|(key, _)| key == name)
+                        .map_or(Value::Nothing, |(_, value)| value.clone()),
                     _ => Value::Nothing,
                 };
                 member.mark_used();
@@ -339,7 +374,13 @@ fn walk<'r>(value: Value<'r>, segments: &'r [Segment]) -> Value<'r> {
             });
             let mut found: Vec<_> = found.map(|element| walk(element, rest)).collect();
             found.retain(|value| !value.is_nothing());
-            if found.len() == 1 { found.remove(0) } else if found.is_empty() { Value::Nothing } else { Value::List(found) }
+            if found.len() == 1 {
+                found.remove(0)
+            } else if found.is_empty() {
+                Value::Nothing
+            } else {
+                Value::List(found)
+            }
         }
     }
 }

@@ -19,8 +19,9 @@ mod times;
 mod unread;
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
-use indelible_event::{Event, Limits, Parsed, Problem, Timestamp};
+use indelible_event::{Code, Event, Limits, Parsed, Problem, Timestamp};
 use serde_json::value::RawValue;
 
 #[cfg(test)]
@@ -32,6 +33,9 @@ pub use registry::Registry;
 
 use assemble::Terms;
 use program::Program;
+
+/// The most warnings that one event's answer lists.
+const WARNINGS_MAX: usize = 32;
 
 /// How a vendor's records become events.
 #[derive(Clone, Debug)]
@@ -93,6 +97,23 @@ impl fmt::Display for MappingErrors {
 
 impl std::error::Error for MappingErrors {}
 
+/// A mapping in a file can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file can't be read.
+    #[error("cannot read {}: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: std::io::Error,
+    },
+    /// The file is no mapping.
+    #[error(transparent)]
+    Mistakes(#[from] MappingErrors),
+}
+
 /// A record as an event.
 #[derive(Clone, Debug)]
 pub struct Mapped {
@@ -111,6 +132,35 @@ impl Mapping {
     /// [`MappingErrors`] with every mistake.
     pub fn parse(file: &str, text: &str) -> Result<Self, MappingErrors> {
         compile::compile(file, text)
+    }
+
+    /// Reads the mapping in a file.
+    ///
+    /// # Errors
+    /// [`LoadError`].
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| LoadError::Read { path: path.to_owned(), error })?;
+        Ok(Self::parse(&path.display().to_string(), &text)?)
+    }
+
+    /// Makes a mapping of single fields, such as `("actor.id", "user.uuid")`: the field of the event and the
+    /// expression that fills it. `parameters.*` takes all members of an object.
+    ///
+    /// # Errors
+    /// [`MappingErrors`]; the line is the ordinal of the field, from 1.
+    pub fn from_fields<'f>(
+        fields: impl IntoIterator<Item = (&'f str, &'f str)>,
+    ) -> Result<Self, MappingErrors> {
+        let mut text = String::new();
+        for (field, expr) in fields {
+            // A parameter's name may have dots.
+            let parts = field.splitn(if field.starts_with("parameters.") { 2 } else { usize::MAX }, '.');
+            let keys: Vec<_> = parts.map(toml_text).collect();
+            text.push_str(&format!("event.{} = {}\n", keys.join("."), toml_text(expr)));
+        }
+        text.push_str("name = \"custom\"\nversion = 1\n");
+        Self::parse("fields", &text)
     }
 
     /// The name in `?mapping=` and in envelopes.
@@ -148,9 +198,13 @@ impl Mapping {
     /// # Errors
     /// What makes the record no evidence at all: not a JSON object, repeated keys, lone surrogates, too deep, over
     /// the size limit. For a mapping of events in the API's own shape: what [`indelible_event::parse`] refuses.
-    pub fn apply(&self, record: &str, limits: &Limits, received_at: Timestamp) -> Result<Mapped, Vec<Problem>> {
-        let terms =
-            Terms { name: &self.name, received_at: Some(received_at), items_max: limits.items_max, tracking: true };
+    pub fn apply(
+        &self,
+        record: &str,
+        limits: &Limits,
+        received_at: Timestamp,
+    ) -> Result<Mapped, Vec<Problem>> {
+        let terms = Terms { name: &self.name, received_at: Some(received_at), tracking: true };
         match &self.shape {
             Shape::Api => {
                 let Parsed { event, warnings } = indelible_event::parse(record, limits, received_at)?;
@@ -170,7 +224,7 @@ impl Mapping {
             Shape::Api => crate::stored::api_event(record),
             Shape::Mapped(program) => {
                 let node = Node::parse(record)?;
-                let terms = Terms { name: &self.name, received_at: None, items_max: 256, tracking: false };
+                let terms = Terms { name: &self.name, received_at: None, tracking: false };
                 Some(assemble::assemble(program, &node, &terms).event)
             }
         }
@@ -178,13 +232,22 @@ impl Mapping {
 }
 
 impl Mapped {
-    /// The event with its warnings, what was not understood among them as `unknown_field`.
+    /// The event with its warnings, what was not understood among them as `unknown_field`; the last of 32 counts the
+    /// rest.
     pub fn into_parsed(self) -> Parsed {
-        let unknown = self.not_understood.iter().map(|path| {
-            Problem::new(indelible_event::Code::UnknownField, pointer(path), "not named by the mapping; kept in data")
-        });
         let mut warnings = self.warnings;
-        warnings.extend(unknown);
+        let room = WARNINGS_MAX.saturating_sub(warnings.len());
+        for path in self.not_understood.iter().take(room) {
+            warnings.push(Problem::new(
+                Code::UnknownField,
+                pointer(path),
+                "not named by the mapping; kept in data",
+            ));
+        }
+        let more = self.not_understood.len().saturating_sub(room);
+        if let (true, Some(last)) = (more > 0, warnings.last_mut()) {
+            last.message = format!("{} (and {more} more fields of this record)", last.message);
+        }
         Parsed { event: self.event, warnings }
     }
 
@@ -203,6 +266,16 @@ impl Mapped {
         }
         event.to_json()
     }
+}
+
+/// A TOML basic string.
+fn toml_text(text: &str) -> String {
+    let escaped = text.chars().map(|c| match c {
+        '"' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\U{:08x}", u32::from(c)),
+        c => c.to_string(),
+    });
+    format!("\"{}\"", escaped.collect::<String>())
 }
 
 /// A path of the language as a JSON pointer; the elements of a list are `/-`.

@@ -216,7 +216,8 @@ mod tests {
 
     #[test]
     fn gives_nothing_for_what_is_no_json() {
-        for json in ["", "{", "[1,]", "{\"a\"}", "\"a", "\"a\\", "tru", "{} x", "{a:1}", &"[".repeat(100_000)] {
+        for json in ["", "{", "[1,]", "{\"a\"}", "\"a", "\"a\\", "tru", "{} x", "{a:1}", &"[".repeat(100_000)]
+        {
             assert!(Node::parse(json).is_none(), "{}", &json[..json.len().min(20)]);
         }
     }

@@ -48,7 +48,8 @@ impl Registry {
 
     /// The mapping of this name and version, else the newest of this name.
     pub fn get_version(&self, name: &str, version: u32) -> Option<&Mapping> {
-        let exact = self.mappings.iter().find(|mapping| mapping.name() == name && mapping.version() == version);
+        let exact =
+            self.mappings.iter().find(|mapping| mapping.name() == name && mapping.version() == version);
         exact.or_else(|| self.get(name))
     }
 
@@ -70,7 +71,8 @@ mod tests {
         for (file, text) in FILES {
             let mapping = Mapping::parse(file, text).unwrap_or_else(|errors| panic!("{errors}"));
             let stem = file.trim_end_matches(".toml");
-            let wanted = [mapping.name().to_owned(), format!("old/{}.v{}", mapping.name(), mapping.version())];
+            let wanted =
+                [mapping.name().to_owned(), format!("old/{}.v{}", mapping.name(), mapping.version())];
             assert!(wanted.contains(&stem.to_owned()), "{file} is {} {}", mapping.name(), mapping.version());
         }
         assert_eq!(Registry::builtin().mappings.len(), FILES.len(), "a name and version occurs twice");

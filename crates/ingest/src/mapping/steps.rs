@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::eval::{Scope, Value, at};
+use super::eval::{Members, Scope, Value, at};
 use super::expr::{Const, Step};
 use super::record::Node;
 use super::times;
@@ -33,7 +33,9 @@ pub(crate) fn apply<'r>(scope: &Scope<'r>, step: &'r Step, value: Value<'r>) -> 
         Step::Count => Value::Number(Cow::Owned(value.into_list().len().to_string())),
         Step::Pairs(name, content) => pairs(value, name, content),
         Step::Entries => Value::List(value.into_members().into_iter().map(entry).collect()),
-        Step::Keys => Value::List(value.into_members().into_iter().map(|(key, _)| Value::Text(key)).collect()),
+        Step::Keys => {
+            Value::List(value.into_members().into_iter().map(|(key, _)| Value::Text(key)).collect())
+        }
         Step::Values => Value::List(value.into_members().into_iter().map(|(_, value)| value).collect()),
         Step::Omit(names) => members(value, |key| !names.iter().any(|name| name == key)),
         Step::Keep(names) => members(value, |key| names.iter().any(|name| name == key)),
@@ -42,15 +44,13 @@ pub(crate) fn apply<'r>(scope: &Scope<'r>, step: &'r Step, value: Value<'r>) -> 
             Value::List(values.filter(|value| !value.is_nothing()).collect())
         }
         Step::Json => json(&value),
-        Step::Time(form) => {
-            value.text().map_or(Value::Nothing, |text| match times::read(form, &text) {
-                Some(time) => Value::Time(time),
-                None => {
-                    scope.unread_time.replace(Some(text.into_owned()));
-                    Value::Nothing
-                }
-            })
-        }
+        Step::Time(form) => value.text().map_or(Value::Nothing, |text| match times::read(form, &text) {
+            Some(time) => Value::Time(time),
+            None => {
+                scope.unread_time.replace(Some(text.into_owned()));
+                Value::Nothing
+            }
+        }),
         _ => value.text().map_or(Value::Nothing, |text| on_text(scope, step, text)),
     }
 }
@@ -71,7 +71,9 @@ fn on_text<'r>(scope: &Scope<'r>, step: &'r Step, text: Cow<'r, str>) -> Value<'
             part(Some((start, start + text.trim().len())))
         }
         Step::Strip(prefix) => part(Some((if text.starts_with(&**prefix) { prefix.len() } else { 0 }, len))),
-        Step::StripEnd(suffix) => part(Some((0, if text.ends_with(&**suffix) { len - suffix.len() } else { len }))),
+        Step::StripEnd(suffix) => {
+            part(Some((0, if text.ends_with(&**suffix) { len - suffix.len() } else { len })))
+        }
         Step::Before(separator) => part(text.find(&**separator).map(|at| (0, at))),
         Step::After(separator) => part(text.find(&**separator).map(|at| (at + separator.len(), len))),
         Step::BeforeLast(separator) => part(text.rfind(&**separator).map(|at| (0, at))),
@@ -82,7 +84,13 @@ fn on_text<'r>(scope: &Scope<'r>, step: &'r Step, text: Cow<'r, str>) -> Value<'
         Step::Starts(prefix) => Value::Bool(text.starts_with(&**prefix)),
         Step::Ends(suffix) => Value::Bool(text.ends_with(&**suffix)),
         Step::Contains(part) => Value::Bool(text.contains(&**part)),
-        Step::None(words) => if words.iter().any(|word| *word == text) { Value::Nothing } else { some(text) },
+        Step::None(words) => {
+            if words.iter().any(|word| *word == text) {
+                Value::Nothing
+            } else {
+                some(text)
+            }
+        }
         Step::Lookup(table) => match scope.tables.get(*table).and_then(|table| table.get(&text)) {
             Some(Const::Text(text)) => some(Cow::Borrowed(text)),
             Some(Const::Number(digits)) => Value::Number(Cow::Borrowed(digits)),
@@ -94,8 +102,10 @@ fn on_text<'r>(scope: &Scope<'r>, step: &'r Step, text: Cow<'r, str>) -> Value<'
             Err(_) => Value::Nothing,
         },
         Step::Hex => from_hex(&text).map_or(Value::Nothing, |text| some(Cow::Owned(text))),
-        Step::KeyValues => Value::Map(key_values(&text)),
-        Step::Char(index) => character(&text, *index).map_or(Value::Nothing, |c| some(Cow::Owned(c.to_string()))),
+        Step::KeyValues => key_values(&text),
+        Step::Char(index) => {
+            character(&text, *index).map_or(Value::Nothing, |c| some(Cow::Owned(c.to_string())))
+        }
         Step::Json
         | Step::Time(_)
         | Step::At(_)
@@ -133,7 +143,7 @@ fn distinct(value: Value<'_>) -> Value<'_> {
 
 /// A list of `{name, value}` objects to one object.
 fn pairs<'r>(value: Value<'r>, name: &str, content: &str) -> Value<'r> {
-    let mut members = Vec::new();
+    let mut members = Members::default();
     for element in value.into_list() {
         let (mut key, mut found) = (None, Value::Nothing);
         for (member, value) in element.into_members() {
@@ -144,19 +154,10 @@ fn pairs<'r>(value: Value<'r>, name: &str, content: &str) -> Value<'r> {
             }
         }
         if let Some(key) = key {
-            add(&mut members, key, found);
+            members.add(key, found);
         }
     }
-    Value::Map(members)
-}
-
-/// Adds a member; several of one name become a list, so that none hides another.
-fn add<'r>(members: &mut Vec<(Cow<'r, str>, Value<'r>)>, key: Cow<'r, str>, value: Value<'r>) {
-    match members.iter_mut().find(|(known, _)| *known == key) {
-        Some((_, Value::List(values))) => values.push(value),
-        Some((_, first)) => *first = Value::List(vec![std::mem::replace(first, Value::Nothing), value]),
-        None => members.push((key, value)),
-    }
+    members.into_value()
 }
 
 fn entry<'r>((key, value): (Cow<'r, str>, Value<'r>)) -> Value<'r> {
@@ -188,7 +189,9 @@ fn owned<'r>(node: &Node<'static>) -> Value<'r> {
         Kind::Number => Value::Number(node.raw.clone()),
         Kind::Text(text) => Value::Text(text.clone()),
         Kind::List(nodes) => Value::List(nodes.iter().map(owned).collect()),
-        Kind::Map(members) => Value::Map(members.iter().map(|(key, node)| (key.clone(), owned(node))).collect()),
+        Kind::Map(members) => {
+            Value::Map(members.iter().map(|(key, node)| (key.clone(), owned(node))).collect())
+        }
     }
 }
 
@@ -201,19 +204,24 @@ fn from_hex(text: &str) -> Option<String> {
         .step_by(2)
         .map(|at| {
             let digits = &text[at..at + 2];
-            digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u8::from_str_radix(digits, 16).ok())?
+            digits
+                .bytes()
+                .all(|byte| byte.is_ascii_hexdigit())
+                .then(|| u8::from_str_radix(digits, 16).ok())?
         })
         .collect();
     String::from_utf8(bytes?).ok()
 }
 
 /// `a=1 b="two words" c='d=3 e=4'` to an object; words without `=` are passed over.
-fn key_values<'r>(text: &str) -> Vec<(Cow<'r, str>, Value<'r>)> {
-    let mut members: Vec<(Cow<'r, str>, Value<'r>)> = Vec::new();
+fn key_values<'r>(text: &str) -> Value<'r> {
+    let mut members = Members::default();
     let mut rest = text;
     loop {
         rest = rest.trim_start();
-        let Some(end) = rest.find(|c: char| c == '=' || c.is_whitespace()) else { return members };
+        let Some(end) = rest.find(|c: char| c == '=' || c.is_whitespace()) else {
+            return members.into_value();
+        };
         if !rest[end..].starts_with('=') {
             rest = &rest[end..];
             continue;
@@ -235,7 +243,7 @@ fn key_values<'r>(text: &str) -> Vec<(Cow<'r, str>, Value<'r>)> {
             }
         };
         if !key.is_empty() {
-            add(&mut members, Cow::Owned(key.to_owned()), Value::Text(Cow::Owned(value.to_owned())));
+            members.add(Cow::Owned(key.to_owned()), Value::Text(Cow::Owned(value.to_owned())));
         }
     }
 }

@@ -91,7 +91,11 @@ mod tests {
             (pattern("%Y-%m-%d %H:%M:%S", "UTC"), "2022-07-28 15:22:32", 1_659_021_752_000_000),
             (pattern("%Y-%m-%dT%H:%M:%S", "Europe/Berlin"), "2022-07-28T15:22:32", 1_659_014_552_000_000),
             (pattern("%a %b %e %H:%M:%S %Y UTC", "UTC"), "Thu Jan  1 00:00:01 1970 UTC", 1_000_000),
-            (TimeForm::Pattern("%d/%b/%Y:%H:%M:%S %z".to_owned(), None), "10/Oct/2000:13:55:36 -0700", 971_211_336_000_000),
+            (
+                TimeForm::Pattern("%d/%b/%Y:%H:%M:%S %z".to_owned(), None),
+                "10/Oct/2000:13:55:36 -0700",
+                971_211_336_000_000,
+            ),
         ] {
             let time = read(&form, text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((time.at.as_micros(), time.original.as_str()), (want, text), "{text}");

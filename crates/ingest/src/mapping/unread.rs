@@ -56,7 +56,8 @@ impl Walk<'_> {
 
     fn is_ignored(&self) -> bool {
         self.ignored.iter().any(|Ignored(parts)| {
-            parts.len() == self.path.len() && parts.iter().zip(&self.path).all(|(part, here)| fits(part, here))
+            parts.len() == self.path.len()
+                && parts.iter().zip(&self.path).all(|(part, here)| fits(part, here))
         })
     }
 }

@@ -120,7 +120,10 @@ enum State {
     /// Values one after the other.
     Values,
     /// Within a list of records; the flag is true before its first.
-    List { first: bool, wrapped: bool },
+    List {
+        first: bool,
+        wrapped: bool,
+    },
     End,
 }
 
@@ -181,14 +184,17 @@ impl<R: Read> Records<R> {
 
     fn begin(&mut self) -> Result<Step, RecordsError> {
         self.source.skip_bom()?;
-        let lines = self.options.form == Form::Text || self.source.looks_like_lines(&self.options.wrappers)?;
+        let lines =
+            self.options.form == Form::Text || self.source.looks_like_lines(&self.options.wrappers)?;
         self.state = if lines { State::Lines } else { State::Values };
         Ok(Step::Again)
     }
 
     fn next_line(&mut self) -> Result<Step, RecordsError> {
         loop {
-            let Some(mut taken) = self.source.take_line(self.options.record_bytes_max)? else { return Ok(Step::End) };
+            let Some(mut taken) = self.source.take_line(self.options.record_bytes_max)? else {
+                return Ok(Step::End);
+            };
             if taken.bytes.last() == Some(&b'\r') {
                 taken.bytes.pop();
                 taken.end -= 1;

@@ -199,7 +199,8 @@ impl<R: BufRead> Source<R> {
             // Broken from the start: let each line speak for itself, unless it is a list.
             return Ok(!buffer.is_empty() && buffer.first() != Some(&b'['));
         }
-        let mut lines = buffer.split(|byte| *byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace));
+        let mut lines =
+            buffer.split(|byte| *byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace));
         let (first, second) = (lines.next().unwrap_or(&[]), lines.next());
         Ok(match object(first) {
             Some(object) => !wrappers.iter().any(|wrapper| object.get(wrapper).is_some_and(is_list)),

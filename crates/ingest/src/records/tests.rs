@@ -5,7 +5,11 @@ use proptest::prelude::*;
 use super::*;
 
 fn options() -> RecordsOptions {
-    RecordsOptions { wrappers: vec!["Records".to_owned()], record_bytes_max: 1000, ..RecordsOptions::default() }
+    RecordsOptions {
+        wrappers: vec!["Records".to_owned()],
+        record_bytes_max: 1000,
+        ..RecordsOptions::default()
+    }
 }
 
 /// The records' texts, and the words of the errors among them.
@@ -71,7 +75,11 @@ fn tells_the_form_of_a_file() {
         "{\"a\":1} {\"b\":\"}\"}",
     ] {
         assert_eq!(good(file), two, "{file}");
-        assert_eq!(read_with(&gzip(file.as_bytes()), options()), two.map(|text| Ok(text.to_owned())), "{file}");
+        assert_eq!(
+            read_with(&gzip(file.as_bytes()), options()),
+            two.map(|text| Ok(text.to_owned())),
+            "{file}"
+        );
         let zstd = zstd::encode_all(file.as_bytes(), 1).unwrap();
         assert_eq!(read_with(&zstd, options()), two.map(|text| Ok(text.to_owned())), "{file}");
     }
@@ -89,8 +97,12 @@ fn tells_the_form_of_a_file() {
 fn lines_of_text_become_messages() {
     let options = RecordsOptions { form: Form::Text, ..options() };
     let records = Records::open(&b"type=A msg=\"x\"\r\n\n[1] {\n"[..], options).unwrap();
-    let got: Vec<_> = records.map(|record| record.map(|record| (record.line, record.json)).unwrap()).collect();
-    assert_eq!(got, [(1, r#"{"message":"type=A msg=\"x\""}"#.to_owned()), (3, r#"{"message":"[1] {"}"#.to_owned())]);
+    let got: Vec<_> =
+        records.map(|record| record.map(|record| (record.line, record.json)).unwrap()).collect();
+    assert_eq!(
+        got,
+        [(1, r#"{"message":"type=A msg=\"x\""}"#.to_owned()), (3, r#"{"message":"[1] {"}"#.to_owned())]
+    );
 }
 
 #[test]
@@ -102,11 +114,20 @@ fn goes_on_past_a_bad_line_and_ends_where_it_can_not_know() {
     let errors = |file: &str| read(file).into_iter().filter_map(Result::err).collect::<Vec<_>>();
     assert_eq!(errors("[{\"a\":1},{\"b\""), ["record 1 at line 1, byte 9: the file ends too early"]);
     assert_eq!(errors("[{\"a\":1}"), ["record 1 at line 1, byte 8: the file ends too early"]);
-    assert_eq!(errors("[{\"a\":1} {\"b\":2}]"), ["record 1 at line 1, byte 8: expected `,` or `]` at byte 9"]);
+    assert_eq!(
+        errors("[{\"a\":1} {\"b\":2}]"),
+        ["record 1 at line 1, byte 8: expected `,` or `]` at byte 9"]
+    );
     assert_eq!(errors("[{\"a\":1},]"), ["record 1 at line 1, byte 9: expected a JSON value at byte 9"]);
-    assert_eq!(errors("{\"Records\":[{\"a\":1}],}"), ["record 1 at line 1, byte 20: expected a name in quotes at byte 21"]);
+    assert_eq!(
+        errors("{\"Records\":[{\"a\":1}],}"),
+        ["record 1 at line 1, byte 19: expected a name in quotes at byte 21"]
+    );
     assert_eq!(errors("{\"Records\":[{\"a\":1}]"), ["record 1 at line 1, byte 19: the file ends too early"]);
-    assert_eq!(errors("[{}] nonsense"), ["record 1 at line 1, byte 4: expected a JSON object or a list of them at byte 5"]);
+    assert_eq!(
+        errors("[{}] nonsense"),
+        ["record 1 at line 1, byte 4: expected a JSON object or a list of them at byte 5"]
+    );
 }
 
 #[test]
@@ -122,10 +143,26 @@ fn a_record_that_is_too_large_or_no_text_is_an_error_of_its_own() {
         assert!(got[1].as_ref().is_err_and(|error| error.ends_with("it is over 1000 bytes")), "{:?}", got[1]);
     }
     for (before, between, after) in [("", "\n", "\n"), ("[", ",", "]")] {
-        let file = [before.as_bytes(), b"{}", between.as_bytes(), b"{\"a\":\"\xff\"}", between.as_bytes(), b"{}", after.as_bytes()].concat();
-        let got: Vec<_> = Records::open(&file[..], options()).unwrap().map(|record| record.map_err(|e| e.to_string())).collect();
+        let file = [
+            before.as_bytes(),
+            b"{}",
+            between.as_bytes(),
+            b"{\"a\":\"\xff\"}",
+            between.as_bytes(),
+            b"{}",
+            after.as_bytes(),
+        ]
+        .concat();
+        let got: Vec<_> = Records::open(&file[..], options())
+            .unwrap()
+            .map(|record| record.map_err(|e| e.to_string()))
+            .collect();
         assert_eq!(got.len(), 3);
-        assert!(got[1].as_ref().is_err_and(|error| error.ends_with("byte 6 of it is not valid UTF-8")), "{:?}", got[1]);
+        assert!(
+            got[1].as_ref().is_err_and(|error| error.ends_with("byte 6 of it is not valid UTF-8")),
+            "{:?}",
+            got[1]
+        );
     }
 }
 
@@ -139,8 +176,16 @@ fn a_cut_packing_is_told_after_the_records_before_the_cut() {
             let (good, bad): (Vec<_>, Vec<_>) = records.partition(Result::is_ok);
             // The last line that could be read may be cut within; all before it are whole.
             let whole = good.len().saturating_sub(1);
-            assert!(good[..whole].iter().zip(0..).all(|(record, n)| record.as_ref().unwrap().json == line(n).trim()));
-            assert!(bad.len() == 1 && matches!(bad[0].as_ref().unwrap_err().kind, RecordsError::Read(_)), "{len}: {bad:?}");
+            assert!(
+                good[..whole]
+                    .iter()
+                    .zip(0..)
+                    .all(|(record, n)| record.as_ref().unwrap().json == line(n).trim())
+            );
+            assert!(
+                bad.len() == 1 && matches!(bad[0].as_ref().unwrap_err().kind, RecordsError::Read(_)),
+                "{len}: {bad:?}"
+            );
             assert!(len == 20 || good.len() > 1000, "{len}");
         }
     }
@@ -148,7 +193,11 @@ fn a_cut_packing_is_told_after_the_records_before_the_cut() {
 
 #[test]
 fn resumes_after_any_record() {
-    for file in ["{\"a\":1}\r\n{\"b\":2}\n\n{\"c\":3}", "[{\"a\":1},\n{\"b\":2} , {\"c\":3}]", "{\"Records\":[{\"a\":1},{\"b\":2},{\"c\":3}]}"] {
+    for file in [
+        "{\"a\":1}\r\n{\"b\":2}\n\n{\"c\":3}",
+        "[{\"a\":1},\n{\"b\":2} , {\"c\":3}]",
+        "{\"Records\":[{\"a\":1},{\"b\":2},{\"c\":3}]}",
+    ] {
         let all: Vec<_> = Records::open(file.as_bytes(), options()).unwrap().map(Result::unwrap).collect();
         assert_eq!(all.len(), 3);
         for (done, record) in all.iter().enumerate() {

@@ -120,8 +120,8 @@ pub fn check(dir: &Path, on_progress: &dyn Fn(CheckProgress)) -> Result<CheckRep
         if !path.is_dir() {
             return Ok(None);
         }
-        match FjallIds::open(path, log_id) {
-            Ok(ids) => Ok(Some(Arc::new(ids))),
+        match FjallIds::open_existing(path, log_id) {
+            Ok(ids) => Ok(ids.map(|ids| Arc::new(ids) as Arc<dyn IdStore>)),
             Err(StoreError::Ids(error)) => Err(StoreError::corrupt(path, 0, error.to_string())),
             Err(error) => Err(error),
         }
@@ -142,7 +142,11 @@ pub(crate) fn check_on(
     let mut report = CheckReport::default();
     let loaded = match Manifest::load(disk, &paths.manifest) {
         Ok(None) => {
-            return Err(StoreError::corrupt(&paths.manifest, 0, "there is no manifest, so there is no ledger here"));
+            return Err(StoreError::corrupt(
+                &paths.manifest,
+                0,
+                "there is no manifest, so there is no ledger here",
+            ));
         }
         Ok(Some(manifest)) => Ok(manifest),
         Err(error) => Err(error),
@@ -158,7 +162,10 @@ pub(crate) fn check_on(
     let released = released.map(|(_, released)| released);
     let ids = match report.note(open_ids(&paths.ids, &manifest.log_id))? {
         Some(None) => {
-            report.notes.push("the id index is missing; the next start fills it from the ledger".to_owned());
+            report.notes.push(
+                "the id index is missing or another log's; the next start fills it from the ledger"
+                    .to_owned(),
+            );
             None
         }
         Some(found) => found,
@@ -188,7 +195,10 @@ fn check_released(report: &mut CheckReport, paths: &Paths, released: &Released, 
     match root {
         Some(root) if root == released.root => {}
         Some(_) => {
-            report.problem(place, format!("the entries do not give the root released at size {}", released.size));
+            report.problem(
+                place,
+                format!("the entries do not give the root released at size {}", released.size),
+            );
         }
         None => {
             let what = format!("size {} was released, {} entries are there", released.size, report.entries);

@@ -68,7 +68,9 @@ impl<'a> Walker<'a> {
             Some(ids) => match ids.mark()? {
                 Some(mark) => Some((ids, mark)),
                 None => {
-                    report.notes.push("the id index is empty; the next start fills it from the ledger".to_owned());
+                    report
+                        .notes
+                        .push("the id index is empty; the next start fills it from the ledger".to_owned());
                     None
                 }
             },
@@ -105,7 +107,8 @@ impl<'a> Walker<'a> {
         }
         let place = self.paths.manifest.display().to_string();
         if self.tree.root() != self.manifest.root {
-            let what = format!("the entries do not give the manifest's root at size {}", self.manifest.sealed);
+            let what =
+                format!("the entries do not give the manifest's root at size {}", self.manifest.sealed);
             self.report.problem(place.clone(), what);
         }
         if !self.chains.iter().eq(self.manifest.chains.iter()) {
@@ -131,30 +134,45 @@ impl<'a> Walker<'a> {
                 match at.and_then(|at| located.get_mut(at)) {
                     Some(slot) if slot.is_none() => *slot = Some((number, content)),
                     _ => {
-                        let place = format!("{} at offset {}", segment.path.display(), segment.block_offset(number.into()));
-                        self.report.problem(place, format!("entry {index} is here twice or does not belong here"));
+                        let place = format!(
+                            "{} at offset {}",
+                            segment.path.display(),
+                            segment.block_offset(number.into())
+                        );
+                        self.report
+                            .problem(place, format!("entry {index} is here twice or does not belong here"));
                     }
                 }
             }
         }
         // With a block missing its rows are unknown, so the locator cannot be compared.
         if blocks.iter().all(Option::is_some) {
-            if let Some(numbers) = located.iter().map(|slot| slot.map(|(number, _)| number)).collect::<Option<Vec<_>>>() {
+            if let Some(numbers) =
+                located.iter().map(|slot| slot.map(|(number, _)| number)).collect::<Option<Vec<_>>>()
+            {
                 let checked = segment.check_locator(&numbers);
                 self.report.note(checked)?;
             } else {
                 self.report.problem(segment.path.display().to_string(), "entries are missing");
             }
         }
-        let contents: Vec<Option<Content<'_>>> = located.iter().map(|slot| slot.map(|(_, content)| content)).collect();
+        let contents: Vec<Option<Content<'_>>> =
+            located.iter().map(|slot| slot.map(|(_, content)| content)).collect();
         self.rows(first, end, &contents, &segment.path)
     }
 
     /// Checks sealed entries, those without content as far as that goes.
-    fn rows(&mut self, first: u64, end: u64, contents: &[Option<Content<'_>>], path: &Path) -> Result<(), StoreError> {
+    fn rows(
+        &mut self,
+        first: u64,
+        end: u64,
+        contents: &[Option<Content<'_>>],
+        path: &Path,
+    ) -> Result<(), StoreError> {
         for index in first..end {
             let place = || format!("{} entry {index}", path.display());
-            let content = usize::try_from(index - first).ok().and_then(|at| contents.get(at).copied().flatten());
+            let content =
+                usize::try_from(index - first).ok().and_then(|at| contents.get(at).copied().flatten());
             let Some(record) = self.leaves.get(index)? else {
                 // Said once for the whole file; nothing can be derived without it.
                 self.skip(index)?;
@@ -168,7 +186,8 @@ impl<'a> Walker<'a> {
             };
             let previous = self.chains.previous_of(leaf.chain);
             if leaf.previous != previous {
-                let what = format!("leaf record {index} names entry {} before it, not {previous}", leaf.previous);
+                let what =
+                    format!("leaf record {index} names entry {} before it, not {previous}", leaf.previous);
                 self.report.problem(format!("{} at offset {}", self.leaves.path.display(), index * 32), what);
             }
             let fixed = Fixed {
@@ -250,7 +269,10 @@ impl<'a> Walker<'a> {
 
     fn advance(&mut self, index: u64, fixed: &Fixed, chain: ChainId, head: Hash) {
         if self.chains.get(fixed.chain).is_none() {
-            let Some(known) = self.manifest.chains.get(fixed.chain).filter(|known| known.chain == chain) else { return };
+            let Some(known) = self.manifest.chains.get(fixed.chain).filter(|known| known.chain == chain)
+            else {
+                return;
+            };
             let mut opened = known.clone();
             opened.opened_index = index;
             self.chains.push(opened);
@@ -275,14 +297,18 @@ impl<'a> Walker<'a> {
         self.report.ids += 1;
         match ids.get(&id_key(fixed.chain, &envelope.event_id))? {
             Some(found) if found.index == index && found.tag == ids.tagger().tag(body) => {}
-            Some(found) if found.index == index => self.report.problem(place(), "the id index has another body's tag"),
+            Some(found) if found.index == index => {
+                self.report.problem(place(), "the id index has another body's tag")
+            }
             Some(found) => {
                 self.report.problem(place(), format!("the id index has its id at entry {}", found.index));
             }
             None => self.report.problem(place(), "the id index does not have its id"),
         }
-        if index + 1 == mark.size && self.chains.get(fixed.chain).is_some_and(|chain| chain.head != mark.leaf) {
-            self.report.problem(self.paths.ids.display().to_string(), "the id index belongs to another history");
+        if index + 1 == mark.size && self.chains.get(fixed.chain).is_some_and(|chain| chain.head != mark.leaf)
+        {
+            self.report
+                .problem(self.paths.ids.display().to_string(), "the id index belongs to another history");
         }
         Ok(())
     }
@@ -297,7 +323,10 @@ impl<'a> Walker<'a> {
             self.report.tree_hashes += 1;
             if stored != hash {
                 let place = format!("{} at offset {}", file.path.display(), index * 32);
-                self.report.problem(place, format!("hash {index} of level {level} is not the one that the entries give"));
+                self.report.problem(
+                    place,
+                    format!("hash {index} of level {level} is not the one that the entries give"),
+                );
             }
         }
         self.report.entries = self.tree.size();
@@ -346,13 +375,21 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    fn frame(&mut self, place: &dyn Fn() -> String, header: &FrameHeader, unpacked: &Unpacked) -> Result<(), StoreError> {
+    fn frame(
+        &mut self,
+        place: &dyn Fn() -> String,
+        header: &FrameHeader,
+        unpacked: &Unpacked,
+    ) -> Result<(), StoreError> {
         let mut at = 0;
         for row in &unpacked.rows {
             let middle = at + row.envelope_len as usize;
             let end = middle + row.body_len as usize;
-            let content =
-                Content { salt: row.salt, envelope: &unpacked.raw[at..middle], body: &unpacked.raw[middle..end] };
+            let content = Content {
+                salt: row.salt,
+                envelope: &unpacked.raw[at..middle],
+                body: &unpacked.raw[middle..end],
+            };
             let fixed = Fixed {
                 kind: row.kind,
                 chain: row.chain,
@@ -363,7 +400,8 @@ impl<'a> Walker<'a> {
             at = end;
         }
         if self.tree.root() != header.root {
-            self.report.problem(place(), format!("the entries do not give the root of frame {}", header.number));
+            self.report
+                .problem(place(), format!("the entries do not give the root of frame {}", header.number));
         }
         Ok(())
     }
@@ -379,12 +417,15 @@ impl<'a> Walker<'a> {
             let (count, expected) = (ids.count()?, mark.size);
             let place = self.paths.ids.display().to_string();
             if mark.size > self.tree.size() {
-                self.report.problem(place, format!("the id index reaches to {expected}, the ledger is shorter"));
+                self.report
+                    .problem(place, format!("the id index reaches to {expected}, the ledger is shorter"));
             } else if count != expected {
                 self.report.problem(place, format!("the id index has {count} ids for {expected} entries"));
             } else if expected < self.tree.size() {
                 let behind = self.tree.size() - expected;
-                self.report.notes.push(format!("the id index is {behind} entries behind; the next start fills it"));
+                self.report
+                    .notes
+                    .push(format!("the id index is {behind} entries behind; the next start fills it"));
             }
         }
         (self.on_progress)(CheckProgress { done: self.tree.size(), size: self.tree.size() });

@@ -52,7 +52,8 @@ impl BlockHeader {
         let head = checked(bytes).ok_or("the block header does not match its CRC")?;
         let mut f = Fields::new(head);
         let mut fields = || {
-            let (magic, kind, dictionary, key) = (f.array::<4>()?, f.array::<4>()?, f.u32()?, f.array::<16>()?);
+            let (magic, kind, dictionary, key) =
+                (f.array::<4>()?, f.array::<4>()?, f.u32()?, f.array::<16>()?);
             let header = Self {
                 rows: f.u32()?,
                 raw_len: f.u32()?,
@@ -92,7 +93,9 @@ pub(crate) struct BlockBuilder {
 
 impl BlockBuilder {
     pub(crate) fn push(&mut self, index: u64, content: &Content<'_>) {
-        let len = |bytes: &[u8]| u32::try_from(bytes.len()).expect("bounded by the frame it came from").to_be_bytes();
+        let len = |bytes: &[u8]| {
+            u32::try_from(bytes.len()).expect("bounded by the frame it came from").to_be_bytes()
+        };
         self.heads.extend_from_slice(&index.to_be_bytes());
         self.heads.extend_from_slice(&content.salt);
         self.heads.extend_from_slice(&len(content.envelope));
@@ -111,7 +114,11 @@ impl BlockBuilder {
     }
 
     /// The block's bytes, header included; the builder is empty again.
-    pub(crate) fn pack(&mut self, expiry_day: u32, tenant_number: u64) -> std::io::Result<(BlockHeader, Vec<u8>)> {
+    pub(crate) fn pack(
+        &mut self,
+        expiry_day: u32,
+        tenant_number: u64,
+    ) -> std::io::Result<(BlockHeader, Vec<u8>)> {
         let mut raw = std::mem::take(&mut self.heads);
         raw.append(&mut self.data);
         let stored = zstd::bulk::compress(&raw, ZSTD_LEVEL)?;
@@ -153,7 +160,8 @@ impl Block {
             return Err("the block does not match its CRC".to_owned());
         }
         let raw = unpack(stored, header.raw_len)?;
-        let mut rows = Self::rows(header.rows as usize, &raw).map_err(|Short| "the block's rows do not fit it")?;
+        let mut rows =
+            Self::rows(header.rows as usize, &raw).map_err(|Short| "the block's rows do not fit it")?;
         rows.sort_unstable_by_key(|row| row.index);
         Ok(Self { rows, raw })
     }

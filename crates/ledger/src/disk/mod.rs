@@ -71,7 +71,12 @@ pub(crate) fn read_file(disk: &dyn Disk, path: &Path) -> Result<Option<Vec<u8>>,
 }
 
 /// `len` bytes at `offset`.
-pub(crate) fn read_at(file: &dyn DiskFile, path: &Path, offset: u64, len: usize) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn read_at(
+    file: &dyn DiskFile,
+    path: &Path,
+    offset: u64,
+    len: usize,
+) -> Result<Vec<u8>, StoreError> {
     let mut buf = vec![0; len];
     match file.read_exact_at(&mut buf, offset) {
         Ok(()) => Ok(buf),

@@ -87,7 +87,13 @@ impl DirLock {
     /// [`StoreError::Locked`] where another process holds it.
     pub(crate) fn take(path: &Path) -> Result<Self, StoreError> {
         let fail = |source| StoreError::io("lock", path, source);
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o640).open(path).map_err(fail)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o640)
+            .open(path)
+            .map_err(fail)?;
         Self::lock(file, path)
     }
 

@@ -381,7 +381,8 @@ mod tests {
         assert!((1..32).contains(&lost), "a name that was not synced may go or stay");
         disk.sync_dir(Path::new("/d")).unwrap();
         file.write_all_at(b"two", 0).unwrap();
-        let found: BTreeSet<Vec<u8>> = (0..32).map(|seed| disk.after_crash(seed).files()[0].1.clone()).collect();
+        let found: BTreeSet<Vec<u8>> =
+            (0..32).map(|seed| disk.after_crash(seed).files()[0].1.clone()).collect();
         assert_eq!(found, BTreeSet::from([b"one".to_vec(), b"two".to_vec()]));
         disk.fail(Failure::Before(1));
         file.sync().unwrap();

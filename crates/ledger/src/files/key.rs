@@ -25,8 +25,10 @@ pub(crate) fn create_key(disk: &dyn Disk, path: &Path, origin: &str) -> Result<S
 
 /// Reads the key of an existing log.
 pub(crate) fn load_key(disk: &dyn Disk, path: &Path) -> Result<SigningKey, StoreError> {
-    let bytes = read_file(disk, path)?
-        .ok_or_else(|| StoreError::corrupt(path, 0, "the signing key is missing; restore it from a backup"))?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| StoreError::corrupt(path, 0, "the key is not text"))?;
+    let bytes = read_file(disk, path)?.ok_or_else(|| {
+        StoreError::corrupt(path, 0, "the signing key is missing; restore it from a backup")
+    })?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| StoreError::corrupt(path, 0, "the key is not text"))?;
     SigningKey::from_file_text(text).map_err(|error| StoreError::corrupt(path, 0, error.to_string()))
 }

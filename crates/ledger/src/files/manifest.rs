@@ -58,11 +58,14 @@ impl Manifest {
             let found = u32::from(head[MAGIC.len()]);
             return Err(StoreError::Version { file: path.to_owned(), found, known: u32::from(VERSION) });
         }
-        let manifest = Self::decode(head).ok().flatten().ok_or_else(|| damaged("the manifest has no valid layout"))?;
+        let manifest =
+            Self::decode(head).ok().flatten().ok_or_else(|| damaged("the manifest has no valid layout"))?;
         let mut at = 0;
         for segment in &manifest.segments {
             if segment.first != at || segment.end <= segment.first {
-                return Err(damaged(&format!("a content segment should begin at {at}, the next is {segment:?}")));
+                return Err(damaged(&format!(
+                    "a content segment should begin at {at}, the next is {segment:?}"
+                )));
             }
             at = segment.end;
         }

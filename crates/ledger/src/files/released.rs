@@ -31,20 +31,30 @@ pub(crate) struct ReleasedFile {
     log_id: [u8; 16],
     counter: u64,
     newest: Released,
+    failed: bool,
 }
 
 impl ReleasedFile {
     /// Writes the file of a new log, which has released nothing but its empty tree.
-    pub(crate) fn create(disk: &dyn Disk, path: &Path, log_id: &[u8; 16], root: Hash) -> Result<(), StoreError> {
+    pub(crate) fn create(
+        disk: &dyn Disk,
+        path: &Path,
+        log_id: &[u8; 16],
+        root: Hash,
+    ) -> Result<(), StoreError> {
         let mut bytes = vec![0; 2 * SLOT_STRIDE];
         bytes[..SLOT_LEN].copy_from_slice(&slot(log_id, 0, &Released { size: 0, root }));
         replace_file(disk, path, &bytes)
     }
 
     /// What was released last, by the newer of the slots that are whole.
-    pub(crate) fn load(disk: &dyn Disk, path: &Path, log_id: &[u8; 16]) -> Result<(u64, Released), StoreError> {
-        let bytes =
-            read_file(disk, path)?.ok_or_else(|| StoreError::corrupt(path, 0, "the released file is missing"))?;
+    pub(crate) fn load(
+        disk: &dyn Disk,
+        path: &Path,
+        log_id: &[u8; 16],
+    ) -> Result<(u64, Released), StoreError> {
+        let bytes = read_file(disk, path)?
+            .ok_or_else(|| StoreError::corrupt(path, 0, "the released file is missing"))?;
         let slots = [0, SLOT_STRIDE].map(|at| bytes.get(at..at + SLOT_LEN).and_then(|b| parse(b, log_id)));
         slots
             .into_iter()
@@ -57,26 +67,35 @@ impl ReleasedFile {
     pub(crate) fn open(disk: &dyn Disk, path: &Path, log_id: &[u8; 16]) -> Result<Self, StoreError> {
         let (counter, newest) = Self::load(disk, path, log_id)?;
         let file = disk.open(path, Access::Write).map_err(|source| StoreError::io("open", path, source))?;
-        Ok(Self { path: path.to_owned(), file, log_id: *log_id, counter, newest })
+        Ok(Self { path: path.to_owned(), file, log_id: *log_id, counter, newest, failed: false })
     }
 
-    /// What was released last.
+    #[cfg(test)]
     pub(crate) fn newest(&self) -> Released {
         self.newest
     }
 
     /// Writes a newer release, durable when this returns. An older or equal one is already covered.
+    ///
+    /// After a failed sync the system may call the next one good without having written anything, so from then on
+    /// nothing is released until the ledger is opened again.
     pub(crate) fn raise(&mut self, released: Released) -> Result<(), StoreError> {
         if released.size <= self.newest.size {
             return Ok(());
         }
         let counter = self.counter + 1;
         let offset = if counter.is_multiple_of(2) { 0 } else { SLOT_STRIDE as u64 };
+        if self.failed {
+            let source = std::io::Error::other("an earlier sync failed; open the ledger again");
+            return Err(StoreError::io("write", &self.path, source));
+        }
         let write = || {
             self.file.write_all_at(&slot(&self.log_id, counter, &released), offset)?;
             self.file.sync()
         };
-        write().map_err(|source| StoreError::io("write", &self.path, source))?;
+        let written = write();
+        self.failed = written.is_err();
+        written.map_err(|source| StoreError::io("write", &self.path, source))?;
         (self.counter, self.newest) = (counter, released);
         Ok(())
     }

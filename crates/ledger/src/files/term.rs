@@ -15,7 +15,8 @@ pub(crate) fn create_term(disk: &dyn Disk, path: &Path, log_id: &[u8; 16]) -> Re
 
 /// Reads the term of this log.
 pub(crate) fn load_term(disk: &dyn Disk, path: &Path, log_id: &[u8; 16]) -> Result<u64, StoreError> {
-    let bytes = read_file(disk, path)?.ok_or_else(|| StoreError::corrupt(path, 0, "the term file is missing"))?;
+    let bytes =
+        read_file(disk, path)?.ok_or_else(|| StoreError::corrupt(path, 0, "the term file is missing"))?;
     let term = checked(&bytes).and_then(|head| {
         let mut f = Fields::new(head);
         let ours = f.array().ok()? == MAGIC && f.array().ok()? == *log_id;
@@ -26,7 +27,12 @@ pub(crate) fn load_term(disk: &dyn Disk, path: &Path, log_id: &[u8; 16]) -> Resu
 }
 
 /// Writes the term, durable when this returns.
-pub(crate) fn store_term(disk: &dyn Disk, path: &Path, log_id: &[u8; 16], term: u64) -> Result<(), StoreError> {
+pub(crate) fn store_term(
+    disk: &dyn Disk,
+    path: &Path,
+    log_id: &[u8; 16],
+    term: u64,
+) -> Result<(), StoreError> {
     let mut out = MAGIC.to_vec();
     out.extend_from_slice(log_id);
     out.extend_from_slice(&term.to_be_bytes());

@@ -56,7 +56,8 @@ impl FrameHeader {
         for field in [self.term, self.number, self.first] {
             out.extend_from_slice(&field.to_be_bytes());
         }
-        let lengths = [self.count, self.replays, self.columns_len, self.block_len, self.raw_len, self.previous_crc];
+        let lengths =
+            [self.count, self.replays, self.columns_len, self.block_len, self.raw_len, self.previous_crc];
         for field in lengths {
             out.extend_from_slice(&field.to_be_bytes());
         }

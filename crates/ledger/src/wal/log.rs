@@ -13,7 +13,7 @@ use crate::StoreError;
 use crate::codec::crc_of;
 use crate::disk::{Access, Disk, DiskFile, parent, random, remove_if_there};
 
-/// Size of a segment that is made on the spot because no prepared one is ready; not pre-written.
+/// Largest size of a segment that is made on the spot because no prepared one is ready; not pre-written.
 const PLAIN_SEGMENT_BYTES: u64 = 4 << 20;
 /// Zeros written at a time while a segment is prepared.
 const ZERO_CHUNK: u64 = 1 << 20;
@@ -135,6 +135,8 @@ pub(crate) struct Wal {
     dir: PathBuf,
     log_id: [u8; 16],
     term: u64,
+    /// Size of a segment that is made on the spot.
+    plain_bytes: u64,
     spare: SpareSlot,
     segment: Option<Arc<Segment>>,
     place: FramePlace,
@@ -149,8 +151,10 @@ impl Wal {
         term: u64,
         place: FramePlace,
         spare: SpareSlot,
+        segment_bytes: u64,
     ) -> Self {
-        Self { disk, dir, log_id, term, spare, segment: None, place }
+        let plain_bytes = segment_bytes.min(PLAIN_SEGMENT_BYTES);
+        Self { disk, dir, log_id, term, plain_bytes, spare, segment: None, place }
     }
 
     /// Number of the next frame.
@@ -177,8 +181,13 @@ impl Wal {
             _ => {
                 let (spare, id) = (self.take_spare(draft.frame_len())?, random(&*self.disk)?);
                 let path = self.dir.join(segment_name(draft.number));
-                let segment =
-                    Segment { path, id, first_frame: draft.number, bytes: spare.bytes, file: spare.file.clone() };
+                let segment = Segment {
+                    path,
+                    id,
+                    first_frame: draft.number,
+                    bytes: spare.bytes,
+                    file: spare.file.clone(),
+                };
                 (Arc::new(segment), FRAME_ALIGN, Some(spare))
             }
         };
@@ -190,7 +199,10 @@ impl Wal {
         frame.extend_from_slice(&draft.block);
         let fail = |source| StoreError::io("write", &segment.path, source);
         if let Some(spare) = &fresh {
-            segment.file.write_all_at(&self.segment_header(draft, &segment.id, now_us).encode(), 0).map_err(fail)?;
+            segment
+                .file
+                .write_all_at(&self.segment_header(draft, &segment.id, now_us).encode(), 0)
+                .map_err(fail)?;
             segment.file.write_all_at(&frame, offset).map_err(fail)?;
             segment.file.sync().map_err(fail)?;
             // Only now the name: a segment that can be found has a durable header and first frame.
@@ -214,9 +226,11 @@ impl Wal {
         }
         drop(slot);
         let path = self.dir.join(format!("plain-{}.tmp", hex::encode(random::<8>(&*self.disk)?)));
-        let file =
-            self.disk.open(&path, Access::Create).map_err(|source| StoreError::io("create", &path, source))?;
-        Ok(Spare { path, file, bytes: needed.max(PLAIN_SEGMENT_BYTES) })
+        let file = self
+            .disk
+            .open(&path, Access::Create)
+            .map_err(|source| StoreError::io("create", &path, source))?;
+        Ok(Spare { path, file, bytes: needed.max(self.plain_bytes) })
     }
 
     fn header(&self, draft: &Draft, segment_id: &[u8; 16], durable: u64) -> FrameHeader {

@@ -35,7 +35,6 @@ pub(crate) struct Cut {
 /// What a walk found.
 pub(crate) struct Walked {
     pub(crate) place: FramePlace,
-    pub(crate) size: u64,
     pub(crate) frames: u64,
     pub(crate) cut: Option<Cut>,
     /// Segments whose frames are all before the start.
@@ -62,11 +61,12 @@ pub(crate) fn walk(
         }
     }
     if at.size < from.released {
-        let what = format!("the WAL ends at size {}, checkpoints up to {} were released", at.size, from.released);
+        let what =
+            format!("the WAL ends at size {}, checkpoints up to {} were released", at.size, from.released);
         return Err(StoreError::corrupt(dir, 0, what));
     }
     let segments = readers.into_iter().map(|reader| reader.segment).collect();
-    Ok(Walked { place: at.place, size: at.size, frames: at.frames, cut, stale, segments })
+    Ok(Walked { place: at.place, frames: at.frames, cut, stale, segments })
 }
 
 /// The segments that matter, in order, and those that do not any more.
@@ -90,7 +90,8 @@ fn segments(
         let (segment, header) = Segment::open(disk, path)?;
         let reader = SegmentReader { segment: Arc::new(segment), header };
         if reader.header.first_frame != *number {
-            let what = format!("the header says first frame {}, the name {number}", reader.header.first_frame);
+            let what =
+                format!("the header says first frame {}, the name {number}", reader.header.first_frame);
             return Err(StoreError::corrupt(path, 0, what));
         }
         if i + 1 == before && reader.header.segment_id != place.segment_id {
@@ -101,7 +102,10 @@ fn segments(
     }
     let found = readers.first().is_some_and(|reader| reader.header.segment_id == place.segment_id);
     if place.segment_id != [0; 16] && !found {
-        let what = format!("the segment with frame {}, the last sealed one, is missing", place.number.wrapping_sub(1));
+        let what = format!(
+            "the segment with frame {}, the last sealed one, is missing",
+            place.number.wrapping_sub(1)
+        );
         return Err(StoreError::corrupt(dir, 0, what));
     }
     Ok((stale, readers))
@@ -180,7 +184,9 @@ impl Walker<'_> {
                 Next::Garbage { what } => what,
             };
             if offset == FRAME_ALIGN {
-                return Err(self.damaged(reader, format!("the segment's first frame, which was synced: {what}")));
+                return Err(
+                    self.damaged(reader, format!("the segment's first frame, which was synced: {what}"))
+                );
             }
             if self.from.released > self.size {
                 let what = format!("{what}; checkpoints up to size {} were released", self.from.released);
@@ -206,7 +212,10 @@ impl Walker<'_> {
             (header.number == self.place.number, "its number does not follow"),
             (header.previous_crc == self.place.crc, "it does not follow the frame before it"),
             (header.first == self.size, "its first index does not follow"),
-            (header.first.checked_add(u64::from(header.count)) == Some(header.size), "its size does not add up"),
+            (
+                header.first.checked_add(u64::from(header.count)) == Some(header.size),
+                "its size does not add up",
+            ),
             (header.count > 0 || header.replays > 0, "it is empty"),
             (header.durable <= self.size, "it knows of durable entries that are not there"),
             (header.term == reader.header.term, "its writer term is not its segment's"),

@@ -112,8 +112,13 @@ impl Segment {
             .ok()
             .flatten()
             .ok_or_else(|| StoreError::corrupt(path, 0, "the segment header is damaged"))?;
-        let segment =
-            Self { path: path.to_owned(), id: header.segment_id, first_frame: header.first_frame, bytes, file };
+        let segment = Self {
+            path: path.to_owned(),
+            id: header.segment_id,
+            first_frame: header.first_frame,
+            bytes,
+            file,
+        };
         Ok((segment, header))
     }
 
@@ -121,12 +126,17 @@ impl Segment {
     pub(crate) fn next(&self, offset: u64) -> Result<Next, StoreError> {
         let garbage = |what: &str| Ok(Next::Garbage { what: what.to_owned() });
         if offset + HEADER_LEN as u64 > self.bytes {
-            return if self.is_zero_from(offset)? { Ok(Next::End) } else { garbage("the file ends in a frame header") };
+            return if self.is_zero_from(offset)? {
+                Ok(Next::End)
+            } else {
+                garbage("the file ends in a frame header")
+            };
         }
         let Some((header, crc)) = self.header_at(offset)? else {
             return if self.is_zero_from(offset)? { Ok(Next::End) } else { garbage("no valid frame header") };
         };
-        let sizes = u64::from(header.columns_len) <= COLUMNS_MAX && u64::from(header.raw_len) <= FRAME_RAW_MAX;
+        let sizes =
+            u64::from(header.columns_len) <= COLUMNS_MAX && u64::from(header.raw_len) <= FRAME_RAW_MAX;
         if !sizes || offset + header.frame_len() > self.bytes {
             return garbage("the frame reaches beyond the end of the file");
         }
@@ -200,9 +210,12 @@ mod tests {
     #[test]
     fn names_sort_as_their_numbers_do() {
         assert_eq!(segment_name(255), "00000000000000ff.wal");
-        for (name, number) in
-            [("00000000000000ff.wal", Some(255)), ("ff.wal", None), ("spare-1.tmp", None), ("+0000000000000ff.wal", None)]
-        {
+        for (name, number) in [
+            ("00000000000000ff.wal", Some(255)),
+            ("ff.wal", None),
+            ("spare-1.tmp", None),
+            ("+0000000000000ff.wal", None),
+        ] {
             assert_eq!(segment_number(name), number, "{name}");
         }
     }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use indelible_event::{Actor, Change, Client, Event, Extra, Outcome, OutcomeResult, Severity, Source, Target};
+use indelible_event::{
+    Actor, Change, Client, Event, Extra, Outcome, OutcomeResult, Severity, Source, Target,
+};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -13,12 +15,29 @@ use super::world::{Engine, MemoryLedger, NOW, Stored, config, query, raw, stored
 use crate::{Direction, Reach, SearchConfig, SortKey};
 
 const WORDS: [&str; 12] = [
-    "Login failed", "play recording", "Привет мир", "Émile ZOË", "日本語", "مرحبا بك", "web.example.com", "a_b-c 1.5",
-    "ada@company.com", "c333d58a-7ba6-4d69-91e4-175816aa5d0b", "from 10.0.0.1:443", "recording play play",
+    "Login failed",
+    "play recording",
+    "Привет мир",
+    "Émile ZOË",
+    "日本語",
+    "مرحبا بك",
+    "web.example.com",
+    "a_b-c 1.5",
+    "ada@company.com",
+    "c333d58a-7ba6-4d69-91e4-175816aa5d0b",
+    "from 10.0.0.1:443",
+    "recording play play",
 ];
 const NAMES: [&str; 8] = ["ada", "ADA", "bo", "Ünal", "1041", "ada@company.com", "李", "x y"];
 const IPS: [&str; 8] = [
-    "10.0.0.1", "10.0.1.1", "::ffff:10.0.0.1", "2001:db8::1", "2001:0db8:0::2", "fe80::1", "192.168.1.1", "0.0.0.0",
+    "10.0.0.1",
+    "10.0.1.1",
+    "::ffff:10.0.0.1",
+    "2001:db8::1",
+    "2001:0db8:0::2",
+    "fe80::1",
+    "192.168.1.1",
+    "0.0.0.0",
 ];
 
 fn tenant_names() -> HashMap<String, Vec<u64>> {
@@ -94,30 +113,48 @@ fn client() -> impl Strategy<Value = Client> {
 
 fn event() -> impl Strategy<Value = Event> {
     let outcome = option::of(select(OutcomeResult::ALL));
-    let severity = option::of(select(vec![Severity::Critical, Severity::High, Severity::Medium, Severity::Low]));
+    let severity =
+        option::of(select(vec![Severity::Critical, Severity::High, Severity::Medium, Severity::Low]));
     let json = select(vec![
-        r#""Login failed""#, r#"{"n":[1,{"m":"日本語 text"}],"k":true}"#, "12345678901234567890", "null", r#"["play","recording"]"#,
+        r#""Login failed""#,
+        r#"{"n":[1,{"m":"日本語 text"}],"k":true}"#,
+        "12345678901234567890",
+        "null",
+        r#"["play","recording"]"#,
     ]);
-    let people = (option::weighted(0.7, actor()), option::weighted(0.2, actor()), vec(target(), 0..3), client());
+    let people =
+        (option::weighted(0.7, actor()), option::weighted(0.2, actor()), vec(target(), 0..3), client());
     let rest = (outcome, severity, word(), word(), json, name());
     (select(&WORDS[..]), people, rest).prop_map(
-        |(action, (actor, on_behalf_of, targets, client), (result, severity, details, reason, json, any))| Event {
-            action: action.to_owned(),
-            action_type: any.clone(),
-            source: Source { application: any.clone(), component: reason.clone(), node: any.clone(), ..Source::default() },
-            session_id: any.clone(),
-            request_id: reason.clone(),
-            actor,
-            on_behalf_of,
-            targets,
-            client,
-            outcome: Outcome { result, reason, ..Outcome::default() },
-            severity,
-            details,
-            parameters: vec![("Login Name".to_owned(), raw(json))],
-            changes: vec![Change { field: "e-mail".into(), old: None, new: Some(raw(json)), extra: Extra::default() }],
-            data: any.is_some().then(|| raw(json)),
-            ..Event::default()
+        |(action, (actor, on_behalf_of, targets, client), (result, severity, details, reason, json, any))| {
+            Event {
+                action: action.to_owned(),
+                action_type: any.clone(),
+                source: Source {
+                    application: any.clone(),
+                    component: reason.clone(),
+                    node: any.clone(),
+                    ..Source::default()
+                },
+                session_id: any.clone(),
+                request_id: reason.clone(),
+                actor,
+                on_behalf_of,
+                targets,
+                client,
+                outcome: Outcome { result, reason, ..Outcome::default() },
+                severity,
+                details,
+                parameters: vec![("Login Name".to_owned(), raw(json))],
+                changes: vec![Change {
+                    field: "e-mail".into(),
+                    old: None,
+                    new: Some(raw(json)),
+                    extra: Extra::default(),
+                }],
+                data: any.is_some().then(|| raw(json)),
+                ..Event::default()
+            }
         },
     )
 }
@@ -134,24 +171,71 @@ fn time() -> impl Strategy<Value = i64> {
 
 fn entry() -> impl Strategy<Value = Option<Stored>> {
     let event = (prop_oneof![0..4_u64, 0..40_u64], time(), 0..30_u32, event());
-    option::weighted(0.9, event.prop_map(|(tenant, time, id, event)| stored(tenant, time, &format!("id-{id}"), event)))
+    option::weighted(
+        0.9,
+        event.prop_map(|(tenant, time, id, event)| stored(tenant, time, &format!("id-{id}"), event)),
+    )
 }
 
 fn filter() -> impl Strategy<Value = (&'static str, String)> {
     let named = select(vec![
-        "actor", "affected", "user", "group", "role", "actor_tenant", "affected_tenant", "involves_tenant",
-        "application", "node", "channel", "session_id", "action_type",
+        "actor",
+        "affected",
+        "user",
+        "group",
+        "role",
+        "actor_tenant",
+        "affected_tenant",
+        "involves_tenant",
+        "application",
+        "node",
+        "channel",
+        "session_id",
+        "action_type",
     ]);
     let worded = select(vec!["action", "component", "object", "host", "reason", "request_id"]);
     let text = select(vec![
-        "login", "LOGIN  failed", "\"login failed\"", "\"failed login\"", "play", "rec*", "-play", "\"play recording\"",
-        "recording  -\"play recording\"", "ada@company.com", "ada@comp*", "web.exa*", "web.*", "example", "\"日本語\"", "日*",
-        "привет", "emile  zoe", "مرحبا", "10.0.0.1", "10.0.*", "c333d58a-7ba6-4d69-91e4-175816aa5d0b", "c333d58a",
-        "-nothing", "nothing", "1.5", "true", "12345678901234567890", "\"login name\"", "-rec*", "eth*",
+        "login",
+        "LOGIN  failed",
+        "\"login failed\"",
+        "\"failed login\"",
+        "play",
+        "rec*",
+        "-play",
+        "\"play recording\"",
+        "recording  -\"play recording\"",
+        "ada@company.com",
+        "ada@comp*",
+        "web.exa*",
+        "web.*",
+        "example",
+        "\"日本語\"",
+        "日*",
+        "привет",
+        "emile  zoe",
+        "مرحبا",
+        "10.0.0.1",
+        "10.0.*",
+        "c333d58a-7ba6-4d69-91e4-175816aa5d0b",
+        "c333d58a",
+        "-nothing",
+        "nothing",
+        "1.5",
+        "true",
+        "12345678901234567890",
+        "\"login name\"",
+        "-rec*",
+        "eth*",
     ]);
     let instant = select(vec![
-        "2026-03-01T12:00:01Z", "PT24H", "P3D", "-P8D", "2026-03-01T12:00:02.000001Z", "1970-01-01T00:00:00Z",
-        "2027-01-01T00:00:00Z", "2026-03-01T12:00:00.003Z",
+        "2026-03-01T12:00:01Z",
+        "PT24H",
+        "P3D",
+        "-P8D",
+        "2026-03-01T12:00:02.000001Z",
+        "1970-01-01T00:00:00Z",
+        "2027-01-01T00:00:00Z",
+        "2026-03-01T12:00:00.003Z",
     ]);
     let bound = select(vec!["since", "until", "received_since", "received_until"]);
     let not = prop_oneof![4 => Just(""), 1 => Just("!")];
@@ -231,7 +315,11 @@ fn push(ledger: &MemoryLedger, entry: Option<Stored>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    // Each case opens and rebuilds several indexes; PROPTEST_CASES asks for more than these.
+    #![proptest_config(match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(24),
+    })]
 
     #[test]
     fn the_same_answers_in_tail_small_splits_merged_splits_restart_and_rebuild(

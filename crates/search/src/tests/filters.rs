@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use indelible_event::{
-    Actor, Change, Client, Code, Event, Extra, Outcome, OutcomeResult, Related, Severity, Source, Target, Timestamp,
+    Actor, Change, Client, Code, Event, Extra, Outcome, OutcomeResult, Related, Severity, Source, Target,
+    Timestamp,
 };
 
 use super::world::{Engine, MemoryLedger, NOW, config, query, raw, stored};
@@ -51,17 +52,46 @@ fn ledger() -> std::sync::Arc<MemoryLedger> {
             channel: some("AdminConsole"),
             ..Client::default()
         },
-        outcome: Outcome { result: Some(OutcomeResult::Denied), reason: some("Bad password"), code: some("E77"), ..Outcome::default() },
+        outcome: Outcome {
+            result: Some(OutcomeResult::Denied),
+            reason: some("Bad password"),
+            code: some("E77"),
+            ..Outcome::default()
+        },
         targets: vec![
-            Target { kind: some("subscriber"), id: some("100"), name: some("User100"), tenant: some("customer.com"), ..Target::default() },
-            Target { kind: some("device"), username: some("bo"), aliases: list("phone-9"), roles: list("Owner"), groups: list("Floor 2"), ..Target::default() },
+            Target {
+                kind: some("subscriber"),
+                id: some("100"),
+                name: some("User100"),
+                tenant: some("customer.com"),
+                ..Target::default()
+            },
+            Target {
+                kind: some("device"),
+                username: some("bo"),
+                aliases: list("phone-9"),
+                roles: list("Owner"),
+                groups: list("Floor 2"),
+                ..Target::default()
+            },
         ],
-        related: vec![Related { kind: some("reports"), id: some("d67fcacc-617c-4f3e-b507-d3415680bd0b"), ..Related::default() }],
+        related: vec![Related {
+            kind: some("reports"),
+            id: some("d67fcacc-617c-4f3e-b507-d3415680bd0b"),
+            ..Related::default()
+        }],
         severity: Some(Severity::High),
         details: some("The recording was played, Émile said."),
         parameters: vec![("Recording Id".into(), raw(r#""c333d58a-7ba6-4d69-91e4-175816aa5d0b""#))],
-        changes: vec![Change { field: "e-mail".into(), old: Some(raw("null")), new: Some(raw(r#""New@b.c""#)), extra: Extra::default() }],
-        data: Some(raw(r#"{"nested":{"text":"from 2001:DB8:0::5 with naïve code"},"count":12345678901234567890}"#)),
+        changes: vec![Change {
+            field: "e-mail".into(),
+            old: Some(raw("null")),
+            new: Some(raw(r#""New@b.c""#)),
+            extra: Extra::default(),
+        }],
+        data: Some(raw(
+            r#"{"nested":{"text":"from 2001:DB8:0::5 with naïve code"},"count":12345678901234567890}"#,
+        )),
         session_id: some("Sess-1"),
         request_id: some("Req-1"),
         trace_id: some("Trace-1"),
@@ -82,8 +112,10 @@ fn ledger() -> std::sync::Arc<MemoryLedger> {
     ledger
 }
 
+type Row = (&'static [(&'static str, &'static str)], &'static [u64]);
+
 /// Each filter with the events that it finds, newest first.
-const TABLE: &[(&[(&str, &str)], &[u64])] = &[
+const TABLE: &[Row] = &[
     (&[], &[0, 1, 2]),
     (&[("action", "play RECORDING")], &[0]),
     (&[("action", "play")], &[]),
@@ -207,13 +239,18 @@ fn every_filter_finds_what_it_says_in_tail_and_split() {
         for (params, expected) in TABLE {
             let query = query(params, &tenants);
             assert_eq!(engine.all(&Reach::All, &query), *expected, "{params:?} in {place}");
-            assert_eq!(engine.search.count(&Reach::All, &query, None).unwrap(), expected.len() as u64, "{params:?}");
+            assert_eq!(
+                engine.search.count(&Reach::All, &query, None).unwrap(),
+                expected.len() as u64,
+                "{params:?}"
+            );
         }
         drop(engine.state.view());
         engine.flush();
         engine.build();
     }
-    let untested = KNOWN_PARAMETERS.iter().find(|known| !TABLE.iter().any(|(p, _)| p.iter().any(|(n, _)| n == *known)));
+    let untested =
+        KNOWN_PARAMETERS.iter().find(|known| !TABLE.iter().any(|(p, _)| p.iter().any(|(n, _)| n == *known)));
     assert_eq!(untested, None, "every filter has a row");
 }
 
@@ -222,10 +259,13 @@ fn names_below_a_tenant_count_for_affected_and_involved() {
     let dir = tempfile::tempdir().unwrap();
     let engine = Engine::open(dir.path(), &ledger(), config());
     engine.follow();
-    for (name, expected) in [("affected_tenant", &[0][..]), ("involves_tenant", &[0]), ("actor_tenant", &[])] {
+    for (name, expected) in [("affected_tenant", &[0][..]), ("involves_tenant", &[0]), ("actor_tenant", &[])]
+    {
         let mut query = query(&[(name, "West")], &HashMap::new());
         assert_eq!(engine.all(&Reach::All, &query), [0; 0], "{name}");
-        query.widen_tenant_names(|name| if name == "West" { list("other.com,Customer.COM") } else { Vec::new() });
+        query.widen_tenant_names(
+            |name| if name == "West" { list("other.com,Customer.COM") } else { Vec::new() },
+        );
         assert_eq!(engine.all(&Reach::All, &query), expected, "{name}");
     }
 }
@@ -246,7 +286,11 @@ fn an_event_is_found_by_its_id_whatever_else() {
             (Reach::tenants([]), None, "ev-2", &[]),
         ] {
             let hits = engine.search.by_id(&reach, tenant, id).unwrap();
-            assert_eq!(hits.iter().map(|hit| hit.index).collect::<Vec<_>>(), expected, "{reach:?} {tenant:?} {id}");
+            assert_eq!(
+                hits.iter().map(|hit| hit.index).collect::<Vec<_>>(),
+                expected,
+                "{reach:?} {tenant:?} {id}"
+            );
         }
         engine.flush();
     }

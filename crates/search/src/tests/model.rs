@@ -37,16 +37,16 @@ fn passes(event: &Stored, params: &[(&str, &str)], tenants: &HashMap<String, Vec
         let values = params.iter().filter(|(given, _)| given == name).map(|(_, value)| *value);
         let (negated, plain): (Vec<_>, Vec<_>) = values.partition(|value| value.starts_with('!'));
         let has = |value: &str| holds(event, name, value, tenants);
-        negated.iter().all(|value| !has(&value[1..])) && (plain.is_empty() || plain.iter().any(|value| has(value)))
+        negated.iter().all(|value| !has(&value[1..]))
+            && (plain.is_empty() || plain.iter().any(|value| has(value)))
     })
 }
 
 fn holds(stored: &Stored, name: &str, value: &str, tenants: &HashMap<String, Vec<u64>>) -> bool {
     let Stored { decoded, .. } = stored;
     let (event, derived) = (&decoded.event, &decoded.derived);
-    let instant = || {
-        parse_instant(value, Timestamp::from_micros(NOW), &jiff::tz::TimeZone::UTC).unwrap().as_micros()
-    };
+    let instant =
+        || parse_instant(value, Timestamp::from_micros(NOW), &jiff::tz::TimeZone::UTC).unwrap().as_micros();
     let is = |text: &str| fold(text) == fold(value);
     let some = |text: Option<&str>| text.is_some_and(is);
     let actor = event.actor.as_ref();
@@ -117,7 +117,8 @@ fn fold(text: &str) -> String {
 fn addresses(event: &Event) -> Vec<(IpAddr, Option<String>)> {
     let own = event.client.ip.map(|ip| (ip, event.client.zone.clone()));
     let chain = event.client.chain.iter().filter_map(|hop| {
-        let (ip, zone) = hop.split_once('%').map_or((hop.as_str(), None), |(ip, zone)| (ip, Some(zone.to_owned())));
+        let (ip, zone) =
+            hop.split_once('%').map_or((hop.as_str(), None), |(ip, zone)| (ip, Some(zone.to_owned())));
         Some((ip.parse().ok()?, zone))
     });
     own.into_iter().chain(chain).map(|(ip, zone)| (ip.to_canonical(), zone)).collect()
@@ -127,13 +128,16 @@ fn address_fits(ip: IpAddr, zone: Option<&str>, value: &str) -> bool {
     if let Some((net, bits)) = value.split_once('/') {
         let (net, bits): (IpAddr, u32) = (net.parse().unwrap(), bits.parse().unwrap());
         return match (ip, net) {
-            (IpAddr::V4(ip), IpAddr::V4(net)) => same_bits(u32::from(ip).into(), u32::from(net).into(), 32, bits),
+            (IpAddr::V4(ip), IpAddr::V4(net)) => {
+                same_bits(u32::from(ip).into(), u32::from(net).into(), 32, bits)
+            }
             (IpAddr::V6(ip), IpAddr::V6(net)) => same_bits(ip.into(), net.into(), 128, bits),
             _ => false,
         };
     }
     let (address, wanted_zone) = value.split_once('%').map_or((value, None), |(ip, zone)| (ip, Some(zone)));
-    ip == address.parse::<IpAddr>().unwrap().to_canonical() && wanted_zone.is_none_or(|wanted| Some(wanted) == zone)
+    ip == address.parse::<IpAddr>().unwrap().to_canonical()
+        && wanted_zone.is_none_or(|wanted| Some(wanted) == zone)
 }
 
 fn same_bits(a: u128, b: u128, width: u32, bits: u32) -> bool {
@@ -145,19 +149,39 @@ fn texts(stored: &Stored) -> Vec<String> {
     let (event, derived) = (&stored.decoded.event, &stored.decoded.derived);
     let mut texts = vec![stored.id.clone(), event.action.clone()];
     let mut add = |text: &Option<String>| texts.extend(text.clone());
-    [&event.action_code, &derived.details, &event.outcome.reason, &event.outcome.code].into_iter().for_each(&mut add);
-    [&event.source.application, &event.source.component, &event.source.node, &event.source.data_source].into_iter().for_each(&mut add);
+    [&event.action_code, &derived.details, &event.outcome.reason, &event.outcome.code]
+        .into_iter()
+        .for_each(&mut add);
+    [&event.source.application, &event.source.component, &event.source.node, &event.source.data_source]
+        .into_iter()
+        .for_each(&mut add);
     [&event.client.host, &event.client.user_agent, &event.client.channel].into_iter().for_each(&mut add);
     [&event.session_id, &event.request_id, &event.trace_id].into_iter().for_each(&mut add);
     for actor in [&event.actor, &event.on_behalf_of].into_iter().flatten() {
         [&actor.id, &actor.username, &actor.tenant].into_iter().for_each(&mut add);
         let full = [actor.first_name.as_deref(), actor.last_name.as_deref()].into_iter().flatten();
         add(&Some(full.collect::<Vec<_>>().join(" ")));
-        actor.aliases.iter().chain(&actor.groups).chain(&actor.roles).cloned().map(Some).for_each(|t| add(&t));
+        actor
+            .aliases
+            .iter()
+            .chain(&actor.groups)
+            .chain(&actor.roles)
+            .cloned()
+            .map(Some)
+            .for_each(|t| add(&t));
     }
     for target in &event.targets {
-        [&target.kind, &target.id, &target.username, &target.name, &target.tenant].into_iter().for_each(&mut add);
-        target.aliases.iter().chain(&target.groups).chain(&target.roles).cloned().map(Some).for_each(|t| add(&t));
+        [&target.kind, &target.id, &target.username, &target.name, &target.tenant]
+            .into_iter()
+            .for_each(&mut add);
+        target
+            .aliases
+            .iter()
+            .chain(&target.groups)
+            .chain(&target.roles)
+            .cloned()
+            .map(Some)
+            .for_each(|t| add(&t));
     }
     event.related.iter().for_each(|related| [&related.kind, &related.id].into_iter().for_each(&mut add));
     add(&event.client.ip.map(|ip| ip.to_canonical().to_string()));

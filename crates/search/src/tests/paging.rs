@@ -123,5 +123,8 @@ fn a_page_of_nothing_is_empty_and_a_query_with_open_names_is_refused() {
     let page = engine.page(&Reach::All, &Query::all(), 10, None, None);
     assert!(page.hits.is_empty() && !page.has_next && !page.has_prev && page.as_of == 0);
     let open = Query::from_params(&[("tenant".into(), "!x".into())], page.complete_through).unwrap();
-    assert!(matches!(engine.search.count(&Reach::All, &open, None), Err(crate::SearchError::UnresolvedTenants)));
+    assert!(matches!(
+        engine.search.count(&Reach::All, &open, None),
+        Err(crate::SearchError::UnresolvedTenants)
+    ));
 }

@@ -13,7 +13,9 @@ use crate::{PageRequest, Query, Reach, Search, SearchConfig};
 fn wait(indexed: &mut watch::Receiver<u64>, size: u64) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let far_enough = runtime.block_on(async {
-        tokio::time::timeout(Duration::from_secs(60), indexed.wait_for(|indexed| *indexed >= size)).await.is_ok()
+        tokio::time::timeout(Duration::from_secs(60), indexed.wait_for(|indexed| *indexed >= size))
+            .await
+            .is_ok()
     });
     assert!(far_enough, "the index did not reach {size}");
 }
@@ -87,7 +89,7 @@ fn trouble_with_the_ledger_is_told_and_passes() {
     let mut indexed = search.indexed();
     push(&ledger, 10);
     wait(&mut indexed, 10);
-    *ledger.broken.lock() = Some(15);
+    *ledger.broken.lock() = Some(10);
     push(&ledger, 10);
     // The follower meets the fault, notes it, and tries again by itself.
     while search.progress().error.is_none() {

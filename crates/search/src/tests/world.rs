@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use crate::follower::Follower;
 use crate::state::State;
 use crate::{
-    CheckReport, Decode, Decoded, Direction, EventSource, Page, PageRequest, Query, Reach, Search, SearchConfig,
-    SortKey, SourceError, builder, check, merger,
+    CheckReport, Decode, Decoded, Direction, EventSource, Page, PageRequest, Query, Reach, Search,
+    SearchConfig, SortKey, SourceError, builder, check, merger,
 };
 
 /// One event and where it stands.

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use crate::{
     body::receive,
-    error::{ApiError, ProblemDetails},
+    error::{ApiError, ItemError, ProblemDetails},
     extract::{Caller, Params, Ready},
 };
 
@@ -113,8 +113,11 @@ pub(crate) async fn change_rules(
     let body = receive(&app.body_budget, &headers, body, RULES_BYTES_MAX).await?;
     let text = std::str::from_utf8(&body.bytes)
         .map_err(|error| ApiError::new(Code::InvalidUtf8, format!("byte {} is not UTF-8", error.valid_up_to())))?;
-    let rules = RuleSet::from_json(text)
-        .map_err(|error| ApiError::new(Code::InvalidEvent, error.to_string()))?;
+    let rules = RuleSet::from_json(text).map_err(|error| {
+        let problems = error.problems.iter().map(|problem| ItemError::of(problem, None, None)).collect();
+        let first = error.problems.first().map_or(Code::InvalidEvent, |problem| problem.code);
+        ApiError::items(first, "the rules are not valid; nothing was changed", problems)
+    })?;
     let wanted = app.rules.current().version() + 1;
     if rules.version() != wanted {
         return Err(ApiError::field(

@@ -33,6 +33,9 @@ pub(crate) struct Page {
     total: Option<u64>,
     /// Everything received up to then is searchable.
     complete_through: String,
+    /// Present while the index is being built from the ledger: pages and totals do not have everything yet.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    rebuilding: bool,
     /// Cursor for `after`: the next (older) page.
     next: Option<String>,
     /// Cursor for `before`: the previous (newer) page.
@@ -102,6 +105,7 @@ fn render(page: EventPage) -> Result<String, ApiError> {
         data,
         total: page.total,
         complete_through: page.complete_through.to_rfc3339(),
+        rebuilding: page.rebuilding,
         next: page.next,
         prev: page.prev,
     };

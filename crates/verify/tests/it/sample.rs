@@ -131,8 +131,8 @@ impl Stored {
 
 fn envelope(index: u64, tenant: u64, kind: Kind, received_at_us: u64) -> Envelope {
     let by_server = kind != Kind::EVENT;
-    let imported = !by_server && index % 7 == 0;
-    let sent_time = !by_server && index % 3 != 0;
+    let imported = !by_server && index.is_multiple_of(7);
+    let sent_time = !by_server && !index.is_multiple_of(3);
     Envelope {
         event_time_us: received_at_us as i64 - if sent_time { 2_500_000 } else { 0 },
         time_source: if sent_time { TimeSource::Event } else { TimeSource::Received },
@@ -155,7 +155,7 @@ fn envelope(index: u64, tenant: u64, kind: Kind, received_at_us: u64) -> Envelop
 
 fn body(index: u64, tenant: u64, kind: Kind) -> Vec<u8> {
     let text = match kind {
-        Kind::EVENT if index % 4 == 0 => format!(
+        Kind::EVENT if index.is_multiple_of(4) => format!(
             r#"{{"action":"Delete user","actor":{{"id":"{}","username":"admin{tenant}"}},"outcome":{{"result":"failure","reason":"not allowed"}}}}"#,
             1000 + index
         ),

@@ -1,7 +1,7 @@
 // @vitest-environment node
 import { describe, expect, it } from 'vitest';
 
-import { momentToken, parseMoment, resolveMoment } from './moment';
+import { momentToken, parseMoment, resolveMoment, typedMoment } from './moment';
 
 /** A Friday. */
 const NOW = Date.parse('2026-11-20T15:45:30.250Z');
@@ -71,5 +71,16 @@ describe('typed moments', () => {
     if (moment === null) return;
     expect(momentToken(moment)).toBe(token);
     expect(parseMoment(token, 'UTC')).toEqual(moment);
+  });
+
+  it.each([
+    ['2026-11-20T09:00:00Z', '2026-11-20 10:00'],
+    ['2026-11-20T09:00:05Z', '2026-11-20 10:00:05'],
+    ['2026-11-20T09:00:00.250Z', '2026-11-20 10:00:00.25'],
+    ['-3d', '-3d'],
+    ['today', 'today'],
+    ['', ''],
+  ])('shows the token %s as it is typed: %s', (token, typed) => {
+    expect(typedMoment(token, 'Europe/Paris')).toBe(typed);
   });
 });

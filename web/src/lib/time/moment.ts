@@ -4,7 +4,7 @@
 // that another zone shows the same range. Months and days are calendar units in the zone, hours and less are exact.
 
 import { microsecondsOf, toRfc3339 } from './instant';
-import { instantOf, wallOf, type Wall } from './zone';
+import { instantOf, shownTime, wallOf, type Wall } from './zone';
 
 export type Named = 'today' | 'week' | 'month' | 'now';
 
@@ -96,6 +96,18 @@ export function momentToken(moment: Moment): string {
     case 'absolute':
       return toRfc3339(moment.microseconds);
   }
+}
+
+/** How a token is typed in a zone: absolute moments as wall-clock time, to the minute where that says it all. */
+export function typedMoment(token: string, zone: string): string {
+  const moment = parseMoment(token, zone);
+  if (moment === null) return '';
+  if (moment.kind !== 'absolute') return token;
+  const shown = shownTime(toRfc3339(moment.microseconds), zone);
+  if (shown === null) return '';
+  const fraction = shown.fraction.replace(/\.?0+$/, '');
+  const time = fraction === '' ? shown.time.replace(/:00$/, '') : shown.time + fraction;
+  return `${shown.date} ${time}`;
 }
 
 /** The instant that a moment means at `nowMs`, as the API takes it. */

@@ -80,6 +80,8 @@ describe('zones', () => {
   it('knows IANA names in any case, and nothing else', () => {
     expect(knownZone('utc')).toBe('UTC');
     expect(knownZone('europe/paris')).toBe('Europe/Paris');
+    expect(knownZone('Asia/Katmandu')).toBe('Asia/Kathmandu');
+    expect(knownZone('asia/kolkata')).toBe('Asia/Kolkata');
     expect(knownZone('Mars/Olympus')).toBeNull();
     expect(knownZone('+01:00')).toBeNull();
     expect(knownZone('')).toBeNull();

@@ -38,16 +38,35 @@ function formatFor(zone: string): Intl.DateTimeFormat {
 }
 
 export function localZone(): string {
-  return new Intl.DateTimeFormat().resolvedOptions().timeZone || UTC;
+  return knownZone(new Intl.DateTimeFormat().resolvedOptions().timeZone || UTC) ?? UTC;
 }
 
-/** The zone's canonical spelling, or null if there is no such zone. */
+/** Names that browsers still list in their old spelling. */
+const RENAMED: Record<string, string> = {
+  'Africa/Asmera': 'Africa/Asmara',
+  'America/Buenos_Aires': 'America/Argentina/Buenos_Aires',
+  'America/Godthab': 'America/Nuuk',
+  'America/Indianapolis': 'America/Indiana/Indianapolis',
+  'America/Louisville': 'America/Kentucky/Louisville',
+  'Asia/Calcutta': 'Asia/Kolkata',
+  'Asia/Katmandu': 'Asia/Kathmandu',
+  'Asia/Rangoon': 'Asia/Yangon',
+  'Asia/Saigon': 'Asia/Ho_Chi_Minh',
+  'Atlantic/Faeroe': 'Atlantic/Faroe',
+  'Europe/Kiev': 'Europe/Kyiv',
+  'Pacific/Enderbury': 'Pacific/Kanton',
+  'Pacific/Ponape': 'Pacific/Pohnpei',
+  'Pacific/Truk': 'Pacific/Chuuk',
+};
+
+/** The zone's usual spelling, or null if there is no such zone. */
 export function knownZone(name: string): string | null {
   const wanted = name.trim();
   if (wanted === '' || /^[+-]/.test(wanted)) return null;
   if (wanted.toUpperCase() === UTC || wanted.toUpperCase() === 'Z') return UTC;
   try {
-    return new Intl.DateTimeFormat('en-US', { timeZone: wanted }).resolvedOptions().timeZone;
+    const { timeZone } = new Intl.DateTimeFormat('en-US', { timeZone: wanted }).resolvedOptions();
+    return RENAMED[timeZone] ?? timeZone;
   } catch {
     return null;
   }
@@ -55,8 +74,8 @@ export function knownZone(name: string): string | null {
 
 /** Every zone this browser knows, UTC first. */
 export function allZones(): string[] {
-  const zones = Intl.supportedValuesOf('timeZone').filter((zone) => zone !== UTC);
-  return [UTC, ...zones];
+  const zones = Intl.supportedValuesOf('timeZone').map((zone) => RENAMED[zone] ?? zone);
+  return [UTC, ...new Set(zones.filter((zone) => zone !== UTC))];
 }
 
 export function wallOf(epochMs: number, zone: string): Wall {

@@ -106,7 +106,8 @@ impl Api {
     /// Makes a tenant with auditing on below another.
     #[track_caller]
     pub(crate) fn tenant_below(&self, parent: &str, name: &str) {
-        self.write("POST", "/v1/tenants", &json!({"name": name, "parent": parent, "auditing": true})).expect(201);
+        self.write("POST", "/v1/tenants", &json!({"name": name, "parent": parent, "auditing": true}))
+            .expect(201);
     }
 
     /// Makes a key for tenants and returns a client that has it; its default tenant is the first.
@@ -136,6 +137,17 @@ impl Api {
         };
         let what = format!("{total} events match {query:?}");
         within(limit, &what, found)
+    }
+}
+
+impl Api {
+    /// Waits until at least `least` events match, and returns how many do.
+    #[track_caller]
+    pub(crate) fn found_at_least(&self, query: &str, least: u64) -> u64 {
+        let path = format!("/v1/events?total=true&limit=1&{query}");
+        let path = path.trim_end_matches('&');
+        let found = || self.read(path)["total"].as_u64().filter(|total| *total >= least);
+        within(LONG, &format!("{least} events match {query:?}"), found)
     }
 }
 

@@ -16,7 +16,7 @@ use super::Api;
 /// # Panics
 /// When the signature is not that key's.
 #[track_caller]
-pub(crate) fn open_note(note: &str, vkey: &str) -> String {
+fn open_note(note: &str, vkey: &str) -> String {
     let key = StandardVerifier::new(vkey).unwrap();
     let note = Note::from_bytes(note.as_bytes()).unwrap();
     let (verified, _) = note.verify(&VerifierList::new(vec![Box::new(key)])).unwrap();

@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 use super::{Api, LONG, within};
@@ -81,7 +82,10 @@ impl Installation {
     }
 
     /// `indelible` with these arguments, this installation's notes, and nothing of this process's settings.
-    pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+    pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_indelible"));
         for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("INDELIBLE_")) {
             command.env_remove(name);
@@ -194,16 +198,24 @@ impl Server {
         self.stderr.lock().unwrap().clone()
     }
 
+    /// As `kill -9` does; returns at once.
+    pub(crate) fn kill_now(&self) {
+        rustix::process::kill_process(self.process(), Signal::KILL).unwrap();
+    }
+
     /// As `kill -9` does.
     pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
+        self.kill_now();
         self.child.wait().unwrap();
     }
 
+    fn process(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap()
+    }
+
     /// Asks it to end with a signal, and waits.
-    pub(crate) fn end_with(mut self, signal: rustix::process::Signal) -> Ended {
-        let id = i32::try_from(self.child.id()).unwrap();
-        rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), signal).unwrap();
+    pub(crate) fn end_with(mut self, signal: Signal) -> Ended {
+        rustix::process::kill_process(self.process(), signal).unwrap();
         let status = within(LONG, "the server ends", || self.child.try_wait().unwrap());
         Ended { code: status.code(), stderr: self.log() }
     }
@@ -211,7 +223,7 @@ impl Server {
     /// Stops it gracefully.
     #[track_caller]
     pub(crate) fn stop(self) {
-        let ended = self.end_with(rustix::process::Signal::TERM);
+        let ended = self.end_with(Signal::TERM);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     }
 }

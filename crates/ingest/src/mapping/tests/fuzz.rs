@@ -40,29 +40,68 @@ proptest! {
 /// Objects with the vendors' own names and values of every kind in odd places.
 fn any_record() -> impl Strategy<Value = String> {
     let names = prop::sample::select(vec![
-        "eventID", "eventTime", "eventName", "eventSource", "userIdentity", "type", "arn", "sessionContext",
-        "sessionIssuer", "requestParameters", "responseElements", "bucketName", "resources", "ARN", "errorCode",
-        "sourceIPAddress", "recipientAccountId", "time", "channel", "user", "isAnonymous", "isNew", "isRobot", "page",
-        "comment", "delta", "id", "action", "tenant", "actor", "x",
+        "eventID",
+        "eventTime",
+        "eventName",
+        "eventSource",
+        "userIdentity",
+        "type",
+        "arn",
+        "sessionContext",
+        "sessionIssuer",
+        "requestParameters",
+        "responseElements",
+        "bucketName",
+        "resources",
+        "ARN",
+        "errorCode",
+        "sourceIPAddress",
+        "recipientAccountId",
+        "time",
+        "channel",
+        "user",
+        "isAnonymous",
+        "isNew",
+        "isRobot",
+        "page",
+        "comment",
+        "delta",
+        "id",
+        "action",
+        "tenant",
+        "actor",
+        "x",
     ]);
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
         any::<bool>().prop_map(Into::into),
         any::<i64>().prop_map(Into::into),
         "\\PC{0,12}".prop_map(Into::into),
-        prop::sample::select(vec!["2015-09-12T00:49:12.942Z", "#en.wikipedia", "1.2.3.4", "AssumedRole", "-", ""])
-            .prop_map(Into::into),
+        prop::sample::select(vec![
+            "2015-09-12T00:49:12.942Z",
+            "#en.wikipedia",
+            "1.2.3.4",
+            "AssumedRole",
+            "-",
+            ""
+        ])
+        .prop_map(Into::into),
     ];
     let value = leaf.prop_recursive(4, 24, 4, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
             prop::collection::vec((names.clone(), inner), 0..6).prop_map(|members| {
-                serde_json::Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+                serde_json::Value::Object(
+                    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+                )
             }),
         ]
     });
     value.prop_map(|value| match value {
         serde_json::Value::Object(_) => value.to_string(),
-        value => serde_json::json!({ "eventName": value.clone(), "userIdentity": value.clone(), "time": value }).to_string(),
+        value => {
+            serde_json::json!({ "eventName": value.clone(), "userIdentity": value.clone(), "time": value })
+                .to_string()
+        }
     })
 }

@@ -193,8 +193,12 @@ fn changes_come_in_every_shape() {
     let changes = |rule: &str, record: &str| {
         let text = format!("[event]\naction = \"'a'\"\n[[event.changes]]\n{rule}");
         let changes = apply(&mapping(&text), record).event.changes;
-        let side = |raw: &Option<Box<RawValue>>| raw.as_ref().map_or("-".to_owned(), |raw| raw.get().to_owned());
-        changes.iter().map(|change| format!("{}:{}>{}", change.field, side(&change.old), side(&change.new))).collect::<Vec<_>>()
+        let side =
+            |raw: &Option<Box<RawValue>>| raw.as_ref().map_or("-".to_owned(), |raw| raw.get().to_owned());
+        changes
+            .iter()
+            .map(|change| format!("{}:{}>{}", change.field, side(&change.old), side(&change.new)))
+            .collect::<Vec<_>>()
     };
     // A list of old and new pairs; absent, null and "" are three things.
     assert_eq!(
@@ -206,14 +210,23 @@ fn changes_come_in_every_shape() {
     );
     // Whole objects before and after.
     assert_eq!(
-        changes("before = \"b\"\nafter = \"a\"", r#"{"b":{"p":1,"q":"old","r":true},"a":{"p":1,"q":"new","s":null}}"#),
+        changes(
+            "before = \"b\"\nafter = \"a\"",
+            r#"{"b":{"p":1,"q":"old","r":true},"a":{"p":1,"q":"new","s":null}}"#
+        ),
         ["q:\"old\">\"new\"", "s:->null", "r:true>-"]
     );
     // New values only.
-    assert_eq!(changes("field = \"'limit'\"\nnew = \"currentValue\"", r#"{"currentValue":12}"#), ["limit:->12"]);
+    assert_eq!(
+        changes("field = \"'limit'\"\nnew = \"currentValue\"", r#"{"currentValue":12}"#),
+        ["limit:->12"]
+    );
     // JSON in a text.
     assert_eq!(
-        changes("each = \"m\"\nfield = \"Name\"\nnew = \"New | json ?? New\"", r#"{"m":[{"Name":"a","New":"[\"x\"]"},{"Name":"b","New":"plain"}]}"#),
+        changes(
+            "each = \"m\"\nfield = \"Name\"\nnew = \"New | json ?? New\"",
+            r#"{"m":[{"Name":"a","New":"[\"x\"]"},{"Name":"b","New":"plain"}]}"#
+        ),
         ["a:->[\"x\"]", "b:->\"plain\""]
     );
     // Prose.
@@ -226,7 +239,10 @@ fn changes_come_in_every_shape() {
     );
     // Fields with old and new below their name.
     assert_eq!(
-        changes("each = \"c | entries\"\nfield = \"name\"\nold = \"value.from\"\nnew = \"value.to\"", r#"{"c":{"x":{"from":1,"to":2}}}"#),
+        changes(
+            "each = \"c | entries\"\nfield = \"name\"\nold = \"value.from\"\nnew = \"value.to\"",
+            r#"{"c":{"x":{"from":1,"to":2}}}"#
+        ),
         ["x:1>2"]
     );
 }
@@ -353,10 +369,143 @@ fn a_record_that_is_no_evidence_is_refused() {
 
 #[test]
 fn lets_a_mapping_of_ones_own_send_events_in_the_api_s_shape() {
-    let mapping = mapping("[event]\naction = \"'a'\"\ntime = \"t | time 's'\"\n[event.occurrences]\ncount = \"n\"\nfirst = \"t | time 's'\"");
+    let mapping = mapping(
+        "[event]\naction = \"'a'\"\ntime = \"t | time 's'\"\n[event.occurrences]\ncount = \"n\"\nfirst = \"t | time 's'\"",
+    );
     let record = r#"{"t":1700000000.25,"n":3,"deep":{"big":12345678901234567890}}"#;
     let json = apply(&mapping, record).to_api_json();
     let event = indelible_event::parse(&json, &Limits::default(), NOW).unwrap().event;
     assert_eq!(event.time.unwrap().at.as_micros(), 1_700_000_000_250_000);
     assert_eq!(event.data.unwrap().get(), record);
+}
+
+#[test]
+fn single_fields_make_a_mapping() {
+    let fields = [
+        ("action", "what ?? 'x \"y\"'"),
+        ("actor.id", "user"),
+        ("targets.type", "'thing'"),
+        ("targets.id", "id"),
+        ("parameters.a.b", "p"),
+        ("parameters.*", "rest"),
+    ];
+    let mapping = Mapping::from_fields(fields).unwrap();
+    let mapped = apply(&mapping, r#"{"user":"ada","id":7,"p":[1],"rest":{"q":2},"more":0}"#);
+    assert_eq!(
+        without_data(mapped.event),
+        serde_json::json!({"action": "x \"y\"", "actor": {"id": "ada"}, "targets": [{"type": "thing", "id": "7"}],
+            "parameters": {"a.b": [1], "q": 2}})
+    );
+    assert_eq!(mapped.not_understood, ["more"]);
+    let errors =
+        Mapping::from_fields([("action", "a"), ("actor.nmae", "b"), ("time", "t | tim")]).unwrap_err();
+    assert_eq!(
+        errors.0.iter().map(|error| (error.line, error.field.as_str())).collect::<Vec<_>>(),
+        [(2, "event.actor.nmae"), (3, "event.time")]
+    );
+}
+
+#[test]
+fn a_file_that_can_not_be_read_is_not_a_mistake_in_it() {
+    let missing = Mapping::load(std::path::Path::new("no/such/mapping.toml")).unwrap_err();
+    assert!(matches!(missing, LoadError::Read { .. }), "{missing}");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/wikipedia.toml");
+    assert_eq!(Mapping::load(&path).unwrap().name(), "wikipedia");
+}
+
+#[test]
+fn an_answer_lists_only_so_many_warnings() {
+    let members: Vec<_> = (0..100).map(|n| format!("\"f{n}\":{n}")).collect();
+    let mapped = apply(&mapping("[event]\naction = \"'a'\""), &format!("{{{}}}", members.join(",")));
+    assert_eq!(mapped.not_understood.len(), 100);
+    let warnings = mapped.into_parsed().warnings;
+    assert_eq!(warnings.len(), 32);
+    assert!(
+        warnings[31].message.ends_with("(and 68 more fields of this record)"),
+        "{}",
+        warnings[31].message
+    );
+}
+
+fn documentation() -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/importing.md");
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_documentation_s_mappings_and_examples_are_true() {
+    let documentation = documentation();
+    let blocks: Vec<_> =
+        documentation.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let whole = blocks.iter().filter(|block| block.contains("version ="));
+    let mut mappings = 0;
+    for block in whole {
+        Mapping::parse("importing.md", block).unwrap_or_else(|errors| panic!("{errors}"));
+        mappings += 1;
+    }
+    assert!(mappings >= 1);
+    let misspelt = blocks[0].replace("| time", "| tiem");
+    let mistake = Mapping::parse("door-log.toml", &misspelt).unwrap_err().to_string();
+    assert!(documentation.contains(mistake.split(';').next().unwrap()), "{mistake}");
+    // Rows of tables: | `expression` | `value` | ...
+    let mut examples = 0;
+    let record = documentation.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+    let expressions = documentation.split("## Expressions").nth(1).unwrap();
+    for row in expressions.lines().filter(|row| row.starts_with("| `")) {
+        let cells: Vec<_> = row.split(" | ").map(str::trim).collect();
+        let code = |cell: &str| cell.trim_matches(['|', ' ']).trim_matches('`').trim().replace("\\|", "|");
+        let [expr, want, ..] = cells.as_slice() else { continue };
+        if !want.starts_with('`') && !want.starts_with("nothing") {
+            continue;
+        }
+        let want = (!want.starts_with("nothing")).then(|| code(want));
+        assert_eq!(value(&code(expr), record), want, "{row}");
+        examples += 1;
+    }
+    assert!(examples > 40, "{examples}");
+}
+
+#[test]
+fn a_record_made_to_be_slow_is_not() {
+    let mapping = mapping(
+        r#"[let]
+kv = "line | keyvalues"
+[event]
+action = "'a'"
+[event.actor]
+aliases = ["list[].id"]
+[event.parameters]
+"*" = ["$kv", "many", "merge(many, $kv)", "list | pairs 'id' 'v'"]
+[[event.targets]]
+each = "list"
+id = "id"
+aliases = ["id"]
+primary = "true"
+[[event.changes]]
+before = "$kv"
+after = "many"
+[[event.changes]]
+each = "many | entries"
+field = "name"
+new = "value"
+"#,
+    );
+    let count = 15_000;
+    let many: Vec<_> = (0..count).map(|n| format!("\"m{n}\":{n}")).collect();
+    let list: Vec<_> = (0..count).map(|n| format!("{{\"id\":\"i{n}\",\"v\":{n}}}")).collect();
+    let line: Vec<_> = (0..count).map(|n| format!("k{n}={n}")).collect();
+    let record = format!(
+        "{{\"many\":{{{}}},\"list\":[{}],\"line\":\"{}\"}}",
+        many.join(","),
+        list.join(","),
+        line.join(" ")
+    );
+    let started = std::time::Instant::now();
+    let mapped = apply(&mapping, &record);
+    // Work that grows with the square of the record takes minutes here; what it takes is well under a second.
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+    let event = &mapped.event;
+    assert_eq!([event.targets.len(), event.parameters.len(), event.changes.len()], [256; 3]);
+    let fields: Vec<_> = mapped.warnings.iter().map(|warning| warning.field.as_str()).collect();
+    assert_eq!(fields, ["/targets", "/parameters", "/changes"]);
 }

@@ -9,7 +9,9 @@ use indelible_merkle::{
     Checkpoint, Hash, SigningKey, TilePath, TlogProof, Tree, VerifierKey, leaf_hash, verify_consistency,
     verify_inclusion,
 };
-use indelible_verify::{Chains, Entry, Envelope, Error, ProofBundle, Salt, commitment};
+use indelible_verify::{
+    Chains, Entry, Envelope, Error, ProofBundle, Salt, Step, commitment, verify_checkpoints,
+};
 use serde_json::Value;
 
 use super::{directory, read};
@@ -215,6 +217,9 @@ fn the_served_log() {
     let older = Checkpoint::open(text(&file["older"]), &keys).unwrap();
     let fork = Checkpoint::open(text(&file["fork"]), &keys).unwrap();
     assert_eq!(older.size(), fork.size());
+    let other_keys = [keys[0].clone(), text(&file["other_vkey"]).parse().unwrap()];
+    let of_two_logs = verify_checkpoints(text(&file["other"]), text(&file["older"]), &[], &other_keys);
+    assert_eq!(of_two_logs.unwrap_err().step(), Step::Consistency);
 
     let (mut tree, mut chains, mut level_one) = (Tree::new(), Chains::default(), Vec::new());
     while tree.size() < checkpoint.size() {

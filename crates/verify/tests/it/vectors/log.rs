@@ -25,6 +25,12 @@ fn other_log() -> SigningKey {
     SigningKey::from_seed("example.com/other", &[8; 32]).unwrap()
 }
 
+/// The same 32 bytes in base64 that a sloppy reader also takes: the last digit has two bits that count for nothing.
+fn stray_bits(hash: &str) -> String {
+    let last = hash.as_bytes()[42];
+    format!("{}{}=", &hash[..42], char::from(last + 1))
+}
+
 /// The signature lines of a note.
 fn signatures(note: &str) -> &str {
     note.rsplit_once("\n\n").unwrap().1
@@ -56,6 +62,8 @@ pub(super) fn checkpoints() -> Value {
     };
     let refused = |why: &str, note: &str| json!({"why": why, "note": note, "vkeys": [vkey]});
     let root_line = encode_hash(&root);
+    let mut crowd = witness.repeat(100);
+    crowd.insert_str(0, &own);
     json!({
         "about": "Signed checkpoints, c2sp.org/tlog-checkpoint and signed-note. `vkeys` are the keys that the \
                   verifier trusts. The seed is public: no real log may use it.",
@@ -70,6 +78,7 @@ pub(super) fn checkpoints() -> Value {
             valid("a witness that nobody knows", &format!("{note}{witness}"), &[&vkey]),
             valid("a witness before the log", &format!("{text}\n{witness}{own}"), &[&vkey]),
             valid("another key of the same name", &format!("{text}\n{}{own}", by(&stranger(), &text)), &[&vkey]),
+            valid("a hundred signatures", &format!("{text}\n{own}{}", witness.repeat(99)), &[&vkey]),
             valid("the same signature twice", &format!("{note}{own}"), &[&vkey]),
         ],
         "refused": [
@@ -89,6 +98,8 @@ pub(super) fn checkpoints() -> Value {
             refused("a tab in a signature line", &format!("{note}\u{2014} a\tb {}\n", STANDARD.encode([1; 68]))),
             refused("a plus sign in a key name", &format!("{note}\u{2014} a+b {}\n", STANDARD.encode([1; 68]))),
             refused("a signature with nothing but an id", &format!("{note}\u{2014} a AAAAAA==\n")),
+            refused("a hundred and one signatures", &format!("{text}\n{crowd}")),
+            refused("a control character in the signed text", &signed(&format!("{text}a\tb\n"))),
             refused("a size with a leading zero", &signed(&text.replace("\n5\n", "\n05\n"))),
             refused("a size with a sign", &signed(&text.replace("\n5\n", "\n+5\n"))),
             refused("a size above 64 bits", &signed(&text.replace("\n5\n", "\n18446744073709551616\n"))),
@@ -96,6 +107,7 @@ pub(super) fn checkpoints() -> Value {
             refused("the origin of another log", &signed(&text.replace(ORIGIN, "example.com/other"))),
             refused("a root of 31 bytes", &signed(&text.replace(&root_line, &STANDARD.encode([1; 31])))),
             refused("a root without padding", &signed(&text.replace(&root_line, root_line.trim_end_matches('=')))),
+            refused("a root with stray bits in its last digit", &signed(&text.replace(&root_line, &stray_bits(&root_line)))),
             refused("an empty extension line", &signed(&format!("{text}\nx\n"))),
             refused("two lines", &signed(&format!("{ORIGIN}\n5\n"))),
             refused("a root for the empty tree that is not its own", &signed(&text.replace("\n5\n", "\n0\n"))),
@@ -138,6 +150,7 @@ pub(super) fn tlog_proofs() -> Value {
             refused("empty extra data", &text.replace(&extra, "extra ")),
             refused("extra data that is not base64", &text.replace(&extra, "extra *")),
             refused("a hash of 30 bytes", &text.replace(&hash, &hash[4..])),
+            refused("a hash with stray bits in its last digit", &text.replace(&hash, &stray_bits(&hash))),
             refused("a hash with a space after it", &text.replace(&hash, &format!("{hash} "))),
             refused("65 hashes", &text.replace(&hash, &[hash.as_str(); 65].join("\n"))),
             refused("no blank line before the checkpoint", &text.replacen("\n\n", "\n", 1)),
@@ -311,17 +324,22 @@ fn refused_evidence(
 pub(super) fn summary() -> Value {
     let log = SampleLog::of_size(SIZE as usize);
     let fork = Checkpoint::new(ORIGIN, OLDER, root_at(&log.tiles, OLDER - 1).unwrap()).unwrap();
+    let other_name = other_log().verifier().name().to_owned();
+    let other = Checkpoint::new(other_name, OLDER, root_at(&log.tiles, OLDER).unwrap()).unwrap();
     let mut chains: Vec<_> = log.chains.iter().collect();
     chains.sort_by_key(|(id, _)| **id);
     let chain = |(id, end): &(&indelible_verify::ChainId, &indelible_verify::Chain)| json!({"chain_id": hex::encode(id.0), "entries": end.next_seq, "head": hex::encode(end.head)});
     json!({
         "about": "What log/ holds: a log of 600 entries as served at /checkpoint and /tile/..., an older checkpoint, \
-                  and one of the older's size that the same key signed over another tree.",
+                  one of the older's size that the same key signed over another tree (fork), and one that another \
+                  log signed over the older's tree (other).",
         "vkey": log.vkey().to_string(),
         "size": SIZE,
         "root": hex::encode(log.tree.root()),
         "chains": chains.iter().map(chain).collect::<Vec<_>>(),
         "older": log.checkpoint(OLDER),
+        "other_vkey": other_log().verifier().to_string(),
+        "other": other.sign(&other_log()).unwrap(),
         "fork": fork.sign(&log.key).unwrap(),
     })
 }

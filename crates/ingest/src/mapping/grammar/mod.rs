@@ -12,7 +12,9 @@
 //! A key is letters, digits, `_`, `-`, `@`, `:`; any other goes in backquotes. In a text, `''` is a quote, `{{`
 //! and `}}` are braces.
 
-use super::expr::{Base, Const, Expr, Function, Path, Piece, Segment, Step, TimeForm};
+mod steps;
+
+use super::expr::{Base, Const, Expr, Function, Path, Piece, Segment};
 
 /// What names an expression may use.
 #[derive(Clone, Copy)]
@@ -68,7 +70,6 @@ impl<'t> Parser<'t> {
     }
 
     /// After `if`; takes as much as it can.
-
     fn conditional(&mut self) -> Result<Expr, Mistake> {
         let condition = self.expr()?;
         if !self.word("then") {
@@ -155,7 +156,9 @@ impl<'t> Parser<'t> {
         if self.word("if") {
             return self.conditional();
         }
-        for (word, value) in [("true", Const::Bool(true)), ("false", Const::Bool(false)), ("null", Const::Null)] {
+        for (word, value) in
+            [("true", Const::Bool(true)), ("false", Const::Bool(false)), ("null", Const::Null)]
+        {
             if self.word(word) {
                 return Ok(Expr::Const(value));
             }
@@ -167,13 +170,23 @@ impl<'t> Parser<'t> {
                 "hash" => Function::Hash,
                 "list" => Function::List,
                 "merge" => Function::Merge,
-                _ => return Err(Mistake { at: start, message: format!("no function is called `{name}`; there are hash, list, merge") }),
+                _ => {
+                    return Err(Mistake {
+                        at: start,
+                        message: format!("no function is called `{name}`; there are hash, list, merge"),
+                    });
+                }
             };
             return Ok(Expr::Call(function, self.arguments(Self::expr)?));
         }
         self.at = start;
         if ["if", "then", "else", "and", "or", "not", "in"].contains(&name) {
-            return Err(Mistake { at: start, message: format!("`{name}` is a word of the language; a field of that name goes in backquotes") });
+            return Err(Mistake {
+                at: start,
+                message: format!(
+                    "`{name}` is a word of the language; a field of that name goes in backquotes"
+                ),
+            });
         }
         self.path().map(Expr::Path)
     }
@@ -223,7 +236,12 @@ impl<'t> Parser<'t> {
                     }
                     pieces.push(Piece::Value(value, optional));
                 }
-                '}' => return Err(Mistake { at: self.at - 1, message: "a brace in a text is written `}}`".to_owned() }),
+                '}' => {
+                    return Err(Mistake {
+                        at: self.at - 1,
+                        message: "a brace in a text is written `}}`".to_owned(),
+                    });
+                }
                 c => text.push(c),
             }
         }
@@ -247,7 +265,12 @@ impl<'t> Parser<'t> {
                     "" => Base::Record,
                     name => match self.names.lets.iter().position(|known| known == name) {
                         Some(place) => Base::Let(place),
-                        None => return Err(Mistake { at: start, message: format!("[let] has no `{name}` above") }),
+                        None => {
+                            return Err(Mistake {
+                                at: start,
+                                message: format!("[let] has no `{name}` above"),
+                            });
+                        }
                     },
                 }
             }
@@ -307,137 +330,6 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn step(&mut self) -> Result<Step, Mistake> {
-        self.space();
-        let start = self.at;
-        let name = self.key_text();
-        let step = match name {
-            "text" => Step::Text,
-            "lower" => Step::Lower,
-            "upper" => Step::Upper,
-            "trim" => Step::Trim,
-            "strip" => Step::Strip(self.plain_text()?),
-            "strip_end" => Step::StripEnd(self.plain_text()?),
-            "before" => Step::Before(self.separator()?),
-            "after" => Step::After(self.separator()?),
-            "before_last" => Step::BeforeLast(self.separator()?),
-            "after_last" => Step::AfterLast(self.separator()?),
-            "split" => Step::Split(self.separator()?),
-            "starts" => Step::Starts(self.plain_text()?),
-            "ends" => Step::Ends(self.plain_text()?),
-            "contains" => Step::Contains(self.plain_text()?),
-            "none" => Step::None(self.texts()?),
-            "lookup" => {
-                self.space();
-                let start = self.at;
-                let table = self.key_text();
-                match self.names.tables.iter().position(|known| known == table) {
-                    Some(place) => Step::Lookup(place),
-                    None => return Err(Mistake { at: start, message: format!("[tables] has no `{table}`") }),
-                }
-            }
-            "number" => Step::Number,
-            "hex" => Step::Hex,
-            "json" => Step::Json,
-            "keyvalues" => Step::KeyValues,
-            "time" => Step::Time(self.time_form()?),
-            "at" => {
-                self.space();
-                Step::At(self.int()?)
-            }
-            "char" => {
-                self.space();
-                Step::Char(self.int()?)
-            }
-            "first" => Step::At(0),
-            "last" => Step::At(-1),
-            "join" => Step::Join(self.plain_text()?),
-            "flat" => Step::Flat,
-            "distinct" => Step::Distinct,
-            "count" => Step::Count,
-            "pairs" => Step::Pairs(self.plain_text()?, self.plain_text()?),
-            "entries" => Step::Entries,
-            "keys" => Step::Keys,
-            "values" => Step::Values,
-            "omit" => Step::Omit(self.texts()?),
-            "keep" => Step::Keep(self.texts()?),
-            _ => return Err(Mistake { at: start, message: format!("no step is called `{name}`") }),
-        };
-        Ok(step)
-    }
-
-    fn time_form(&mut self) -> Result<TimeForm, Mistake> {
-        self.space();
-        if self.peek() != Some('\'') {
-            return Ok(TimeForm::Rfc3339);
-        }
-        let start = self.at;
-        let form = self.plain_text()?;
-        self.space();
-        let unit = match form.as_str() {
-            "s" => Some(1_000_000_000),
-            "ms" => Some(1_000_000),
-            "us" => Some(1_000),
-            "ns" => Some(1),
-            _ => None,
-        };
-        if let Some(unit) = unit {
-            return Ok(TimeForm::Epoch(unit));
-        }
-        if !form.contains('%') {
-            let message = format!("`{form}` is no time form: 's', 'ms', 'us', 'ns' or a pattern such as '%Y-%m-%d %H:%M:%S'");
-            return Err(Mistake { at: start, message });
-        }
-        let zone = if self.peek() == Some('\'') {
-            let start = self.at;
-            let name = self.plain_text()?;
-            let zone = jiff::tz::TimeZone::get(&name);
-            Some(zone.map_err(|_| Mistake { at: start, message: format!("no time zone is called `{name}`") })?)
-        } else {
-            None
-        };
-        let names_zone = ["%z", "%:z", "%Z", "%Q", "%:Q", "%s"].iter().any(|part| form.contains(part));
-        if zone.is_none() && !names_zone {
-            let message = "the pattern reads no offset; name the zone after it, such as 'UTC'".to_owned();
-            return Err(Mistake { at: start, message });
-        }
-        Ok(TimeForm::Pattern(form, zone))
-    }
-
-    /// A text without `{}`.
-    fn plain_text(&mut self) -> Result<String, Mistake> {
-        self.space();
-        if self.peek() != Some('\'') {
-            return Err(self.mistake("a 'text'"));
-        }
-        let start = self.at;
-        match self.template()? {
-            Expr::Const(Const::Text(text)) => Ok(text),
-            _ => Err(Mistake { at: start, message: "this text can't have a value in it".to_owned() }),
-        }
-    }
-
-    fn separator(&mut self) -> Result<String, Mistake> {
-        self.space();
-        let start = self.at;
-        match self.plain_text()? {
-            text if text.is_empty() => Err(Mistake { at: start, message: "the text to look for is empty".to_owned() }),
-            text => Ok(text),
-        }
-    }
-
-    /// One or more texts.
-    fn texts(&mut self) -> Result<Vec<String>, Mistake> {
-        let mut texts = vec![self.plain_text()?];
-        loop {
-            self.space();
-            if self.peek() != Some('\'') {
-                return Ok(texts);
-            }
-            texts.push(self.plain_text()?);
-        }
-    }
-
     fn int(&mut self) -> Result<i64, Mistake> {
         let start = self.at;
         let number = self.number().unwrap_or_default();
@@ -459,7 +351,7 @@ impl<'t> Parser<'t> {
 
     fn key_text(&mut self) -> &'t str {
         let rest = &self.text[self.at..];
-        let len = rest.find(|c| !is_key_char(c) && !(self.starred && c == '*')).unwrap_or(rest.len());
+        let len = rest.find(|c| !(is_key_char(c) || self.starred && c == '*')).unwrap_or(rest.len());
         self.at += len;
         &rest[..len]
     }
@@ -469,7 +361,8 @@ impl<'t> Parser<'t> {
         self.space();
         let rest = &self.text[self.at..];
         let after = rest.strip_prefix(word).map(|rest| rest.chars().next());
-        let found = matches!(after, Some(next) if next.is_none_or(|c| !is_key_char(c) && c != '.' && c != '['));
+        let found =
+            matches!(after, Some(next) if next.is_none_or(|c| !is_key_char(c) && c != '.' && c != '['));
         self.at += if found { word.len() } else { 0 };
         found
     }

@@ -3,34 +3,29 @@
 //! Requests are planned without changing anything, so a refused one leaves no trace, and then applied. What is
 //! applied here is not durable yet: the committer writes it, or the process ends.
 
-use std::collections::HashMap;
+mod own;
+mod plan;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use indelible_event::TimeSource;
 use indelible_merkle::Hash;
-use indelible_verify::{ChainId, Entry, Envelope, Kind, Protocol, Salt, commitment};
-use serde_json::value::RawValue;
-use sha2::{Digest as _, Sha256};
+use indelible_verify::{ChainId, Entry, Kind};
 
-use crate::chains::ChainOpenBody;
-use crate::clock::{Clock, ClockStep, StepDetector};
-use crate::disk::random;
+use self::plan::Plan;
+use crate::clock::{Clock, StepDetector};
 use crate::follow::Follower;
-use crate::ids::{BodyTag, IdEntry, IdStore, id_key, replay_key};
+use crate::ids::{BodyTag, IdEntry, IdStore, replay_key};
 use crate::leaf::LeafRecord;
 use crate::recent::{Recent, RecentId, RecentReplay, placed};
 use crate::replays::{ReplayValue, Run, push_run};
 use crate::shared::{Group, Shared, count};
 use crate::wal::{Draft, ReplayRow, Row};
-use crate::work::{ID_BYTES_MAX, Prepared, PreparedEvent, Reply, Task, Work, stamp};
-use crate::{AppendError, ChainOpen, OnConflict, Outcome, Placed, Record};
+use crate::work::{Prepared, PreparedEvent, Reply, Task, Work, stamp};
+use crate::{AppendError, Outcome, Placed, Record};
 
 /// zstd level of WAL blocks: 3 gains nothing and costs twice as much.
 const ZSTD_LEVEL: i32 = 1;
-/// Media type of bodies that the ledger writes itself.
-const OWN_MEDIA_TYPE: &str = "application/json";
-
 /// A sequenced group on its way to the disk.
 pub(crate) struct Sequenced {
     /// `None` where nothing new has to be stored; the replies still wait for what was sequenced before.
@@ -48,15 +43,7 @@ pub(crate) struct Sequencer {
     state: Follower,
     next_frame: u64,
     recent: Recent,
-}
-
-/// What becomes of one event, before anything is changed.
-enum Plan {
-    New { id: Option<String>, key: Vec<u8> },
-    Duplicate(Placed),
-    /// Of the event at this position of the same request.
-    DuplicateOf(usize),
-    Conflict,
+    compressor: zstd::bulk::Compressor<'static>,
 }
 
 /// A group as it is put together.
@@ -77,10 +64,11 @@ impl Sequencer {
         clock: Arc<dyn Clock>,
         state: Follower,
         next_frame: u64,
-    ) -> Self {
+    ) -> std::io::Result<Self> {
         let last = i64::try_from(state.received_us).unwrap_or(i64::MAX);
         let steps = StepDetector::resume(indelible_event::Timestamp::from_micros(last));
-        Self { shared, ids, clock, steps, state, next_frame, recent: Recent::default() }
+        let (recent, compressor) = (Recent::default(), zstd::bulk::Compressor::new(ZSTD_LEVEL)?);
+        Ok(Self { shared, ids, clock, steps, state, next_frame, recent, compressor })
     }
 
     /// Orders a group. Every request gets its reply in the result, whatever became of it.
@@ -134,7 +122,8 @@ impl Sequencer {
         request: Prepared,
         received_us: u64,
     ) -> Result<(Vec<Outcome>, Option<Vec<u8>>), AppendError> {
-        let replay = request.replay.as_ref().map(|replay| (replay_key(&replay.owner, &replay.key), replay.clone()));
+        let replay =
+            request.replay.as_ref().map(|replay| (replay_key(&replay.owner, &replay.key), replay.clone()));
         if let Some((key, replay)) = &replay
             && let Some((value, outcomes)) = self.remembered(key, received_us)?
         {
@@ -162,7 +151,9 @@ impl Sequencer {
                 Plan::Duplicate(placed) => Outcome::Duplicate(placed),
                 Plan::DuplicateOf(position) => {
                     let first = outcomes[position].placed().cloned();
-                    Outcome::Duplicate(first.expect("the event at an earlier position is new, and was just placed"))
+                    Outcome::Duplicate(
+                        first.expect("the event at an earlier position is new, and was just placed"),
+                    )
                 }
             };
             outcomes.push(outcome);
@@ -187,78 +178,6 @@ impl Sequencer {
         Ok((outcomes, None))
     }
 
-    /// A remembered answer that still counts.
-    fn remembered(&self, key: &[u8], now_us: u64) -> Result<Option<(ReplayValue, Vec<Outcome>)>, AppendError> {
-        if let Some(recent) = self.recent.replay(key) {
-            let fresh = recent.value.is_fresh(now_us);
-            return Ok(fresh.then(|| (recent.value.clone(), recent.outcomes.clone())));
-        }
-        self.shared.remembered(&*self.ids, key, now_us).map_err(AppendError::from)
-    }
-
-    /// Decides about each event without changing anything.
-    fn plan(&self, request: &Prepared) -> Result<Vec<(u32, Plan)>, AppendError> {
-        let mut within: HashMap<Vec<u8>, (BodyTag, usize)> = HashMap::new();
-        let mut plans = Vec::with_capacity(request.events.len());
-        for (position, event) in request.events.iter().enumerate() {
-            let number = self.writable(&event.chain)?;
-            let plan = self.plan_event(&within, number, event, request.on_conflict)?;
-            if let Plan::New { key, .. } = &plan {
-                within.insert(key.clone(), (event.tag, position));
-            }
-            plans.push((number, plan));
-        }
-        Ok(plans)
-    }
-
-    fn plan_event(
-        &self,
-        within: &HashMap<Vec<u8>, (BodyTag, usize)>,
-        number: u32,
-        event: &PreparedEvent,
-        on_conflict: OnConflict,
-    ) -> Result<Plan, AppendError> {
-        let id = &event.envelope.event_id;
-        let key = id_key(number, id);
-        let look = |key: &[u8], id: &str, fresh: bool| -> Result<Option<(bool, Plan)>, AppendError> {
-            if let Some((tag, position)) = within.get(key) {
-                return Ok(Some((*tag == event.tag, Plan::DuplicateOf(*position))));
-            }
-            let found = if fresh { None } else { self.find(key)? };
-            Ok(found.map(|found| {
-                let at = placed(id, found.entry.index, found.tenant_seq, found.received_us);
-                (found.entry.tag == event.tag, Plan::Duplicate(at))
-            }))
-        };
-        match look(&key, id, !event.id_given)? {
-            None => return Ok(Plan::New { id: None, key }),
-            Some((true, duplicate)) => return Ok(duplicate),
-            Some((false, _)) if on_conflict == OnConflict::Reject => return Ok(Plan::Conflict),
-            Some((false, _)) => {}
-        }
-        let digest = hex::encode(Sha256::digest(&event.body));
-        // Eight digits are enough unless somebody searched for bodies that share them; then more are taken.
-        for digits in [8, 16, 32, 64] {
-            let derived = derived_id(id, &digest[..digits]);
-            let key = id_key(number, &derived);
-            match look(&key, &derived, false)? {
-                None => return Ok(Plan::New { id: Some(derived), key }),
-                Some((true, duplicate)) => return Ok(duplicate),
-                Some((false, _)) => {}
-            }
-        }
-        Ok(Plan::Conflict)
-    }
-
-    fn find(&self, key: &[u8]) -> Result<Option<RecentId>, AppendError> {
-        if let Some(recent) = self.recent.id(key) {
-            return Ok(Some(recent.clone()));
-        }
-        let Some(entry) = self.ids.get(key)? else { return Ok(None) };
-        let leaf = self.shared.leaf_record(entry.index)?;
-        Ok(Some(RecentId { entry, tenant_seq: leaf.tenant_seq, received_us: leaf.received_us }))
-    }
-
     /// Number of a chain that can be written to.
     fn writable(&self, chain: &ChainId) -> Result<u32, AppendError> {
         let number = self.state.chains.number(chain).ok_or(AppendError::UnknownChain { chain: *chain })?;
@@ -266,115 +185,6 @@ impl Sequencer {
             Some(info) if !info.closed => Ok(number),
             _ => Err(AppendError::ChainClosed { chain: *chain }),
         }
-    }
-
-    fn open_chain(
-        &mut self,
-        building: &mut Building,
-        open: ChainOpen,
-        chain: ChainId,
-        received_us: u64,
-    ) -> Result<Placed, AppendError> {
-        let before = self.state.chains.of_tenant(open.tenant_number);
-        if let Some(before) = before.filter(|before| !before.closed) {
-            return Err(AppendError::ChainExists { tenant_number: open.tenant_number, chain: before.chain });
-        }
-        let invalid = |what: String| AppendError::Invalid { position: 0, what };
-        let details = if open.body.is_empty() {
-            None
-        } else {
-            let text = String::from_utf8(open.body).map_err(|error| invalid(error.to_string()))?;
-            Some(RawValue::from_string(text).map_err(|error| invalid(error.to_string()))?)
-        };
-        let body = ChainOpenBody {
-            chain: chain.to_string(),
-            tenant_number: open.tenant_number,
-            tenant_name: open.tenant_name,
-            tenant_uuid: uuid::Uuid::from_bytes(open.tenant_uuid).to_string(),
-            previous_chain: before.map(|before| before.chain.to_string()),
-            previous_head: before.map(|before| hex::encode(before.head)),
-            details,
-        };
-        let (tenant_number, tenant_name) = (body.tenant_number, body.tenant_name.clone());
-        let body = serde_json::to_vec(&body).map_err(|error| invalid(error.to_string()))?;
-        let number = u32::try_from(self.state.chains.len()).map_err(|error| invalid(error.to_string()))?;
-        let event = self.own_event(chain, tenant_number, tenant_name, body, received_us)?;
-        Ok(self.place_own(building, Kind::CHAIN_OPEN, number, event, received_us))
-    }
-
-    fn system(
-        &mut self,
-        building: &mut Building,
-        kind: Kind,
-        number: u32,
-        chain: ChainId,
-        body: Vec<u8>,
-        received_us: u64,
-    ) -> Result<Placed, AppendError> {
-        let info = self.state.chains.get(number).ok_or(AppendError::UnknownChain { chain })?;
-        let event = self.own_event(chain, info.tenant_number, info.tenant_name.clone(), body, received_us)?;
-        Ok(self.place_own(building, kind, number, event, received_us))
-    }
-
-    /// An event of the server's own, such as a chain-open entry.
-    fn own_event(
-        &self,
-        chain: ChainId,
-        tenant_number: u64,
-        tenant_name: String,
-        body: Vec<u8>,
-        received_us: u64,
-    ) -> Result<PreparedEvent, AppendError> {
-        let id = uuid::Builder::from_unix_timestamp_millis(received_us / 1000, &random(&*self.shared.disk)?).into_uuid();
-        let envelope = Envelope {
-            event_time_us: i64::try_from(received_us).unwrap_or(i64::MAX),
-            time_source: TimeSource::Received,
-            protocol: Protocol::SERVER,
-            rule_version: 0,
-            mapping_version: 0,
-            tenant_number,
-            key_id: [0; 16],
-            event_id: id.to_string(),
-            tenant_name,
-            media_type: OWN_MEDIA_TYPE.to_owned(),
-            mapping_name: String::new(),
-        };
-        let encoded =
-            envelope.encode().map_err(|error| AppendError::Invalid { position: 0, what: error.to_string() })?;
-        let salt = Salt(random(&*self.shared.disk)?);
-        let (tag, commitment) = (self.ids.tagger().tag(&body), commitment(&salt, &encoded, &body));
-        Ok(PreparedEvent { chain, envelope, encoded, id_given: false, body, salt, tag, commitment })
-    }
-
-    /// A step of the clock becomes an entry of the installation's chain.
-    fn record_step(&mut self, building: &mut Building, step: ClockStep, now_us: u64) {
-        let (expected_us, observed_us) = (step.expected.as_micros(), step.observed.as_micros());
-        tracing::warn!(expected_us, observed_us, "the clock was set");
-        *self.shared.clock_step.lock() = Some(step);
-        let Some(chain) = self.state.chains.get(0).map(|info| info.chain) else { return };
-        let body = serde_json::json!({
-            "expected_us": expected_us, "observed_us": observed_us, "step_us": observed_us - expected_us,
-        });
-        let received_us = now_us.max(self.state.received_us);
-        let body = body.to_string().into_bytes();
-        // Only random bytes can be missing here, and the alarm stands in the status all the same.
-        if let Err(error) = self.system(building, Kind::CLOCK_STEP, 0, chain, body, received_us) {
-            tracing::error!(%error, "the step of the clock could not be recorded");
-        }
-    }
-
-    fn place_own(
-        &mut self,
-        building: &mut Building,
-        kind: Kind,
-        number: u32,
-        event: PreparedEvent,
-        received_us: u64,
-    ) -> Placed {
-        let (key, tag) = (id_key(number, &event.envelope.event_id), event.tag);
-        let placed = self.place(building, kind, number, event, received_us);
-        self.take_id(building, key, tag, &placed, received_us);
-        placed
     }
 
     /// Gives an event its place: index, number, links, leaf.
@@ -391,7 +201,14 @@ impl Sequencer {
             Some(info) => (info.chain, info.head, info.next_seq),
             None => (event.chain, [0; 32], 0),
         };
-        let entry = Entry { kind, chain_id, tenant_seq, received_at_us: received_us, prev, commitment: event.commitment };
+        let entry = Entry {
+            kind,
+            chain_id,
+            tenant_seq,
+            received_at_us: received_us,
+            prev,
+            commitment: event.commitment,
+        };
         let leaf_hash: Hash = entry.leaf_hash();
         building.group.leaves.push(LeafRecord {
             kind: kind.0,
@@ -443,12 +260,13 @@ impl Sequencer {
     /// Packs the frame.
     fn finish(&mut self, mut building: Building) -> Sequenced {
         let chains = &self.state.chains;
-        let changed = building.changed.iter().filter_map(|number| Some((*number, chains.get(*number)?.clone())));
+        let changed =
+            building.changed.iter().filter_map(|number| Some((*number, chains.get(*number)?.clone())));
         building.group.chains = changed.collect();
         let (rows, replay_rows) = (&building.rows, &building.replay_rows);
         let mut draft = None;
         if !rows.is_empty() || !replay_rows.is_empty() {
-            let block = zstd::bulk::compress(&building.raw, ZSTD_LEVEL).expect("compressing into memory cannot fail");
+            let block = self.compressor.compress(&building.raw).expect("compressing into memory cannot fail");
             let size = self.state.tree.size();
             let n = |len: usize| u32::try_from(len).expect("requests are bounded far below 4 GiB");
             draft = Some(Draft {
@@ -468,13 +286,6 @@ impl Sequencer {
     }
 }
 
-/// `<id>~<digits>`, the front cut where the whole would be too long. Ids are ASCII; should one not be, it is cut
-/// at a character.
-fn derived_id(id: &str, digits: &str) -> String {
-    let keep = id.floor_char_boundary(ID_BYTES_MAX - 1 - digits.len());
-    format!("{}~{digits}", &id[..keep])
-}
-
 fn runs_of(outcomes: &[Outcome]) -> Vec<Run> {
     let mut runs = Vec::new();
     for outcome in outcomes {
@@ -490,22 +301,4 @@ fn runs_of(outcomes: &[Outcome]) -> Vec<Run> {
         );
     }
     runs
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn derived_ids_fit_and_keep_their_front() {
-        let long = "x".repeat(ID_BYTES_MAX);
-        for (id, digits, derived) in [
-            ("order-1", "0a1b2c3d", "order-1~0a1b2c3d".to_owned()),
-            (&long, "0a1b2c3d", format!("{}~0a1b2c3d", "x".repeat(119))),
-            (&"é".repeat(64), "0a1b2c3d", format!("{}~0a1b2c3d", "é".repeat(59))),
-        ] {
-            assert_eq!(derived_id(id, digits), derived);
-            assert!(derived.len() <= ID_BYTES_MAX);
-        }
-    }
 }

@@ -2,20 +2,21 @@
 //!
 //! Unknown names are mistakes: a misspelt field would otherwise be a field that is silently empty.
 
-use std::ops::Range;
+mod read;
 
 use indelible_event::{ActorType, OutcomeResult, Severity};
 use toml::de::{DeTable, DeValue};
 
-use super::expr::{Base, Const, Expr, Piece, Segment, Step};
-use super::grammar::{self, Mistake, Names};
+use super::expr::{Base, Const, Expr, Segment};
+use super::grammar::{self, Mistake};
 use super::program::{
-    ActorRule, ChangeRule, ClientRule, Fields, OccurrencesRule, OutcomeRule, ParameterRule, Program, RelatedRule,
-    SourceRule, TargetRule,
+    ActorRule, ChangeRule, ClientRule, Fields, OccurrencesRule, OutcomeRule, ParameterRule, Program,
+    RelatedRule, SourceRule, TargetRule,
 };
 use super::table::Table;
 use super::unread::{Ignored, IgnoredPart};
-use super::{Form, Mapping, MappingError, MappingErrors, Shape};
+use super::{Form, Mapping, MappingErrors, Shape};
+use read::{Compiler, Section};
 
 type Spanned<T> = toml::Spanned<T>;
 
@@ -24,7 +25,8 @@ pub(super) fn compile(file: &str, text: &str) -> Result<Mapping, MappingErrors> 
     let table = match DeTable::parse(text) {
         Ok(table) => table.into_inner(),
         Err(error) => {
-            let mut compiler = Compiler { file, text, errors: Vec::new(), lets: Vec::new(), tables: Vec::new() };
+            let mut compiler =
+                Compiler { file, text, errors: Vec::new(), lets: Vec::new(), tables: Vec::new() };
             compiler.mistake(error.span().unwrap_or(0..0), "", error.message().to_owned());
             return Err(MappingErrors(compiler.errors));
         }
@@ -36,43 +38,6 @@ pub(super) fn compile(file: &str, text: &str) -> Result<Mapping, MappingErrors> 
     }
     compiler.errors.sort_by_key(|error| (error.line, error.column));
     Err(MappingErrors(compiler.errors))
-}
-
-struct Compiler<'t> {
-    file: &'t str,
-    text: &'t str,
-    errors: Vec<MappingError>,
-    /// Names of `[let]` that may be used so far.
-    lets: Vec<String>,
-    tables: Vec<String>,
-}
-
-/// A table of the file, its members in the file's order.
-struct Section<'t> {
-    /// Where it stands, such as `event.actor`.
-    field: String,
-    members: Vec<(&'t str, Range<usize>, &'t Spanned<DeValue<'t>>)>,
-    known: Vec<&'static str>,
-}
-
-impl<'t> Section<'t> {
-    fn new(field: &str, table: &'t DeTable<'t>) -> Self {
-        let mut members: Vec<_> =
-            table.iter().map(|(key, value)| (&**key.get_ref(), key.span(), value)).collect();
-        members.sort_by_key(|(_, span, _)| span.start);
-        Self { field: field.to_owned(), members, known: Vec::new() }
-    }
-
-    fn get(&mut self, name: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
-        if !self.known.contains(&name) {
-            self.known.push(name);
-        }
-        self.members.iter().find(|(key, ..)| *key == name).map(|(_, _, value)| *value)
-    }
-
-    fn path(&self, name: &str) -> String {
-        if self.field.is_empty() { name.to_owned() } else { format!("{}.{name}", self.field) }
-    }
 }
 
 impl<'t> Compiler<'t> {
@@ -146,7 +111,11 @@ impl<'t> Compiler<'t> {
         if let Some(lets) = self.section(top, "let") {
             for (name, span, value) in &lets.members {
                 if !name.chars().all(grammar::is_key_char) {
-                    self.mistake(span.clone(), &lets.path(name), "expected letters, digits, _ and -".to_owned());
+                    self.mistake(
+                        span.clone(),
+                        &lets.path(name),
+                        "expected letters, digits, _ and -".to_owned(),
+                    );
                 }
                 let expr = self.expr_of(&lets.path(name), value).unwrap_or(Expr::Const(Const::Null));
                 self.lets.push((*name).to_owned());
@@ -216,7 +185,8 @@ impl<'t> Compiler<'t> {
         if let Some(mut outcome) = self.section(e, "outcome") {
             let o = &mut outcome;
             program.outcome = OutcomeRule {
-                result: self.named(o, "result", &program.tables, &|name| OutcomeResult::from_name(name).is_some()),
+                result: self
+                    .named(o, "result", &program.tables, &|name| OutcomeResult::from_name(name).is_some()),
                 reason: self.expr(o, "reason"),
                 code: self.expr(o, "code"),
             };
@@ -224,8 +194,11 @@ impl<'t> Compiler<'t> {
         }
         if let Some(mut occurrences) = self.section(e, "occurrences") {
             let o = &mut occurrences;
-            program.occurrences =
-                OccurrencesRule { count: self.expr(o, "count"), first: self.expr(o, "first"), last: self.expr(o, "last") };
+            program.occurrences = OccurrencesRule {
+                count: self.expr(o, "count"),
+                first: self.expr(o, "first"),
+                last: self.expr(o, "last"),
+            };
             self.done(&occurrences);
         }
         for mut target in self.sections(e, "targets") {
@@ -259,7 +232,9 @@ impl<'t> Compiler<'t> {
             for (name, _, value) in &parameters.members {
                 let field = parameters.path(name);
                 if *name == "*" {
-                    program.parameters.extend(self.exprs_of(&field, value).into_iter().map(ParameterRule::Spread));
+                    program
+                        .parameters
+                        .extend(self.exprs_of(&field, value).into_iter().map(ParameterRule::Spread));
                 } else if let Some(expr) = self.expr_of(&field, value) {
                     program.parameters.push(ParameterRule::Named((*name).to_owned(), expr));
                 }
@@ -297,7 +272,8 @@ impl<'t> Compiler<'t> {
         let when = self.expr(change, "when");
         let (before, after) = (self.expr(change, "before"), self.expr(change, "after"));
         let each = self.expr(change, "each");
-        let (field, old, new) = (self.expr(change, "field"), self.expr(change, "old"), self.expr(change, "new"));
+        let (field, old, new) =
+            (self.expr(change, "field"), self.expr(change, "old"), self.expr(change, "new"));
         let whole = before.is_some() || after.is_some();
         let fielded = field.is_some() || each.is_some() || old.is_some() || new.is_some();
         match field {
@@ -305,7 +281,8 @@ impl<'t> Compiler<'t> {
             Some(field) if !whole => Some(ChangeRule::Field { each, when, field, old, new }),
             _ => {
                 let span = change.members.first().map_or(0..0, |(_, span, _)| span.clone());
-                let message = "a change has either field (with old, new, each) or before and after".to_owned();
+                let message =
+                    "a change has either field (with old, new, each) or before and after".to_owned();
                 self.mistake(span, &change.field, message);
                 None
             }
@@ -325,7 +302,11 @@ impl<'t> Compiler<'t> {
                 DeValue::Integer(number) => Const::Number(number.to_string()),
                 DeValue::Boolean(value) => Const::Bool(*value),
                 _ => {
-                    self.mistake(value.span(), &rows.path(key), "expected a text, a whole number or true or false".to_owned());
+                    self.mistake(
+                        value.span(),
+                        &rows.path(key),
+                        "expected a text, a whole number or true or false".to_owned(),
+                    );
                     continue;
                 }
             };
@@ -335,183 +316,6 @@ impl<'t> Compiler<'t> {
             }
         }
         table
-    }
-
-    fn section(&mut self, parent: &mut Section<'t>, name: &'static str) -> Option<Section<'t>> {
-        let value = parent.get(name)?;
-        let field = parent.path(name);
-        if let DeValue::Table(table) = value.get_ref() {
-            return Some(Section::new(&field, table));
-        }
-        self.mistake(value.span(), &field, "expected a table".to_owned());
-        None
-    }
-
-    /// One table, or an array of them.
-    fn sections(&mut self, parent: &mut Section<'t>, name: &'static str) -> Vec<Section<'t>> {
-        let Some(value) = parent.get(name) else { return Vec::new() };
-        let field = parent.path(name);
-        match value.get_ref() {
-            DeValue::Table(table) => vec![Section::new(&field, table)],
-            DeValue::Array(values) => {
-                let mut sections = Vec::new();
-                for (at, value) in values.iter().enumerate() {
-                    let field = format!("{field}[{at}]");
-                    match value.get_ref() {
-                        DeValue::Table(table) => sections.push(Section::new(&field, table)),
-                        _ => self.mistake(value.span(), &field, "expected a table".to_owned()),
-                    }
-                }
-                sections
-            }
-            _ => {
-                self.mistake(value.span(), &field, "expected a table or an array of tables".to_owned());
-                Vec::new()
-            }
-        }
-    }
-
-    fn plain(&mut self, section: &mut Section<'t>, name: &'static str) -> Option<String> {
-        let value = section.get(name)?;
-        if let DeValue::String(text) = value.get_ref() {
-            return Some(text.clone().into_owned());
-        }
-        self.mistake(value.span(), &section.path(name), "expected a text".to_owned());
-        None
-    }
-
-    fn plain_list(&mut self, section: &mut Section<'t>, name: &'static str) -> Vec<String> {
-        let Some(value) = section.get(name) else { return Vec::new() };
-        self.texts_of(&section.path(name), value).into_iter().map(|(text, _)| text).collect()
-    }
-
-    fn texts_of(&mut self, field: &str, value: &'t Spanned<DeValue<'t>>) -> Vec<(String, Range<usize>)> {
-        match value.get_ref() {
-            DeValue::String(text) => vec![(text.clone().into_owned(), value.span())],
-            DeValue::Array(values) => {
-                let mut texts = Vec::new();
-                for (at, value) in values.iter().enumerate() {
-                    match value.get_ref() {
-                        DeValue::String(text) => texts.push((text.clone().into_owned(), value.span())),
-                        _ => self.mistake(value.span(), &format!("{field}[{at}]"), "expected a text".to_owned()),
-                    }
-                }
-                texts
-            }
-            _ => {
-                self.mistake(value.span(), field, "expected a text or an array of texts".to_owned());
-                Vec::new()
-            }
-        }
-    }
-
-    fn expr(&mut self, section: &mut Section<'t>, name: &'static str) -> Option<Expr> {
-        let value = section.get(name)?;
-        self.expr_of(&section.path(name), value)
-    }
-
-    /// Several expressions whose values are joined to one list.
-    fn exprs(&mut self, section: &mut Section<'t>, name: &'static str) -> Vec<Expr> {
-        let Some(value) = section.get(name) else { return Vec::new() };
-        self.exprs_of(&section.path(name), value)
-    }
-
-    fn exprs_of(&mut self, field: &str, value: &'t Spanned<DeValue<'t>>) -> Vec<Expr> {
-        let texts = self.texts_of(field, value);
-        texts.into_iter().filter_map(|(text, span)| self.read(field, &text, span)).collect()
-    }
-
-    /// An expression whose constants must be among the names that the API knows.
-    fn named(
-        &mut self,
-        section: &mut Section<'t>,
-        name: &'static str,
-        tables: &[Table],
-        known: &dyn Fn(&str) -> bool,
-    ) -> Option<Expr> {
-        let expr = self.expr(section, name)?;
-        let mut unknown = Vec::new();
-        constants(&expr, tables, &mut |constant| {
-            let (Const::Text(text) | Const::Number(text)) = constant else { return };
-            if !known(text) {
-                unknown.push(text.clone());
-            }
-        });
-        let span = section.get(name).map_or(0..0, Spanned::span);
-        for text in unknown {
-            self.mistake(span.clone(), &section.path(name), format!("`{text}` is not a value that this field can have"));
-        }
-        Some(expr)
-    }
-
-    fn expr_of(&mut self, field: &str, value: &'t Spanned<DeValue<'t>>) -> Option<Expr> {
-        let DeValue::String(text) = value.get_ref() else {
-            self.mistake(value.span(), field, "expected an expression in quotes".to_owned());
-            return None;
-        };
-        self.read(field, text, value.span())
-    }
-
-    fn read(&mut self, field: &str, text: &str, span: Range<usize>) -> Option<Expr> {
-        let names = Names { lets: &self.lets, tables: &self.tables };
-        match grammar::parse(text, names) {
-            Ok(expr) => Some(expr),
-            Err(mistake) => {
-                self.in_text(span, field, mistake);
-                None
-            }
-        }
-    }
-
-    fn in_text(&mut self, span: Range<usize>, field: &str, mistake: Mistake) {
-        // The place within the file: past the opening quotes, exact where the TOML text has no escapes.
-        let quoted = self.text.get(span.clone()).unwrap_or("");
-        let quotes = if quoted.starts_with("\"\"\"") || quoted.starts_with("'''") { 3 } else { 1 };
-        let start = (span.start + quotes + mistake.at).min(span.end);
-        self.mistake(start..span.end, field, mistake.message);
-    }
-
-    /// Complains about every name that nobody asked for.
-    fn done(&mut self, section: &Section<'t>) {
-        for (name, span, _) in &section.members {
-            if !section.known.contains(name) {
-                let message = format!("there is no `{name}` here; there are {}", section.known.join(", "));
-                self.mistake(span.clone(), &section.path(name), message);
-            }
-        }
-    }
-
-    fn mistake(&mut self, span: Range<usize>, field: &str, message: String) {
-        let start = span.start.min(self.text.len());
-        let before = self.text.get(..start).unwrap_or("");
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-        self.errors.push(MappingError { file: self.file.to_owned(), line, column, field: field.to_owned(), message });
-    }
-}
-
-/// Visits the constants that `expr` can give.
-fn constants(expr: &Expr, tables: &[Table], visit: &mut dyn FnMut(&Const)) {
-    match expr {
-        Expr::Const(constant) => visit(constant),
-        Expr::First(choices) => choices.iter().for_each(|choice| constants(choice, tables, visit)),
-        Expr::If(_, yes, no) => {
-            constants(yes, tables, visit);
-            if let Some(no) = no {
-                constants(no, tables, visit);
-            }
-        }
-        Expr::Step(_, Step::Lookup(place)) => {
-            if let Some(table) = tables.get(*place) {
-                table.rows.iter().map(|(_, value)| value).chain(&table.default).for_each(visit);
-            }
-        }
-        Expr::Template(pieces) => {
-            if let [Piece::Value(inner, _)] = pieces.as_slice() {
-                constants(inner, tables, visit);
-            }
-        }
-        _ => {}
     }
 }
 

@@ -3,23 +3,25 @@
 //! Invariant: no record is refused for what a mapping made of it. A value that an event can't hold is left out
 //! with a warning; it is still in the record, which is the event's body and its `data`.
 
+mod lists;
+
 use std::borrow::Cow;
 use std::cell::RefCell;
 
 use indelible_event::{
-    Actor, ActorType, Change, Client, Code, Event, EventTime, Occurrences, Outcome, OutcomeResult, Problem, Related,
-    Severity, Source, Target, Timestamp, excerpt,
+    Actor, ActorType, Client, Code, Event, EventTime, Occurrences, Outcome, OutcomeResult, Problem, Severity,
+    Source, Timestamp, excerpt,
 };
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use super::Mapped;
 use super::address;
 use super::eval::{Scope, Value, hex};
 use super::expr::Expr;
-use super::program::{ActorRule, ChangeRule, ParameterRule, Program, TargetRule};
+use super::program::{ActorRule, Program};
 use super::record::Node;
 use super::unread;
-use super::Mapped;
 
 /// What an event is assembled with, beside the record.
 pub(super) struct Terms<'m> {
@@ -27,14 +29,16 @@ pub(super) struct Terms<'m> {
     pub(super) name: &'m str,
     /// When the record was received, where its time is still to be judged.
     pub(super) received_at: Option<Timestamp>,
-    /// The most targets, parameters or changes.
-    pub(super) items_max: usize,
     /// Whether to say what was not understood.
     pub(super) tracking: bool,
 }
 
 /// The API's bound on times in the future: 24 h.
 const AHEAD_MAX_US: i64 = 24 * 3600 * 1_000_000;
+
+/// The most items of any list of an event: the API's limit. It is no setting here, so that a record gives the same
+/// event whenever it is read.
+const ITEMS_MAX: usize = 256;
 
 /// What stands for an action that the record does not name.
 pub(crate) const NO_ACTION: &str = "-";
@@ -94,10 +98,10 @@ impl<'r> Assembly<'r> {
             trace_id: self.text(fields.trace_id.as_ref(), &here),
             extra: Vec::new(),
         };
-        self.cut("/targets", &mut event.targets, terms.items_max);
-        self.cut("/related", &mut event.related, terms.items_max);
-        self.cut("/parameters", &mut event.parameters, terms.items_max);
-        self.cut("/changes", &mut event.changes, terms.items_max);
+        self.cut("/targets", &mut event.targets);
+        self.cut("/related", &mut event.related);
+        self.cut("/parameters", &mut event.parameters);
+        self.cut("/changes", &mut event.changes);
         event
     }
 
@@ -105,11 +109,11 @@ impl<'r> Assembly<'r> {
         self.warnings.push(Problem::new(code, field, message));
     }
 
-    fn cut<T>(&mut self, field: &str, items: &mut Vec<T>, items_max: usize) {
-        if items.len() > items_max {
-            let message = format!("{} items, of which the first {items_max} are kept here and all in data", items.len());
+    fn cut<T>(&mut self, field: &str, items: &mut Vec<T>) {
+        if items.len() > ITEMS_MAX {
+            let message = format!("over {ITEMS_MAX} items; the first are kept here and all of them in data");
             self.warn(Code::TooManyItems, field, message);
-            items.truncate(items_max);
+            items.truncate(ITEMS_MAX);
         }
     }
 
@@ -119,11 +123,12 @@ impl<'r> Assembly<'r> {
         (!text.is_empty()).then(|| text.into_owned())
     }
 
-    /// The texts of several expressions, each once, lists joined.
+    /// The texts of several expressions, each once, lists joined, as many as a list may have.
     fn texts(&self, exprs: &'r [Expr], here: &Value<'r>) -> Vec<String> {
         let mut texts: Vec<String> = Vec::new();
         for value in exprs.iter().flat_map(|expr| self.scope.eval(expr, here).into_list()) {
             if let Some(text) = value.text().filter(|text| !text.is_empty())
+                && texts.len() < ITEMS_MAX
                 && !texts.iter().any(|known| *known == *text)
             {
                 texts.push(text.into_owned());
@@ -150,7 +155,11 @@ impl<'r> Assembly<'r> {
             return Some(id);
         }
         let derived = derived_id(mapping, &[&id]);
-        self.warn(Code::InvalidId, "/id", format!("{} can't be an id; {derived} stands for it", excerpt(&id)));
+        self.warn(
+            Code::InvalidId,
+            "/id",
+            format!("{} can't be an id; {derived} stands for it", excerpt(&id)),
+        );
         Some(derived)
     }
 
@@ -170,7 +179,10 @@ impl<'r> Assembly<'r> {
         if (0..=latest).contains(&time.at.as_micros()) {
             return Some(time);
         }
-        let message = format!("{} is before 1970 or over 24 h ahead; the time received stands", excerpt(&time.original));
+        let message = format!(
+            "{} is before 1970 or over 24 h ahead; the time received stands",
+            excerpt(&time.original)
+        );
         self.warn(Code::TimeOutOfRange, "/time", message);
         None
     }
@@ -183,7 +195,11 @@ impl<'r> Assembly<'r> {
             return Some(time);
         }
         let text = unread.or_else(|| value.text().filter(|text| !text.is_empty()).map(Cow::into_owned))?;
-        self.warn(Code::InvalidTime, field, format!("{} is not a time of the form that the mapping names", excerpt(&text)));
+        self.warn(
+            Code::InvalidTime,
+            field,
+            format!("{} is not a time of the form that the mapping names", excerpt(&text)),
+        );
         None
     }
 
@@ -222,9 +238,15 @@ impl<'r> Assembly<'r> {
             roles: self.texts(&rule.roles, &here),
             ..Actor::default()
         };
-        actor.aliases.retain(|alias| Some(alias) != actor.id.as_ref() && Some(alias) != actor.username.as_ref());
+        actor
+            .aliases
+            .retain(|alias| Some(alias) != actor.id.as_ref() && Some(alias) != actor.username.as_ref());
         if let (Some(kind), None) = (&kind, actor.kind) {
-            self.warn(Code::InvalidEnum, &format!("{field}/type"), format!("{} is no type of actor", excerpt(kind)));
+            self.warn(
+                Code::InvalidEnum,
+                &format!("{field}/type"),
+                format!("{} is no type of actor", excerpt(kind)),
+            );
         }
         // A type alone says who did it only where the type means "nobody in particular".
         let telling = matches!(actor.kind, Some(ActorType::Anonymous | ActorType::System))
@@ -252,7 +274,8 @@ impl<'r> Assembly<'r> {
         }
         let host = client.host.take();
         if let Some(odd) = address::fill(&mut client, &self.texts(&rule.address, &here)) {
-            let message = format!("{} is no address and no host name; it is kept in the chain", excerpt(&odd));
+            let message =
+                format!("{} is no address and no host name; it is kept in the chain", excerpt(&odd));
             self.warn(Code::InvalidIp, "/client/ip", message);
         }
         client.host = host.or(client.host);
@@ -299,171 +322,12 @@ impl<'r> Assembly<'r> {
             }
         }
     }
-
-    fn targets(&self, rules: &'r [TargetRule]) -> Vec<Target> {
-        let mut targets: Vec<Target> = Vec::new();
-        let mut primaries = 0;
-        for rule in rules {
-            for here in self.elements(rule.each.as_ref()) {
-                if !self.holds(rule.when.as_ref(), &here) {
-                    continue;
-                }
-                let target = self.target(rule, &here);
-                let named = target.id.is_some() || target.name.is_some() || target.username.is_some();
-                let wanted = named || (rule.when.is_some() && target.kind.is_some());
-                if !wanted || join_same(&mut targets, &target) {
-                    continue;
-                }
-                if rule.primary.is_some() && self.holds(rule.primary.as_ref(), &here) {
-                    targets.insert(primaries, target);
-                    primaries += 1;
-                } else {
-                    targets.push(target);
-                }
-            }
-        }
-        targets
-    }
-
-    fn target(&self, rule: &'r TargetRule, here: &Value<'r>) -> Target {
-        let mut target = Target {
-            kind: self.text(rule.kind.as_ref(), here),
-            id: self.text(rule.id.as_ref(), here),
-            aliases: self.texts(&rule.aliases, here),
-            username: self.text(rule.username.as_ref(), here),
-            name: self.text(rule.name.as_ref(), here),
-            tenant: self.text(rule.tenant.as_ref(), here),
-            groups: self.texts(&rule.groups, here),
-            roles: self.texts(&rule.roles, here),
-            ..Target::default()
-        };
-        target.aliases.retain(|alias| Some(alias) != target.id.as_ref());
-        target
-    }
-
-    fn related(&self, program: &'r Program) -> Vec<Related> {
-        let mut found = Vec::new();
-        for rule in &program.related {
-            for here in self.elements(rule.each.as_ref()) {
-                if !self.holds(rule.when.as_ref(), &here) {
-                    continue;
-                }
-                let (kind, id) = (self.text(rule.kind.as_ref(), &here), self.text(rule.id.as_ref(), &here));
-                if id.is_some() {
-                    found.push(Related { kind, id, ..Related::default() });
-                }
-            }
-        }
-        found
-    }
-
-    fn parameters(&self, rules: &'r [ParameterRule]) -> Vec<(String, Box<RawValue>)> {
-        let mut parameters: Vec<(String, Box<RawValue>)> = Vec::new();
-        let mut add = |name: &str, value: &Value<'r>| {
-            // The first of a name wins: duplicate keys have no place in an event.
-            if !value.is_nothing()
-                && !parameters.iter().any(|(known, _)| known == name)
-                && let Some(raw) = value.raw()
-            {
-                parameters.push((name.to_owned(), raw));
-            }
-        };
-        for rule in rules {
-            match rule {
-                ParameterRule::Named(name, expr) => add(name, &self.scope.eval(expr, &self.here)),
-                ParameterRule::Spread(expr) => {
-                    let value = self.scope.eval(expr, &self.here);
-                    // What is null or a repeated name is seen too, though there is nothing to keep.
-                    value.mark_used();
-                    for (name, value) in value.into_members() {
-                        add(&name, &value);
-                    }
-                }
-            }
-        }
-        parameters
-    }
-
-    fn changes(&self, rules: &'r [ChangeRule]) -> Vec<Change> {
-        let mut changes = Vec::new();
-        for rule in rules {
-            match rule {
-                ChangeRule::Field { each, when, field, old, new } => {
-                    for here in self.elements(each.as_ref()) {
-                        if !self.holds(when.as_ref(), &here) {
-                            continue;
-                        }
-                        let raw = |expr: &'r Option<Expr>| self.scope.eval(expr.as_ref()?, &here).raw();
-                        let (old, new) = (raw(old), raw(new));
-                        if let Some(field) = self.text(Some(field), &here).filter(|_| old.is_some() || new.is_some()) {
-                            changes.push(Change { field, old, new, extra: Default::default() });
-                        }
-                    }
-                }
-                ChangeRule::Objects { when, before, after } => {
-                    if self.holds(when.as_ref(), &self.here) {
-                        self.compare(before.as_ref(), after.as_ref(), &mut changes);
-                    }
-                }
-            }
-        }
-        changes
-    }
-
-    /// The members that differ between two objects, those of the later one first.
-    fn compare(&self, before: Option<&'r Expr>, after: Option<&'r Expr>, changes: &mut Vec<Change>) {
-        let members = |expr: Option<&'r Expr>| {
-            let value = expr.map_or(Value::Nothing, |expr| self.scope.eval(expr, &self.here));
-            value.mark_used();
-            value.into_members()
-        };
-        let (before, after) = (members(before), members(after));
-        for (field, new) in &after {
-            let old = before.iter().find(|(known, _)| known == field).map(|(_, old)| old);
-            if old.is_none_or(|old| old.json() != new.json()) {
-                let old = old.and_then(Value::raw);
-                changes.push(Change { field: field.to_string(), old, new: new.raw(), extra: Default::default() });
-            }
-        }
-        for (field, old) in before.iter().filter(|(field, _)| !after.iter().any(|(known, _)| known == field)) {
-            changes.push(Change { field: field.to_string(), old: old.raw(), new: None, extra: Default::default() });
-        }
-    }
-}
-
-/// Adds what `target` says to a target that is the same thing: of the same type, and its id is the other's id, name
-/// or alias, or the other way round. Returns whether there is one.
-fn join_same(targets: &mut [Target], target: &Target) -> bool {
-    let is_same = |known: &&mut Target| {
-        let calls_it = |one: &Target, other: &Target| {
-            other.id.as_ref().is_some_and(|id| one.name.as_ref() == Some(id) || one.aliases.contains(id))
-        };
-        known.kind == target.kind
-            && (known.id == target.id && known.name == target.name
-                || target.id.is_some() && known.id == target.id
-                || calls_it(known, target)
-                || calls_it(target, known))
-    };
-    let Some(known) = targets.iter_mut().find(is_same) else { return false };
-    let names = target.id.iter().chain(&target.aliases).chain(&target.name);
-    for name in names {
-        let is_known = known.id.as_ref() == Some(name) || known.name.as_ref() == Some(name);
-        if !is_known && !known.aliases.contains(name) {
-            known.aliases.push(name.clone());
-        }
-    }
-    known.username = known.username.take().or_else(|| target.username.clone());
-    known.tenant = known.tenant.take().or_else(|| target.tenant.clone());
-    for (list, more) in [(&mut known.groups, &target.groups), (&mut known.roles, &target.roles)] {
-        let new: Vec<_> = more.iter().filter(|name| !list.contains(name)).cloned().collect();
-        list.extend(new);
-    }
-    true
 }
 
 /// The API's rule for ids: 1 to 128 printable ASCII characters without space, `/` and `*`.
 pub(crate) fn is_event_id(id: &str) -> bool {
-    (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/' && byte != b'*')
+    (1..=128).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/' && byte != b'*')
 }
 
 /// An id made of texts that can't be one: the same texts give the same id.

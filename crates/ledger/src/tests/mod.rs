@@ -1,0 +1,10 @@
+//! Tests of the ledger as a whole.
+
+mod crash;
+mod damage;
+mod formats;
+mod model;
+mod process;
+mod rig;
+mod rules;
+mod threads;

@@ -1,0 +1,114 @@
+// axe on every page and state, in both themes and at phone width; zoom and reflow.
+
+import { type Page } from '@playwright/test';
+
+import { detail, expect, expectAccessible, proof, rowOf, rows, server, signIn, test } from './test';
+
+const STATES: Record<string, (page: Page) => Promise<void>> = {
+  'signing in': async (page) => {
+    await page.goto(server.url);
+    await page.getByLabel('API key').fill('wrong-key-0123456789');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await expect(page.getByText('does not accept this key')).toBeVisible();
+  },
+  'the list': async (page) => {
+    await signIn(page);
+    await expect(rows(page)).toHaveCount(25);
+  },
+  'an open event': async (page) => {
+    await signIn(page, '/?tenant=acme');
+    await rowOf(page, 'Update user').getByRole('button').click();
+    await expect(proof(page).getByText('Verified', { exact: true })).toBeVisible();
+    await detail(page).getByText('Show the original as sent').click();
+    await expect(page.getByRole('region', { name: 'Original' })).toBeVisible();
+  },
+  'a failed proof': async (page) => {
+    await page.route('**/original*', (route) => route.fulfill({ body: '{"action":"x"}' }));
+    await signIn(page, '/events/acme-hostile?tenant=acme');
+    await expect(page.getByText('Verification failed')).toBeVisible();
+  },
+  'another ledger': async (page) => {
+    await signIn(page);
+    const at = '2026-01-02T03:04:05.000Z';
+    const seen = JSON.stringify({ vkey: 'other', firstSeen: at, size: '1', root: `${'A'.repeat(43)}=`, seenAt: at });
+    await page.evaluate((value) => localStorage.setItem('indelible.seen', value), seen);
+    await page.goto(`${server.url}/events/acme-update?tenant=acme`);
+    await expect(page.getByText('Other ledger')).toBeVisible();
+  },
+  'the time range': async (page) => {
+    await signIn(page, '/?since=-7d');
+    await page.getByRole('button', { name: /^Time range/ }).click();
+    await page.getByLabel('From').fill('nonsense');
+    await page.getByRole('button', { name: 'Apply' }).click();
+    await expect(page.getByText('Not a time.')).toBeVisible();
+  },
+  'the time zones': async (page) => {
+    await signIn(page);
+    await page.getByRole('button', { name: /^Time zone/ }).click();
+    await page.getByRole('combobox', { name: 'Time zone' }).fill('europe');
+    await expect(page.getByRole('option').first()).toBeVisible();
+  },
+  'the shortcuts': async (page) => {
+    await signIn(page);
+    await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
+    await expect(page.getByRole('dialog')).toBeVisible();
+  },
+  'nothing found': async (page) => {
+    await signIn(page, '/?q=nothing-at-all&since=-1h', server.acmeKey);
+    await expect(page.getByRole('heading', { name: 'No events match' })).toBeVisible();
+  },
+  'an error': async (page) => {
+    await page.route('**/v1/events?*', (route) => route.fulfill({ status: 502, body: '' }));
+    await signIn(page);
+    await expect(page.getByRole('alert')).toBeVisible();
+  },
+  'an event that is not there': async (page) => {
+    await signIn(page, '/events/nope?tenant=acme');
+    await expect(page.getByRole('heading', { name: 'No such event' })).toBeVisible();
+  },
+};
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test.describe(`in ${colorScheme}`, () => {
+    test.use({ colorScheme });
+    for (const [name, show] of Object.entries(STATES)) {
+      test(`${name} has no violation`, async ({ page }) => {
+        await show(page);
+        await expectAccessible(page);
+      });
+    }
+  });
+}
+
+test.describe('at phone width', () => {
+  test.use({ viewport: { width: 360, height: 740 } });
+  for (const name of ['signing in', 'the list', 'an open event', 'the time range', 'nothing found']) {
+    test(`${name} has no violation and needs no sideways scrolling`, async ({ page }) => {
+      await STATES[name]?.(page);
+      await expectAccessible(page);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      expect(overflow).toBeLessThanOrEqual(0);
+    });
+  }
+});
+
+test('reflows at 400 % zoom (320 px)', async ({ page }) => {
+  await page.setViewportSize({ width: 320, height: 480 });
+  await signIn(page, '/?tenant=acme');
+  await rowOf(page, 'Update user').getByRole('button').click();
+  await expect(proof(page).getByText('Verified', { exact: true })).toBeVisible();
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(overflow).toBeLessThanOrEqual(0);
+});
+
+test('the theme can be chosen, and stays chosen', async ({ page }) => {
+  await signIn(page);
+  await page.getByRole('button', { name: 'Theme: automatic' }).click();
+  await page.getByRole('button', { name: 'Theme: light' }).click();
+  await expect(page.getByRole('button', { name: 'Theme: dark' })).toBeVisible();
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  expect(await background()).toBe('rgb(13, 16, 20)');
+  await page.reload();
+  await expect(rows(page).first()).toBeVisible();
+  expect(await background()).toBe('rgb(13, 16, 20)');
+});

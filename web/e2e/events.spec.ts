@@ -1,0 +1,230 @@
+// Finding events: newest first, filters, range, zone, pages, and the URL as the state of it all.
+
+import { MANY } from './events';
+import { expect, rowOf, rows, server, signIn, test } from './test';
+
+test('shows the latest events of everything, newest first', async ({ page }) => {
+  await signIn(page);
+  await expect(rows(page)).toHaveCount(25);
+  await expect(page.getByRole('status').filter({ hasText: '25 events on this page' })).toContainText('more available');
+  const times = await rows(page).locator('.toggle').evaluateAll((toggles) =>
+    toggles.map((toggle) => toggle.getAttribute('title') ?? ''),
+  );
+  expect([...times].sort().reverse()).toEqual(times);
+});
+
+test('searches text on Enter, and says so in the URL', async ({ page }) => {
+  await signIn(page);
+  const box = page.getByRole('searchbox', { name: 'Search' });
+  await box.fill('"Nightly clean"');
+  expect(new URL(page.url()).search).toBe('');
+  await box.press('Enter');
+  await expect(rows(page)).toHaveCount(1);
+  await expect(rowOf(page, 'Nightly clean-up')).toBeVisible();
+  expect(new URL(page.url()).searchParams.get('q')).toBe('"Nightly clean"');
+});
+
+test('filters by tenant, alone and with text', async ({ page }) => {
+  await signIn(page);
+  await page.getByRole('combobox', { name: 'Tenant' }).fill('umbrella');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await expect(rows(page)).toHaveCount(1);
+  await expect(rowOf(page, 'Open the hive')).toBeVisible();
+  await page.getByRole('searchbox').fill('recording');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await expect(page.getByRole('heading', { name: 'No events match' })).toBeVisible();
+  await page.getByRole('button', { name: 'Remove the tenant' }).click();
+  await expect(rowOf(page, 'Delete recording')).toBeVisible();
+});
+
+test('Back undoes one step, a link brings it all back', async ({ page, browser }) => {
+  await signIn(page, '/?tenant=acme');
+  await rowOf(page, 'Update user').getByRole('button').click();
+  await expect(page.getByRole('article', { name: 'Event' })).toBeVisible();
+  await page.getByRole('searchbox').fill('clean');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await expect(rows(page)).toHaveCount(1);
+  await page.goBack();
+  await expect(page.getByRole('searchbox')).toHaveValue('');
+  await expect(page.getByRole('article', { name: 'Event' })).toBeVisible();
+  const link = page.url();
+  await page.goBack();
+  await expect(page.getByRole('article', { name: 'Event' })).toHaveCount(0);
+  await page.goForward();
+  await expect(page.getByRole('article', { name: 'Event' })).toBeVisible();
+
+  const context = await browser.newContext();
+  const other = await context.newPage();
+  await signIn(other, link.slice(server.url.length));
+  await expect(other.getByRole('article', { name: 'Event' })).toContainText('user100');
+  await expect(other.getByRole('combobox', { name: 'Tenant' })).toHaveValue('acme');
+  await context.close();
+});
+
+test('limits to a typed range, in the zone chosen', async ({ page }) => {
+  await signIn(page, '/?tenant=acme&tz=UTC');
+  await page.getByRole('button', { name: /^Time range/ }).click();
+  await page.getByLabel('From').fill('2026-11-20 10:10');
+  await page.getByLabel(/^To/).fill('2026-11-20 10:15');
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await expect(rows(page)).toHaveCount(1);
+  await expect(rowOf(page, 'Update user')).toContainText('10:10:00');
+  const params = new URL(page.url()).searchParams;
+  expect(params.get('since')).toBe('2026-11-20T10:10:00Z');
+  expect(params.get('until')).toBe('2026-11-20T10:15:00Z');
+
+  // Another zone shows the same events at another time, and the range with them.
+  await page.getByRole('button', { name: 'Time zone: UTC' }).click();
+  await page.getByRole('combobox', { name: 'Time zone' }).fill('tokyo');
+  await page.getByRole('option', { name: 'Asia/Tokyo' }).click();
+  await expect(rowOf(page, 'Update user')).toContainText('19:10:00');
+  await expect(page.getByRole('button', { name: /^Time range: 2026-11-20 19:10 to 2026-11-20 19:15/ })).toBeVisible();
+  expect(new URL(page.url()).searchParams.get('tz')).toBe('Asia/Tokyo');
+});
+
+test('keeps a relative range relative, and refuses what is no time', async ({ page }) => {
+  await signIn(page);
+  await page.getByRole('button', { name: /^Time range/ }).click();
+  await page.getByLabel('From').fill('some day');
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await expect(page.getByText('Not a time.')).toBeVisible();
+  await page.getByLabel('From').fill('-3d');
+  await page.getByRole('button', { name: 'Apply' }).click();
+  await expect(page.getByRole('button', { name: 'Time range: Since 3d ago' })).toBeVisible();
+  expect(new URL(page.url()).searchParams.get('since')).toBe('-3d');
+  await page.getByRole('button', { name: /^Time range/ }).click();
+  await page.getByRole('button', { name: 'Last 7 Days' }).click();
+  await expect(page.getByRole('button', { name: 'Time range: Last 7 Days' })).toBeVisible();
+  await page.getByRole('button', { name: 'Clear' }).click();
+  await expect(page.getByRole('button', { name: 'Time range: All time' })).toBeVisible();
+  expect(new URL(page.url()).search).toBe('');
+});
+
+test('says how many events lie outside an empty range', async ({ page }) => {
+  await signIn(page, '/?tenant=pages&since=2001-01-01T00:00:00Z&until=2002-01-01T00:00:00Z');
+  await expect(page.getByText(`${MANY.length} events match outside the time range.`)).toBeVisible();
+  await page.getByRole('button', { name: 'Show all time' }).click();
+  await expect(rows(page)).toHaveCount(25);
+});
+
+test('turns pages by cursor, and earlier pages come back', async ({ page }) => {
+  await signIn(page, '/?tenant=pages&limit=10');
+  const pager = page.getByRole('navigation', { name: 'Pages' });
+  await expect(rows(page).first()).toContainText('Step 0');
+  await expect(pager.getByRole('button', { name: 'Previous' })).toBeDisabled();
+  const seen: string[] = [];
+  for (let number = 1; number <= 6; number += 1) {
+    await expect(pager).toContainText(`Page ${number}`);
+    await expect(rows(page).first()).toContainText(`Step ${(number - 1) * 10}`);
+    seen.push(...(await rows(page).locator('.action .ellipsis').allInnerTexts()));
+    if (number < 6) {
+      await expect(pager).toContainText('more available');
+      await pager.getByRole('button', { name: 'Next' }).click();
+    }
+  }
+  expect(seen).toEqual(MANY.map((event) => event.action));
+  await expect(pager.getByRole('button', { name: 'Next' })).toBeDisabled();
+
+  // A link to a later page is that page.
+  await page.reload();
+  await expect(pager).toContainText('Page 6');
+  await expect(rows(page).first()).toContainText('Step 50');
+  await pager.getByRole('button', { name: 'Previous' }).click();
+  await expect(rows(page).first()).toContainText('Step 40');
+  await page.goBack();
+  await expect(rows(page).first()).toContainText('Step 50');
+});
+
+test('changes the page size at once', async ({ page }) => {
+  await signIn(page, '/?tenant=pages');
+  await expect(rows(page)).toHaveCount(25);
+  await page.getByLabel('Per page').selectOption('50');
+  await expect(rows(page)).toHaveCount(50);
+  await page.getByLabel('Per page').selectOption('10');
+  await expect(rows(page)).toHaveCount(10);
+  expect(new URL(page.url()).searchParams.get('limit')).toBe('10');
+});
+
+test('counts exactly, when asked', async ({ page }) => {
+  await signIn(page, '/?tenant=pages');
+  await page.getByRole('button', { name: 'Count all' }).click();
+  await expect(page.getByText(`${MANY.length} events in all`)).toBeVisible();
+  await page.getByRole('searchbox').fill('Step');
+  await page.getByRole('button', { name: 'Search' }).click();
+  await expect(page.getByRole('button', { name: 'Count all' })).toBeVisible();
+});
+
+test('Refresh finds what was sent meanwhile', async ({ page, request }) => {
+  await signIn(page, '/?q=freshly');
+  await expect(page.getByRole('heading', { name: 'No events match' })).toBeVisible();
+  const sent = await request.post(`${server.url}/v1/events`, {
+    headers: { Authorization: `Bearer ${server.adminKey}` },
+    data: { tenant: 'umbrella', action: 'Freshly sent' },
+  });
+  expect(sent.status()).toBe(201);
+  await expect(async () => {
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    await expect(rowOf(page, 'Freshly sent')).toBeVisible({ timeout: 500 });
+  }).toPass();
+});
+
+test('old rows stay, dimmed, until new ones are here', async ({ page }) => {
+  await signIn(page, '/?tenant=pages');
+  await expect(rows(page)).toHaveCount(25);
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route('**/v1/events?*', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.getByRole('button', { name: 'Refresh' }).click();
+  await expect(page.getByRole('table')).toHaveAttribute('aria-busy', 'true');
+  await expect(page.getByText('Updating')).toBeVisible();
+  await expect(rows(page)).toHaveCount(25);
+  release();
+  await expect(page.getByRole('table')).toHaveAttribute('aria-busy', 'false');
+});
+
+test('an error shows title, request id and Retry', async ({ page }) => {
+  await signIn(page, '/?tenant=pages');
+  await page.route('**/v1/events?*', (route) =>
+    route.fulfill({
+      status: 503,
+      contentType: 'application/problem+json',
+      body: JSON.stringify({ title: 'Index unavailable', status: 503, code: 'unavailable', instance: 'req-1' }),
+    }),
+  );
+  await page.getByRole('button', { name: 'Refresh' }).click();
+  const alert = page.getByRole('alert');
+  await expect(alert).toContainText('Index unavailable');
+  await expect(alert).toContainText('503 unavailable');
+  await expect(alert).toContainText('req-1');
+  await page.unroute('**/v1/events?*');
+  await page.getByRole('button', { name: 'Retry' }).click();
+  await expect(rows(page)).toHaveCount(25);
+});
+
+test("the server's own refusals are told with its request id", async ({ page }) => {
+  await signIn(page, '/?tenant=pages&after=nonsense&page=2&at=2026-11-20T10:00:00.000Z');
+  const alert = page.getByRole('alert');
+  await expect(alert).toContainText('400 invalid_cursor');
+  await expect(alert).toContainText('Request id');
+  await page.getByRole('button', { name: 'First page' }).click();
+  await expect(rows(page)).toHaveCount(25);
+});
+
+test('says up to when events are searchable, if the index is behind', async ({ page }) => {
+  await signIn(page, '/?tenant=pages&tz=UTC');
+  await expect(rows(page)).toHaveCount(25);
+  await expect(page.getByText('searchable up to')).toHaveCount(0);
+  await page.route('**/v1/events?*', async (route) => {
+    const response = await route.fetch();
+    const page_ = (await response.json()) as { complete_through: string };
+    page_.complete_through = '2026-11-20T10:00:00.000000Z';
+    await route.fulfill({ response, json: page_ });
+  });
+  await page.getByRole('button', { name: 'Refresh' }).click();
+  await expect(page.getByText('searchable up to 2026-11-20 10:00:00 UTC')).toBeVisible();
+});

@@ -1,0 +1,93 @@
+// Everything by keyboard.
+
+import { detail, expect, rowOf, rows, signIn, test } from './test';
+
+test('single keys search, move, refresh and help', async ({ page }) => {
+  await signIn(page, '/?tenant=pages');
+  await expect(rows(page)).toHaveCount(25);
+  await page.keyboard.press('/');
+  await expect(page.getByRole('searchbox')).toBeFocused();
+  await page.keyboard.type('j/?r');
+  await expect(page.getByRole('searchbox')).toHaveValue('j/?r');
+  await page.getByRole('searchbox').fill('');
+  await page.getByRole('searchbox').blur();
+
+  await page.keyboard.press('j');
+  await expect(rows(page).nth(0).getByRole('button')).toBeFocused();
+  await page.keyboard.press('j');
+  await page.keyboard.press('ArrowDown');
+  await expect(rows(page).nth(2).getByRole('button')).toBeFocused();
+  await page.keyboard.press('k');
+  await page.keyboard.press('ArrowUp');
+  await expect(rows(page).nth(0).getByRole('button')).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(detail(page)).toBeVisible();
+  await expect(rows(page).nth(0).getByRole('button')).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(detail(page)).toHaveCount(0);
+
+  const asked = page.waitForRequest(/\/v1\/events\?/);
+  await page.keyboard.press('r');
+  await asked;
+  await page.keyboard.press('?');
+  const dialog = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+  await expect(dialog).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(dialog).toHaveCount(0);
+});
+
+test('single keys can be switched off, for good', async ({ page }) => {
+  await signIn(page, '/?tenant=pages');
+  await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
+  await page.getByRole('checkbox', { name: /Single-key shortcuts/ }).uncheck();
+  await page.keyboard.press('Escape');
+  await page.reload();
+  await expect(rows(page)).toHaveCount(25);
+  await page.keyboard.press('/');
+  await expect(page.getByRole('searchbox')).not.toBeFocused();
+  await rows(page).nth(0).getByRole('button').focus();
+  await page.keyboard.press('ArrowDown');
+  await expect(rows(page).nth(1).getByRole('button')).toBeFocused();
+});
+
+test('from signing in to a proof without a mouse', async ({ page }) => {
+  await page.goto(`${process.env.E2E_URL}/?tenant=acme`);
+  await expect(page.getByLabel('API key')).toBeFocused();
+  await page.keyboard.type(process.env.E2E_KEY ?? '');
+  await page.keyboard.press('Enter');
+  await expect(rowOf(page, 'Update user')).toBeVisible();
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  // Along the filters and the bar into the table.
+  for (let presses = 0; presses < 20; presses += 1) {
+    await page.keyboard.press('Tab');
+    if (await page.evaluate(() => document.activeElement?.matches('tr[data-row] button') ?? false)) break;
+  }
+  await page.keyboard.press('Enter');
+  await expect(detail(page)).toBeVisible();
+  await page.keyboard.press('Tab');
+  await expect(detail(page).getByRole('button', { name: 'Copy link' })).toBeFocused();
+});
+
+test('range and zone by keyboard', async ({ page }) => {
+  await signIn(page, '/?tenant=acme');
+  await page.getByRole('button', { name: /^Time range/ }).focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('button', { name: 'Last Hour' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('button', { name: /^Time range/ })).toBeFocused();
+
+  await page.getByRole('button', { name: 'Time zone: Europe/Paris' }).focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('combobox', { name: 'Time zone' })).toBeFocused();
+  await page.keyboard.type('kath');
+  await expect(page.getByRole('option', { name: /Kathmandu/ })).toBeVisible();
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/tz=Asia\/Kathmandu/);
+  await expect(rowOf(page, 'Update user')).toContainText('15:55:00');
+  await expect(page.getByRole('button', { name: 'Time zone: Asia/Kathmandu' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('button', { name: 'Time zone: Asia/Kathmandu' })).toBeFocused();
+});

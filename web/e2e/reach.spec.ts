@@ -1,0 +1,49 @@
+// A key of one tenant sees nothing of the others: not in lists, counts, links or suggestions.
+
+import { expect, rows, server, signIn, test } from './test';
+
+test('sees its own tenant, and is told that it sees only that', async ({ page }) => {
+  await signIn(page, '/', server.acmeKey);
+  await expect(page.getByText('You see only what this key reaches: acme.')).toBeVisible();
+  await expect(rows(page).first()).toBeVisible();
+  const tenants = await rows(page).evaluateAll((all) => all.map((row) => row.children[5]?.textContent?.trim()));
+  expect(new Set(tenants)).toEqual(new Set(['acme']));
+  await page.getByRole('button', { name: 'Count all' }).click();
+  await expect(page.getByText(/^\d events in all$/)).toBeVisible();
+  await expect(page.getByRole('main')).not.toContainText('umbrella');
+  const offered = await page.locator('#filter-tenants option').evaluateAll((all) => all.map((one) => one.getAttribute('value')));
+  expect(offered).toEqual(['acme']);
+});
+
+for (const [name, path] of [
+  ['by tenant', '/?tenant=umbrella'],
+  ['by text', '/?q=hive'],
+  ['by tenant and range', '/?tenant=umbrella&since=2026-11-01T00:00:00Z'],
+] as const) {
+  test(`finds nothing of others ${name}`, async ({ page }) => {
+    await signIn(page, path, server.acmeKey);
+    await expect(page.getByRole('heading', { name: 'No events match' })).toBeVisible();
+    await expect(page.getByText('Open the hive')).toHaveCount(0);
+  });
+}
+
+test("another tenant's event is not found, like one that does not exist", async ({ page }) => {
+  const texts: string[] = [];
+  for (const id of ['umbrella-secret', 'does-not-exist']) {
+    await page.goto('about:blank');
+    await signInOnce(page, `/events/${id}?tenant=umbrella`);
+    await expect(page.getByRole('heading', { name: 'No such event' })).toBeVisible();
+    texts.push((await page.getByRole('main').innerText()).replaceAll(id, 'ID'));
+  }
+  expect(texts[0]).toBe(texts[1]);
+});
+
+async function signInOnce(page: Parameters<typeof signIn>[0], path: string): Promise<void> {
+  await page.goto(server.url + path);
+  const key = page.getByLabel('API key');
+  await expect(key.or(page.getByRole('button', { name: 'Sign out' }))).toBeVisible();
+  if (await key.isVisible()) {
+    await key.fill(server.acmeKey);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+  }
+}
