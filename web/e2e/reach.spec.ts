@@ -6,7 +6,7 @@ test('sees its own tenant, and is told that it sees only that', async ({ page })
   await signIn(page, '/', server.acmeKey);
   await expect(page.getByText('You see only what this key reaches: acme.')).toBeVisible();
   await expect(rows(page).first()).toBeVisible();
-  const tenants = await rows(page).evaluateAll((all) => all.map((row) => row.children[5]?.textContent?.trim()));
+  const tenants = await rows(page).evaluateAll((all) => all.map((row) => row.children[6]?.textContent?.trim()));
   expect(new Set(tenants)).toEqual(new Set(['acme']));
   await page.getByRole('button', { name: 'Count all' }).click();
   await expect(page.getByText(/^\d events in all$/)).toBeVisible();

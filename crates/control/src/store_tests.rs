@@ -86,3 +86,48 @@ async fn keys_tenants_and_rules_survive_a_restart_and_the_secret_is_not_stored()
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
     }
 }
+
+/// A database as the first version wrote it opens for ever.
+#[tokio::test]
+async fn the_database_of_version_1_opens() {
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/formats/v1/control-1");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("control.sqlite");
+    if std::env::var_os("INDELIBLE_BLESS").is_some() {
+        let control = Control::open(&file).await.unwrap();
+        let mut north = tenant(1, "north", None);
+        (north.uuid, north.chain_id) = (Uuid::from_bytes([1; 16]), [11; 16]);
+        let mut acme = tenant(2, "acme", Some(1));
+        (acme.uuid, acme.chain_id, acme.auditing) = (Uuid::from_bytes([2; 16]), [12; 16], true);
+        control.insert_tenant(&north).await.unwrap();
+        control.insert_tenant(&acme).await.unwrap();
+        let new = NewKey {
+            name: "app".into(),
+            permissions: [Permission::EventsSend].into_iter().collect(),
+            reach: Reach::Tenants(vec![2]),
+            default_tenant: Some(2),
+            tenant_from_target: true,
+            expires_at: Some(Timestamp::from_micros(9)),
+        };
+        control.create_key(new, Timestamp::from_micros(8)).await.unwrap();
+        control.insert_rule_set(2, "{}", Timestamp::from_micros(8)).await.unwrap();
+        control.close().await;
+        std::fs::create_dir_all(&fixture).unwrap();
+        std::fs::copy(&file, fixture.join("control.sqlite")).unwrap();
+    }
+    std::fs::copy(fixture.join("control.sqlite"), &file).unwrap();
+    // Twice, since migrations must find nothing to do the second time.
+    for _ in 0..2 {
+        let control = Control::open(&file).await.unwrap();
+        let directory = control.directory();
+        let acme = directory.tenant_named("ACME").unwrap();
+        assert_eq!((acme.number, acme.parent, acme.auditing, acme.chain_id), (2, Some(1), true, [12; 16]));
+        assert_eq!(acme.uuid, Uuid::from_bytes([2; 16]));
+        let key = directory.keys().next().unwrap();
+        assert_eq!((key.name.as_str(), key.default_tenant, key.tenant_from_target), ("app", Some(2), true));
+        assert_eq!((&key.reach, key.permissions.names()), (&Reach::Tenants(vec![2]), vec!["events.send"]));
+        assert_eq!(key.expires_at, Some(Timestamp::from_micros(9)));
+        assert_eq!(control.rule_sets().await.unwrap(), [(2, "{}".to_owned())]);
+        control.close().await;
+    }
+}

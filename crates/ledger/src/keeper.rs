@@ -92,20 +92,21 @@ pub(crate) struct Sealer {
 }
 
 impl Sealer {
-    /// Does what is due.
-    pub(crate) fn step(&mut self) {
+    /// Does what is due. `false` if some of it failed; it stays to be done.
+    pub(crate) fn step(&mut self) -> bool {
         let shared = self.shared.clone();
-        shared.trouble("spare", self.prepare());
+        let mut done = shared.trouble("spare", self.prepare()).is_some();
         if shared.leaves.unwritten() > UNWRITTEN_MAX {
-            shared.trouble("tree", self.write_out());
+            done &= shared.trouble("tree", self.write_out()).is_some();
         }
-        shared.trouble("seal", self.seal_due());
+        done &= shared.trouble("seal", self.seal_due()).is_some();
         let now_us = stamp(self.clock.now());
         if now_us.abs_diff(self.forgot_us) >= FORGET_EVERY_US {
             self.forgot_us = now_us;
             let before = now_us.saturating_sub(REPLAY_KEPT_US);
-            shared.trouble("replays", self.ids.forget_replays(before, FORGET_STEP));
+            done &= shared.trouble("replays", self.ids.forget_replays(before, FORGET_STEP)).is_some();
         }
+        done
     }
 
     fn prepare(&mut self) -> Result<(), StoreError> {

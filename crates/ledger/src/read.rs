@@ -41,7 +41,7 @@ impl Shared {
             Source::Memory(record) => Ok(record),
             source => {
                 let block = self.block(&source, index)?;
-                self.from_block(&source, &block, index)
+                self.take(&source, &block, index)
             }
         }
     }
@@ -49,7 +49,7 @@ impl Shared {
     /// Durable entries at neighbouring indexes.
     pub(crate) fn records(&self, range: Range<u64>) -> Result<Vec<Arc<Record>>, StoreError> {
         self.in_range(range.start, range.end.saturating_sub(range.start))?;
-        if let Some(records) = self.from_ring(&range) {
+        if let Some(records) = self.in_memory(&range) {
             return Ok(records);
         }
         range.map(|index| self.record(index)).collect()
@@ -63,7 +63,7 @@ impl Shared {
         }
     }
 
-    fn from_ring(&self, range: &Range<u64>) -> Option<Vec<Arc<Record>>> {
+    fn in_memory(&self, range: &Range<u64>) -> Option<Vec<Arc<Record>>> {
         let view = self.view.read();
         let first = view.ring.front()?.index;
         let start = usize::try_from(range.start.checked_sub(first)?).ok()?;
@@ -108,7 +108,7 @@ impl Shared {
         }
     }
 
-    fn from_block(&self, source: &Source, block: &Block, index: u64) -> Result<Arc<Record>, StoreError> {
+    fn take(&self, source: &Source, block: &Block, index: u64) -> Result<Arc<Record>, StoreError> {
         let damaged = |what: String| match source {
             Source::Segment(segment) => StoreError::corrupt(&segment.path, 0, what),
             Source::Frame(frame) => StoreError::corrupt(&frame.segment.path, frame.offset, what),
@@ -154,7 +154,6 @@ impl Shared {
     }
 
     /// A remembered answer in the id index that still counts at `now_us`.
-    #[expect(clippy::type_complexity, reason = "the pair is taken apart at once")]
     pub(crate) fn remembered(
         &self,
         ids: &dyn IdStore,

@@ -20,6 +20,8 @@ use crate::{AppendError, StoreError};
 const RELEASE_EVERY: Duration = Duration::from_millis(500);
 /// How often the background looks for something to seal.
 const SEAL_EVERY: Duration = Duration::from_millis(250);
+/// How long the background waits after something failed.
+const AFTER_TROUBLE: Duration = Duration::from_secs(5);
 
 /// What ends with [`crate::LedgerWriter::close`].
 pub(crate) struct Running {
@@ -76,9 +78,13 @@ fn spawn_all(parts: Parts, queue: &Arc<Queue<Work>>, lock: Option<DirLock>) -> R
     };
     let committing =
         vec![spawn(&shared, "ledger-sequence", sequence)?, spawn(&shared, "ledger-sync", commit)?];
-    let ids_thread = spawn(&shared, "ledger-ids", move || run_ids(&id_keeper))?;
-    let release = spawn(&shared, "ledger-release", move || run_release(release_keeper))?;
-    let sealer = spawn(&shared, "ledger-seal", move || run_sealer(sealer))?;
+    let watch = |part| NoteOnPanic { shared: shared.clone(), part };
+    let (ids_watch, release_watch, seal_watch) =
+        (watch("ids thread"), watch("release thread"), watch("seal thread"));
+    let ids_thread = spawn(&shared, "ledger-ids", move || ids_watch.over(|| run_ids(&id_keeper)))?;
+    let release =
+        spawn(&shared, "ledger-release", move || release_watch.over(|| run_release(release_keeper)))?;
+    let sealer = spawn(&shared, "ledger-seal", move || seal_watch.over(|| run_sealer(sealer)))?;
     Ok(Running { ids, committing, sealer, ids_thread, release, _lock: lock })
 }
 
@@ -121,6 +127,27 @@ impl Drop for EndOnPanic {
             self.queue.abandon();
             let source = std::io::Error::other("the thread that orders or writes entries panicked");
             (self.fatal)(&StoreError::io("go on with", &self.shared.paths.root, source));
+        }
+    }
+}
+
+/// A panic in the background is trouble that lasts until the next start; nothing acknowledged depends on it.
+struct NoteOnPanic {
+    shared: Arc<Shared>,
+    part: &'static str,
+}
+
+impl NoteOnPanic {
+    fn over<T>(self, run: impl FnOnce() -> T) -> T {
+        run()
+    }
+}
+
+impl Drop for NoteOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let text = "it panicked; start the ledger again".to_owned();
+            self.shared.troubles.lock().insert(self.part, text);
         }
     }
 }
@@ -185,7 +212,8 @@ fn run_release(mut keeper: ReleaseKeeper) -> ReleaseKeeper {
 
 fn run_sealer(mut sealer: Sealer) {
     while !sealer.shared.closing.load(Ordering::Acquire) {
-        sealer.step();
-        std::thread::park_timeout(SEAL_EVERY);
+        // What failed is likely to fail again at once, and a seal is a lot of work to throw away.
+        let pause = if sealer.step() { SEAL_EVERY } else { AFTER_TROUBLE };
+        std::thread::park_timeout(pause);
     }
 }

@@ -20,7 +20,8 @@ impl Tree {
 
     /// Returns the tree of `size` leaves as it was when the hashes in `source` were stored.
     ///
-    /// Reads at most 2,040 hashes (255 for each stored level that the size reaches into). It believes what is stored: compare [`Tree::root`] with a signed checkpoint.
+    /// Reads at most 255 hashes of each stored level. It believes what is stored: compare [`Tree::root`] with a
+    /// signed checkpoint.
     ///
     /// # Errors
     /// The source's own, unchanged.

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::field::{Field, canonical_ip, fold_case, hash64, ip_term, ip_zone_term, keyword, read_address};
 use crate::json::scalars;
-use crate::words::{wholes, words};
+use crate::words::{whole_of, wholes, words};
 
 /// Where and when an entry stands in the ledger, as far as the index keeps it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -184,7 +184,7 @@ impl Doc {
     }
 
     fn add_text(&mut self, id: &str, event: &Event, derived: &Derived) {
-        self.text(id);
+        self.id_text(id);
         self.text(&event.action);
         self.texts([&event.action_code, &event.outcome.reason, &event.outcome.code]);
         match &derived.details {
@@ -226,6 +226,17 @@ impl Doc {
         self.members_text(&source.extra);
         self.members_text(&event.client.extra);
         self.members_text(&event.outcome.extra);
+    }
+
+    /// The id's words; a UUID, as the server gives them, is only of use whole, and its parts would be five words that no
+    /// other event has.
+    fn id_text(&mut self, id: &str) {
+        match whole_of(id) {
+            Some(token) if token.len() == id.len() && !id.contains(['@', ':', '.']) => {
+                self.term(Field::Whole, &token)
+            }
+            _ => self.text(id),
+        }
     }
 
     /// Parameters, and fields that the API does not know: names and values.

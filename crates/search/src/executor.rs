@@ -4,6 +4,7 @@
 //! can win. A part with few matches is read in ever larger steps, since Tantivy's postings only go forward and every
 //! step starts them anew. Invariant: the order is (time, leaf index) descending, without ties.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -21,25 +22,23 @@ use crate::{Direction, SortKey};
 /// A part with no more matches than this is read in one go.
 const FEW: u32 = 4_096;
 
-/// Zones of the first step where starting a scan costs much.
-const SLOW_START_ZONES: usize = 256;
-
 /// How much each further step in one part grows.
 const STEP_GROWTH: usize = 4;
 
-/// A plan on one part of the index.
+/// One part of the index, and the plan on it once it was needed: a page seldom looks at all parts.
 enum Unit<'v> {
     Split {
         split: &'v Split,
-        plan: SplitPlan<'v>,
         /// Documents that belong to the query's moment.
         docs: u32,
+        /// `None` inside: nothing in it matches.
+        plan: OnceCell<Option<SplitPlan<'v>>>,
     },
     Block {
         block: &'v RwLock<Block>,
-        test: Test<'v>,
         docs: usize,
         zone: Zone,
+        test: OnceCell<Test<'v>>,
     },
 }
 
@@ -47,6 +46,7 @@ enum Unit<'v> {
 pub(crate) struct Execution<'v> {
     units: Vec<Unit<'v>>,
     bounds: Bounds,
+    plan: &'v Expr,
 }
 
 /// An order in which larger is wanted first: later for newest first, and everything inverted for oldest first.
@@ -67,34 +67,28 @@ fn best_time(zone: &Zone, direction: Direction) -> i64 {
 }
 
 impl<'v> Execution<'v> {
-    /// Compiles a plan for every part of the view that may hold a match.
-    ///
-    /// # Errors
-    /// [`SearchError`] with the split that can't be read.
-    pub(crate) fn new(view: &'v View, plan: &'v Expr, bounds: Bounds) -> Result<Self, (String, SearchError)> {
+    /// Prepares a plan for every part of the view that may hold a match.
+    pub(crate) fn new(view: &'v View, plan: &'v Expr, bounds: Bounds) -> Self {
         let mut units = Vec::with_capacity(view.splits.len() + view.blocks.len());
-        if *plan == Expr::None {
-            return Ok(Self { units, bounds });
-        }
-        for split in &view.splits {
-            if split.meta.first < bounds.as_of && bounds.meets(&split.span) {
-                let failed = |error| (split.meta.name.clone(), error);
-                if let Some(plan) = SplitPlan::compile(split, plan).map_err(failed)? {
-                    units.push(Unit::Split { split, plan, docs: split.docs_before(bounds.as_of) });
+        if *plan != Expr::None {
+            for split in &view.splits {
+                if split.meta.first < bounds.as_of && bounds.meets(&split.span) {
+                    units.push(Unit::Split {
+                        split,
+                        docs: split.docs_before(bounds.as_of),
+                        plan: OnceCell::new(),
+                    });
+                }
+            }
+            for shared in &view.blocks {
+                let block = shared.read();
+                let docs = block.places.partition_point(|place| place.index < bounds.as_of);
+                if docs > 0 && bounds.meets(&block.zone) {
+                    units.push(Unit::Block { block: shared, docs, zone: block.zone, test: OnceCell::new() });
                 }
             }
         }
-        for shared in &view.blocks {
-            let block = shared.read();
-            let docs = block.places.partition_point(|place| place.index < bounds.as_of);
-            if docs > 0 && bounds.meets(&block.zone) {
-                let test = block.compile(plan);
-                if !matches!(test, Test::Never) {
-                    units.push(Unit::Block { block: shared, test, docs, zone: block.zone });
-                }
-            }
-        }
-        Ok(Self { units, bounds })
+        Self { units, bounds, plan }
     }
 
     /// The `limit` matches next to `from` (excluded) in the direction, nearest first.
@@ -120,8 +114,8 @@ impl<'v> Execution<'v> {
             (Some(key), Direction::Newer) => bounds.time.since = bounds.time.since.max(key.time),
             (None, _) => {}
         }
-        let mut lanes: Vec<Lane<'_>> =
-            self.units.iter().map(|unit| Lane { unit, at: 0, step: unit.first_step() }).collect();
+        let mut lanes: Vec<Lane<'_, 'v>> =
+            self.units.iter().map(|unit| Lane { unit, plan: self.plan, at: 0, step: 1 }).collect();
         let mut queue = BinaryHeap::with_capacity(lanes.len());
         for (number, lane) in lanes.iter_mut().enumerate() {
             queue.extend(lane.next_time(&bounds, direction).map(|time| (time, number)));
@@ -146,11 +140,15 @@ impl<'v> Execution<'v> {
         let mut total = 0;
         for unit in &self.units {
             total += match unit {
-                Unit::Split { split, plan, docs } => {
-                    self.count_split(split, plan, *docs).map_err(|error| (split.meta.name.clone(), error))?
-                }
-                Unit::Block { block, test, docs, zone } => {
+                Unit::Split { split, docs, plan } => match compiled(split, self.plan, plan)? {
+                    None => 0,
+                    Some(plan) => self
+                        .count_split(split, plan, *docs)
+                        .map_err(|error| (split.meta.name.clone(), error))?,
+                },
+                Unit::Block { block, docs, zone, test } => {
                     let (block, inside) = (block.read(), self.bounds.covers(zone));
+                    let test = test.get_or_init(|| block.compile(self.plan));
                     let fits = |doc: &usize| inside || self.bounds.contains(&block.places[*doc]);
                     (0..*docs).filter(fits).filter(|doc| block.passes(*doc, test)).count() as u64
                 }
@@ -184,26 +182,30 @@ fn zone_docs(zone: u32, docs: u32) -> std::ops::Range<u32> {
     start.min(docs)..(start + ZONE_DOCS as u32).min(docs)
 }
 
-impl Unit<'_> {
-    fn first_step(&self) -> usize {
-        match self {
-            Unit::Split { plan, .. } if plan.most <= FEW => usize::MAX,
-            Unit::Split { plan, .. } if plan.slow_start => SLOW_START_ZONES,
-            _ => 1,
-        }
+/// The plan for a split, compiled at the first call.
+fn compiled<'c, 'v>(
+    split: &Split,
+    expr: &'v Expr,
+    cell: &'c OnceCell<Option<SplitPlan<'v>>>,
+) -> Result<Option<&'c SplitPlan<'v>>, (String, SearchError)> {
+    if cell.get().is_none() {
+        let plan = SplitPlan::compile(split, expr).map_err(|error| (split.meta.name.clone(), error))?;
+        return Ok(cell.get_or_init(|| plan).as_ref());
     }
+    Ok(cell.get().and_then(Option::as_ref))
 }
 
 /// A part of the index on its way through its zones, best first.
-struct Lane<'u> {
-    unit: &'u Unit<'u>,
+struct Lane<'u, 'v> {
+    unit: &'u Unit<'v>,
+    plan: &'v Expr,
     /// Zones behind it in the part's own order.
     at: usize,
     /// Zones to visit at once.
     step: usize,
 }
 
-impl Lane<'_> {
+impl Lane<'_, '_> {
     fn order(split: &Split, direction: Direction) -> &[u32] {
         match direction {
             Direction::Older => &split.latest_first,
@@ -234,9 +236,10 @@ impl Lane<'_> {
     /// Visits the next zones and offers their matches.
     fn advance(&mut self, bounds: &Bounds, best: &mut Best) -> Result<(), (String, SearchError)> {
         match self.unit {
-            Unit::Block { block, test, docs, .. } => {
+            Unit::Block { block, docs, test, .. } => {
                 self.at = 1;
                 let block = block.read();
+                let test = test.get_or_init(|| block.compile(self.plan));
                 for (doc, place) in block.places[..*docs].iter().enumerate() {
                     let key = SortKey { time: place.time, index: place.index };
                     if bounds.contains(place) && best.admits(key) && block.passes(doc, test) {
@@ -245,8 +248,15 @@ impl Lane<'_> {
                 }
                 Ok(())
             }
-            Unit::Split { split, plan, docs } => {
+            Unit::Split { split, docs, plan } => {
                 let order = Self::order(split, best.direction);
+                let Some(plan) = compiled(split, self.plan, plan)? else {
+                    self.at = order.len();
+                    return Ok(());
+                };
+                if plan.most <= FEW {
+                    self.step = usize::MAX;
+                }
                 let mut zones = Vec::new();
                 while let Some(&zone) = order.get(self.at).filter(|_| zones.len() < self.step) {
                     let span = &split.zones[zone as usize];

@@ -15,7 +15,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 const KEYWORD_MAX: usize = 256;
 const KEYWORD_HEAD: usize = 192;
 
-/// A field of the index. The order is the order of tags in the tail's dictionaries, and part of the index format.
+/// A field of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
@@ -58,7 +58,7 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    /// All fields, in the order of their tags.
+    /// All fields, in the order of their numbers.
     pub(crate) const ALL: [Field; 27] = [
         Field::Id,
         Field::Action,
@@ -120,11 +120,6 @@ impl Field {
             Field::Whole => "whole",
             Field::Word => "word",
         }
-    }
-
-    /// The character that precedes the field's terms in a dictionary shared by all fields.
-    pub(crate) fn tag(self) -> char {
-        char::from(b'A' + self as u8)
     }
 }
 
@@ -229,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_and_names_are_those_of_the_list() {
+    fn numbers_and_names_are_those_of_the_list() {
         for (at, field) in Field::ALL.into_iter().enumerate() {
             assert_eq!(field as usize, at, "{field:?}");
         }

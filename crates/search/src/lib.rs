@@ -7,19 +7,21 @@
 //! |---|---|
 //! | `params`, `text`, `instant`, `query` | parameters to one plan |
 //! | `field`, `words`, `json`, `doc` | an event to terms |
-//! | `tail`, `schema`, `split`, `split_plan`, `excluded`, `zone` | where documents live |
+//! | `tail`, `dictionary`, `schema`, `split`, `split_plan`, `gather`, `excluded`, `zone` | where documents live |
 //! | `view`, `executor` | newest first, exact counts |
 //! | `manifest`, `state`, `follower`, `builder`, `merger` | how the index grows and heals |
 //! | `check` | index against ledger |
 
 mod builder;
 mod check;
+mod dictionary;
 mod doc;
 mod error;
 mod excluded;
 mod executor;
 mod field;
 mod follower;
+mod gather;
 mod instant;
 mod json;
 mod manifest;

@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -127,7 +126,7 @@ pub struct Progress {
     pub durable_size: u64,
     /// When the last entry was received up to which everything is searchable; 1970 if there is none.
     pub complete_through: Timestamp,
-    /// Whether something that was lost, or was there before the start, is still being indexed.
+    /// Whether entries that were there before the start, or were indexed once, still have to be indexed.
     pub rebuilding: bool,
     /// The splits on disk.
     pub splits: usize,
@@ -206,7 +205,7 @@ impl Search {
         let complete_through = instant(view.coverage().received);
         let plan = self.plan(request.query, request.reach)?;
         let bounds = Bounds { time: request.query.time, received: request.query.received, as_of };
-        let execution = Execution::new(&view, &plan, bounds).map_err(|failed| self.failed(failed))?;
+        let execution = Execution::new(&view, &plan, bounds);
         let near = |from, direction, limit| {
             execution.nearest(from, direction, limit).map_err(|failed| self.failed(failed))
         };
@@ -248,7 +247,7 @@ impl Search {
         let plan = self.plan(query, reach)?;
         let as_of = as_of.unwrap_or_else(|| view.end());
         let bounds = Bounds { time: query.time, received: query.received, as_of };
-        let execution = Execution::new(&view, &plan, bounds).map_err(|failed| self.failed(failed))?;
+        let execution = Execution::new(&view, &plan, bounds);
         execution.count().map_err(|failed| self.failed(failed))
     }
 
@@ -263,7 +262,7 @@ impl Search {
         let query = Query { matches: Expr::And(conditions), ..Query::all() };
         let plan = query.plan(reach);
         let bounds = Bounds { time: TimeRange::ALWAYS, received: TimeRange::ALWAYS, as_of: view.end() };
-        let execution = Execution::new(&view, &plan, bounds).map_err(|failed| self.failed(failed))?;
+        let execution = Execution::new(&view, &plan, bounds);
         let keys =
             execution.nearest(None, Direction::Older, usize::MAX).map_err(|failed| self.failed(failed))?;
         Ok(keys.into_iter().map(hit).collect())
@@ -274,15 +273,11 @@ impl Search {
         let state = &self.inner.state;
         let view = state.view();
         let coverage = view.coverage();
-        let catching_up = coverage.end < state.behind_at_start;
-        if !catching_up && coverage.end == view.end() {
-            state.lost.store(false, Ordering::Release);
-        }
         Progress {
             indexed_size: coverage.end,
             durable_size: *state.durable.borrow(),
             complete_through: instant(coverage.received),
-            rebuilding: catching_up || state.lost.load(Ordering::Acquire),
+            rebuilding: coverage.end < state.behind_at_start.max(view.end()),
             splits: view.splits.len(),
             split_bytes: view.splits.iter().map(|split| split.meta.bytes()).sum(),
             tail_events: view.blocks.iter().map(|block| block.read().places.len() as u64).sum(),

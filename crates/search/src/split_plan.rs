@@ -4,18 +4,16 @@
 //! over many tenants is looked up per document instead of as a union of postings where that is cheaper; it is part of
 //! the same plan either way.
 
-use std::ops::Bound;
+use std::sync::Arc;
 
 use tantivy::Term;
-use tantivy::query::{
-    AllQuery, BooleanQuery, EnableScoring, InvertedIndexRangeQuery, Occur, PhraseQuery, Query,
-    RegexPhraseQuery, TermQuery, Weight,
-};
+use tantivy::query::{AllQuery, BooleanQuery, EnableScoring, Occur, PhraseQuery, Query, TermQuery, Weight};
 use tantivy::schema::IndexRecordOption;
 
 use crate::error::SearchError;
 use crate::excluded::Excluded;
 use crate::field::{Field, keyword};
+use crate::gather::{self, Gathered, Terms};
 use crate::query::{Expr, TenantSet};
 use crate::split::Split;
 
@@ -34,8 +32,6 @@ pub(crate) struct SplitPlan<'p> {
     pub(crate) most: u32,
     /// Exactly `most` documents match, known without looking.
     pub(crate) exact: bool,
-    /// Starting a scan costs much, since it gathers postings of many terms.
-    pub(crate) slow_start: bool,
 }
 
 /// An expression after this split's figures are applied.
@@ -83,14 +79,13 @@ impl<'p> SplitPlan<'p> {
         if most == 0 {
             return Ok(None);
         }
-        let slow_start = gathers(expr);
         Ok(Some(match tenants {
             Some(set) if weight.is_none() => {
                 let most = held(split, set).map(|(_, docs)| docs).sum();
-                SplitPlan { weight, tenants, most, exact, slow_start }
+                SplitPlan { weight, tenants, most, exact }
             }
-            Some(_) => SplitPlan { weight, tenants, most, exact: false, slow_start },
-            None => SplitPlan { weight, tenants, most, exact, slow_start },
+            Some(_) => SplitPlan { weight, tenants, most, exact: false },
+            None => SplitPlan { weight, tenants, most, exact },
         }))
     }
 }
@@ -133,10 +128,13 @@ fn node(split: &Split, expr: &Expr) -> Result<Node, SearchError> {
         Expr::None | Expr::TenantNamed(_) => Node::None,
         Expr::Term(field, term) => term_node(split, *field, term)?,
         Expr::TenantText(field, name) => term_node(split, *field, &keyword(name))?,
-        Expr::Range(field, first, last) => range_node(split, *field, first, last),
-        // No word contains the last code point, so all that begin so lie between.
+        Expr::Range(field, first, last) => {
+            gathered(gather::any_of(&split.reader, Terms { field: split.schema.id(*field), first, last })?)
+        }
         Expr::Prefix(beginning) => {
-            range_node(split, Field::Word, beginning, &format!("{beginning}\u{10ffff}"))
+            let last = &last_with(beginning);
+            let terms = Terms { field: split.schema.id(Field::Word), first: beginning, last };
+            gathered(gather::any_of(&split.reader, terms)?)
         }
         Expr::Phrase(words) => match rarest(split, words)? {
             0 => Node::None,
@@ -148,12 +146,10 @@ fn node(split: &Split, expr: &Expr) -> Result<Node, SearchError> {
         },
         Expr::PhrasePrefix(words, beginning) => match rarest(split, words)? {
             0 => Node::None,
-            most => {
-                // Words have no character that means something in a pattern.
-                let patterns = words.iter().cloned().chain([format!("{beginning}.*")]).collect();
-                let mut query = RegexPhraseQuery::new(split.schema.id(Field::Word), patterns);
-                query.set_max_expansions(u32::MAX);
-                Node::Query(Box::new(query), most, false)
+            _ => {
+                let last = &last_with(beginning);
+                let terms = Terms { field: split.schema.id(Field::Word), first: beginning, last };
+                gathered(gather::phrase_then_any_of(&split.reader, words, terms)?)
             }
         },
         Expr::Tenants(set) => tenants_node(split, set),
@@ -182,9 +178,16 @@ fn term_node(split: &Split, field: Field, term: &str) -> Result<Node, SearchErro
     })
 }
 
-fn range_node(split: &Split, field: Field, first: &str, last: &str) -> Node {
-    let bound = |term: &str| Bound::Included(Term::from_field_text(split.schema.id(field), term));
-    Node::Query(Box::new(InvertedIndexRangeQuery::new(bound(first), bound(last))), split.docs(), false)
+/// No word contains the last code point, so all words that begin so lie between the beginning and this.
+fn last_with(beginning: &str) -> String {
+    format!("{beginning}\u{10ffff}")
+}
+
+fn gathered(docs: Vec<u32>) -> Node {
+    match docs.len() as u32 {
+        0 => Node::None,
+        most => Node::Query(Box::new(Gathered(Arc::from(docs))), most, true),
+    }
 }
 
 /// The fewest documents that one of the words has.
@@ -218,10 +221,12 @@ fn tenants_node(split: &Split, set: &TenantSet) -> Node {
 fn conjunction(split: &Split, parts: &[&Expr]) -> Result<Node, SearchError> {
     let (mut must, mut must_not) = (Vec::new(), Vec::new());
     let (mut most, mut alone) = (split.docs(), None);
-    for part in parts {
+    // What costs most to look up comes last: the others may show that nothing matches.
+    let (costly, cheap): (Vec<&Expr>, Vec<&Expr>) = parts.iter().partition(|part| gathers(part));
+    for part in cheap.into_iter().chain(costly) {
         let (inner, negated) = match part {
             Expr::Not(inner) => (inner.as_ref(), true),
-            other => (*other, false),
+            other => (other, false),
         };
         match (node(split, inner)?, negated) {
             (Node::None, false) | (Node::All, true) => return Ok(Node::None),

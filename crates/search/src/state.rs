@@ -40,8 +40,6 @@ pub(crate) struct State {
     pub(crate) closing: AtomicBool,
     /// Entries that were durable at the start: until they are indexed, the index is catching up.
     pub(crate) behind_at_start: u64,
-    /// Whether anything was lost and is being made again from the ledger.
-    pub(crate) lost: AtomicBool,
     /// The leaf index before which every entry is searchable.
     indexed: watch::Sender<u64>,
     errors: Mutex<Errors>,
@@ -102,13 +100,11 @@ impl State {
         let durable = source.subscribe();
         let size = *durable.borrow();
         let log = hex(&source.log_id());
-        let mut lost = false;
         let mut manifest = match Manifest::read(&root, &log) {
             Found::Ready(manifest) => manifest,
             Found::Absent => Manifest::empty(log),
             Found::Unusable(reason) => {
                 tracing::warn!(reason, "search index is rebuilt from the ledger");
-                lost = true;
                 Manifest::empty(log)
             }
         };
@@ -131,7 +127,6 @@ impl State {
                         error = error.chain(),
                         "split is rebuilt from the ledger"
                     );
-                    lost = true;
                     false
                 }
             }
@@ -159,7 +154,6 @@ impl State {
             durable,
             view: RwLock::new(Arc::new(View { splits, blocks: vec![block] })),
             manifest: Mutex::new(manifest),
-            lost: AtomicBool::new(lost || !work.holes.is_empty()),
             work: Mutex::new(work),
             work_changed: Condvar::new(),
             closing: AtomicBool::new(false),
@@ -324,7 +318,6 @@ impl State {
         let meta = next.splits.remove(at);
         next.write(&self.root)?;
         *manifest = next;
-        self.lost.store(true, Ordering::Release);
         self.change_view(|view| {
             view.splits.retain(|split| {
                 let stays = split.meta.name != name;

@@ -5,9 +5,7 @@
 //! soon as it is pushed. Blocks become a split later, from what they hold: nothing is decoded twice.
 //! Invariant: a block covers the leaf indices `first..end` without a gap, events or not.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
+use crate::dictionary::Dictionary;
 use crate::doc::{Doc, Place};
 use crate::field::Field;
 use crate::query::{Expr, TenantSet};
@@ -35,16 +33,12 @@ pub(crate) struct Block {
     pub(crate) last_leaf: [u8; 32],
     pub(crate) places: Vec<Place>,
     pub(crate) zone: Zone,
-    numbers: HashMap<Arc<str>, u32>,
-    terms: Vec<Arc<str>>,
-    /// The numbers of each field's terms, ascending.
-    of_field: [Vec<u32>; Field::ALL.len()],
+    dictionary: Dictionary,
     keywords: Lists<u32>,
     words: Lists<u32>,
     users: Lists<u64>,
     domains: Lists<u64>,
     bytes: usize,
-    scratch: String,
 }
 
 /// Lists of numbers, one for each document, end to end.
@@ -81,15 +75,12 @@ impl Block {
             last_leaf: [0; 32],
             places: Vec::new(),
             zone: Zone::EMPTY,
-            numbers: HashMap::new(),
-            terms: Vec::new(),
-            of_field: Default::default(),
+            dictionary: Dictionary::default(),
             keywords: Lists::default(),
             words: Lists::default(),
             users: Lists::default(),
             domains: Lists::default(),
             bytes: 0,
-            scratch: String::new(),
         }
     }
 
@@ -107,12 +98,12 @@ impl Block {
         self.zone.add(doc.place.time, doc.place.received);
         self.places.push(doc.place);
         for (field, term) in doc.keywords() {
-            let number = self.number(field, term);
+            let number = self.dictionary.number(field, term);
             self.keywords.items.push(number);
         }
         self.keywords.close();
         for word in doc.words() {
-            let number = word.map_or(GAP, |word| self.number(Field::Word, word));
+            let number = word.map_or(GAP, |word| self.dictionary.number(Field::Word, word));
             self.words.items.push(number);
         }
         self.words.close();
@@ -126,44 +117,24 @@ impl Block {
             + 8 * (doc.users.len() + doc.domains.len());
     }
 
-    fn number(&mut self, field: Field, term: &str) -> u32 {
-        self.scratch.clear();
-        self.scratch.push(field.tag());
-        self.scratch.push_str(term);
-        if let Some(&number) = self.numbers.get(self.scratch.as_str()) {
-            return number;
-        }
-        let number = self.terms.len() as u32;
-        let term: Arc<str> = Arc::from(self.scratch.as_str());
-        self.terms.push(Arc::clone(&term));
-        self.numbers.insert(term, number);
-        self.of_field[field as usize].push(number);
-        // The characters, two pointers to them, the hash table's slot, the number in two lists.
-        self.bytes += self.scratch.len() + 72;
-        number
-    }
-
     /// Whether it takes no more events.
     pub(crate) fn is_full(&self) -> bool {
-        self.places.len() >= ZONE_DOCS || self.bytes >= BLOCK_BYTES_MAX
+        self.places.len() >= ZONE_DOCS || self.bytes() >= BLOCK_BYTES_MAX
     }
 
     /// Memory in use, roughly.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.dictionary.bytes()
     }
 
     /// The keywords of a document.
     pub(crate) fn keywords(&self, doc: usize) -> impl Iterator<Item = (Field, &str)> {
-        self.keywords.get(doc).iter().map(|&number| {
-            let term = &self.terms[number as usize];
-            (Field::ALL[usize::from(term.as_bytes()[0] - b'A')], &term[1..])
-        })
+        self.keywords.get(doc).iter().map(|&number| self.dictionary.get(number))
     }
 
     /// The words of a document in order, `None` being a gap.
     pub(crate) fn words(&self, doc: usize) -> impl Iterator<Item = Option<&str>> {
-        self.words.get(doc).iter().map(|&number| (number != GAP).then(|| &self.terms[number as usize][1..]))
+        self.words.get(doc).iter().map(|&number| (number != GAP).then(|| self.dictionary.get(number).1))
     }
 
     pub(crate) fn users(&self, doc: usize) -> &[u64] {
@@ -180,25 +151,26 @@ impl Block {
             Expr::All => Test::Always,
             // Names that were never resolved match nothing; `Search` refuses such queries before.
             Expr::None | Expr::TenantNamed(_) => Test::Never,
-            Expr::Term(field, term) => match self.lookup(*field, term) {
+            Expr::Term(field, term) => match self.dictionary.find(*field, term) {
                 Some(number) if *field == Field::Word => Test::Word(number),
                 Some(number) => Test::Keyword(number),
                 None => Test::Never,
             },
             Expr::TenantText(field, name) => {
-                self.lookup(*field, &crate::field::keyword(name)).map_or(Test::Never, Test::Keyword)
+                self.dictionary.find(*field, &crate::field::keyword(name)).map_or(Test::Never, Test::Keyword)
             }
             Expr::Range(field, first, last) => {
-                let found = self.numbers_of(*field, |term| first.as_str() <= term && term <= last.as_str());
+                let found =
+                    self.dictionary.numbers(*field, |term| first.as_str() <= term && term <= last.as_str());
                 if found.is_empty() { Test::Never } else { Test::Keywords(found) }
             }
             Expr::Prefix(beginning) => {
-                let found = self.numbers_of(Field::Word, |term| term.starts_with(beginning));
+                let found = self.dictionary.numbers(Field::Word, |term| term.starts_with(beginning));
                 if found.is_empty() { Test::Never } else { Test::Words(found) }
             }
             Expr::Phrase(words) => self.phrase(words).map_or(Test::Never, Test::Phrase),
             Expr::PhrasePrefix(words, beginning) => {
-                let last = self.numbers_of(Field::Word, |term| term.starts_with(beginning));
+                let last = self.dictionary.numbers(Field::Word, |term| term.starts_with(beginning));
                 match self.phrase(words) {
                     Some(words) if !last.is_empty() => Test::PhrasePrefix(words, last),
                     _ => Test::Never,
@@ -239,20 +211,8 @@ impl Block {
         if tests.is_empty() { Test::Never } else { Test::Or(tests) }
     }
 
-    fn lookup(&self, field: Field, term: &str) -> Option<u32> {
-        let mut key = String::with_capacity(term.len() + 1);
-        key.push(field.tag());
-        key.push_str(term);
-        self.numbers.get(key.as_str()).copied()
-    }
-
     fn phrase(&self, words: &[String]) -> Option<Vec<u32>> {
-        words.iter().map(|word| self.lookup(Field::Word, word)).collect()
-    }
-
-    fn numbers_of(&self, field: Field, wanted: impl Fn(&str) -> bool) -> Vec<u32> {
-        let numbers = self.of_field[field as usize].iter().copied();
-        numbers.filter(|&number| wanted(&self.terms[number as usize][1..])).collect()
+        words.iter().map(|word| self.dictionary.find(Field::Word, word)).collect()
     }
 
     /// Whether the document passes a test compiled for this block.

@@ -130,7 +130,7 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
         .map_err(|source| RunError::Listen { address: config.listen, source })?;
     let address = listener.local_addr().map_err(RunError::Serve)?;
     let gate = Arc::new(Gate::new(Web::new(&config.path_prefix), metrics));
-    let router = routes::router(gate.clone());
+    let router = routes::below(&config.path_prefix, routes::router(gate.clone()));
     let (stop, mut stopped) = watch::channel(false);
     let serving = tokio::spawn(async move {
         let stopped = async move {

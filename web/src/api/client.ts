@@ -13,13 +13,6 @@ import type { AuditEvent, EventPage, ProofBundle, Session } from './types';
 
 export type EventsQuery = NonNullable<operations['list']['parameters']['query']>;
 
-/** A page of events, and how far the index lagged behind the server's own clock when it answered. */
-export interface PageAnswer {
-  page: EventPage;
-  /** The server's time of the answer, milliseconds since 1970; null where it sent none. */
-  serverTime: number | null;
-}
-
 export interface ApiOptions {
   /** Where the server is: the path prefix that it is hosted under. */
   base: string;
@@ -59,20 +52,15 @@ export class Api {
     return this.json<Session>(this.client.GET('/v1/session', { parseAs: 'text', ...abort(signal) }));
   }
 
-  async events(query: EventsQuery, signal?: AbortSignal): Promise<PageAnswer> {
-    let serverTime: number | null = null;
-    const page = await this.json<EventPage>(
+  async events(query: EventsQuery, signal?: AbortSignal): Promise<EventPage> {
+    return this.json<EventPage>(
       this.client.GET('/v1/events', { params: { query }, parseAs: 'text', ...abort(signal) }),
-      (time) => {
-        serverTime = time;
-      },
     );
-    return { page, serverTime };
   }
 
   /** The exact number of events that match. */
   async count(query: EventsQuery, signal?: AbortSignal): Promise<number> {
-    const { page } = await this.events({ ...query, limit: 1, total: true }, signal);
+    const page = await this.events({ ...query, limit: 1, total: true }, signal);
     if (typeof page.total !== 'number') throw new Problem(200, null, 'no total in the answer', null, null);
     return page.total;
   }
@@ -125,7 +113,7 @@ export class Api {
     }
   }
 
-  private async answer<T>(request: Promise<Outcome<T>>, onTime?: (epochMs: number) => void): Promise<T> {
+  private async answer<T>(request: Promise<Outcome<T>>): Promise<T> {
     let outcome: Outcome<T>;
     try {
       outcome = await request;
@@ -134,17 +122,14 @@ export class Api {
       throw new Problem(0, null, 'no answer', error instanceof Error ? error.message : null, null);
     }
     const date = Date.parse(outcome.response.headers.get('date') ?? '');
-    if (!Number.isNaN(date)) {
-      this.onServerTime(date);
-      onTime?.(date);
-    }
+    if (!Number.isNaN(date)) this.onServerTime(date);
     if (!outcome.response.ok) throw toProblem(outcome.response, outcome.error);
     if (outcome.data === undefined) throw new Problem(outcome.response.status, null, 'empty answer', null, null);
     return outcome.data;
   }
 
-  private async json<T>(request: Promise<Outcome<string>>, onTime?: (epochMs: number) => void): Promise<T> {
-    const text = await this.answer(request, onTime);
+  private async json<T>(request: Promise<Outcome<string>>): Promise<T> {
+    const text = await this.answer(request);
     try {
       // The server's own OpenAPI document is what vouches for the shape.
       return parseJson(text) as unknown as T;

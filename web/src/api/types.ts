@@ -56,6 +56,8 @@ export interface AuditEvent {
   action: string;
   action_code?: string | null;
   action_type: string;
+  /** Canonical type and category of the first target. */
+  object_type?: string | null;
   object_category?: string | null;
   occurrences?: { count: number; first?: string | null; last?: string | null } | null;
   outcome?: { result?: OutcomeResult | null; reason?: string | null; code?: string | null } | null;
@@ -75,7 +77,10 @@ export interface AuditEvent {
 export interface EventPage {
   data: AuditEvent[];
   total?: number | null;
+  /** The time of receipt up to which the index is complete. */
   complete_through: string;
+  /** Set while the index is behind: it is being rebuilt, or catches up after a start. */
+  rebuilding?: boolean;
   next?: string | null;
   prev?: string | null;
 }

@@ -68,9 +68,11 @@ fn a_newcomers_way_from_a_tenant_to_a_verified_trail() {
     run(&["tenants", "move", "acme-east"]);
     assert_eq!(server.admin().read("/v1/tenants/acme-east")["parent"], Value::Null);
 
-    let rules = run(&["rules", "get"]);
+    // The version is one above what was read, so that two administrators can't overwrite each other unseen.
+    let mut rules: Value = serde_json::from_str(&run(&["rules", "get"])).unwrap();
+    rules["version"] = (rules["version"].as_u64().unwrap() + 1).into();
     let file = installation.path("rules.json");
-    fs::write(&file, &rules).unwrap();
+    fs::write(&file, rules.to_string()).unwrap();
     run(&["rules", "set", file.to_str().unwrap()]);
     server.stop();
     let verdict = installation.verify();

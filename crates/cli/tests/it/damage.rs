@@ -30,13 +30,15 @@ fn filled(seal_bytes: &str, events: u64) -> (Installation, BTreeMap<String, Stri
     (installation, sent)
 }
 
-/// Where to flip: the beginning, places within, the last byte that holds something.
+/// Where to flip: among the bytes that hold something. Zeros between frames and behind the last one hold nothing.
 fn places(file: &Path) -> Vec<u64> {
     let bytes = fs::read(file).unwrap();
-    let Some(last) = bytes.iter().rposition(|byte| *byte != 0) else { return vec![] };
-    let mut places = vec![0, 9, last / 4, last / 2, last * 3 / 4, last];
+    let held: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0).collect();
+    let Some(last) = held.len().checked_sub(1) else { return vec![] };
+    let mut places =
+        [0, 9, last / 4, last / 2, last * 3 / 4, last].map(|nth| held[nth.min(last)] as u64).to_vec();
     places.dedup();
-    places.iter().map(|at| *at as u64).collect()
+    places
 }
 
 /// Everything that can be read is as it was sent, or an error.

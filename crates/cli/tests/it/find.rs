@@ -60,7 +60,7 @@ fn varied() -> Value {
          "actor": {"type": "user", "id": "2002", "username": "boss"},
          "client": {"ip": "2001:db8::1", "chain": ["2001:db8::1", "10.0.0.9"]}, "outcome": {"result": "success"},
          "targets": [{"type": "subscriber", "id": "1041", "name": "Ada Lovelace", "tenant": "customer.com", "groups": ["Sales"]}],
-         "severity": {"name": "high", "number": 6}, "parameters": {"Ticket": "ABC-123"}},
+         "severity": {"name": "high", "number": 2}, "parameters": {"Ticket": "ABC-123"}},
         {"id": "ordinary", "time": "2026-03-01T12:00:00Z", "action": "report.read"},
     ])
 }

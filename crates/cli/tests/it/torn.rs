@@ -26,6 +26,10 @@ impl LastFrame {
         let changed = |name: &PathBuf| {
             let (old, new) =
                 (fs::read(before.join(name)).unwrap_or_default(), fs::read(after.join(name)).unwrap());
+            let d: Vec<_> = (0..new.len()).filter(|at| old.get(*at) != Some(&new[*at])).collect();
+            let mut r: Vec<(usize, usize)> = vec![];
+            for at in d { match r.last_mut() { Some(l) if at - l.1 < 16 => l.1 = at, _ => r.push((at, at)) } }
+            eprintln!("{name:?} {} {r:?}", old.len());
             let first = (0..new.len()).find(|at| old.get(*at) != Some(&new[*at]))?;
             let last = (0..new.len()).rfind(|at| old.get(*at) != Some(&new[*at]))?;
             Some((first..last + 1, new))
@@ -66,7 +70,7 @@ fn a_frame_that_was_never_acknowledged_is_cut_wherever_it_is_torn() {
     server.kill();
     let frame = LastFrame::find(&before.data(), &installation.data());
     let Range { start, end } = frame.place;
-    let middle = usize::midpoint(start, end);
+    eprintln!("frame {start}..{end}"); let middle = usize::midpoint(start, end);
     // A disk writes sectors of 512 bytes, in any order.
     let sector = start + 512;
     for (what, kept) in [
@@ -77,6 +81,7 @@ fn a_frame_that_was_never_acknowledged_is_cut_wherever_it_is_torn() {
         ("all but the last byte", vec![start..end - 1]),
         ("all but the first sector", vec![sector.min(end)..end]),
     ] {
+        eprintln!("of the frame there is: {what}");
         let torn = before.copy();
         frame.put(&torn.data(), &kept);
         let server = torn.start();
@@ -127,11 +132,14 @@ fn a_frame_that_was_acknowledged_is_never_cut() {
         let bytes = fs::read(&path).unwrap();
         let ended = damaged.refuse();
         assert_eq!(ended.code, Some(3), "{what}: {}", ended.stderr);
-        let name = frame.file.file_name().unwrap().to_str().unwrap();
-        assert!(ended.stderr.contains("corrupt") && ended.stderr.contains(name), "{what}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains("corrupt") && ended.stderr.contains("ledger/wal"),
+            "{what}: {}",
+            ended.stderr
+        );
         assert!(fs::read(&path).unwrap() == bytes, "{what}: a refused ledger is left as it is");
         let verdict = damaged.verify();
         assert_eq!(verdict.code, Some(1), "{what}: {}", verdict.stderr);
-        assert!(verdict.stderr.contains(name), "{what}: {}", verdict.stderr);
+        assert!(verdict.stderr.contains("ledger/wal"), "{what}: {}", verdict.stderr);
     }
 }

@@ -3,6 +3,7 @@
 mod crash;
 mod damage;
 mod formats;
+mod history;
 mod model;
 mod process;
 mod rig;

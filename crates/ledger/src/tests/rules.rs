@@ -121,6 +121,15 @@ fn an_idempotency_key_gives_the_first_answer_again_for_a_day() {
     rig.crash(5);
     rig.open().unwrap();
     look(&mut rig, "after sealing and a crash");
+    // Sealed before the background put it into the index.
+    let size = rig.reader().durable_size();
+    let late = rig.append(keyed(vec![event(chain, "b", "1")], "late", 3)).unwrap();
+    rig.parts().sealer.seal_all().unwrap();
+    rig.crash(7);
+    rig.open().unwrap();
+    let again = rig.append(keyed(vec![event(chain, "b", "1")], "late", 3)).unwrap();
+    assert_eq!((again.outcomes, again.replayed), (late.outcomes, Some(b"note".to_vec())));
+    assert_eq!(rig.reader().durable_size(), size + 1);
     rig.clock.pass(24 * HOUR);
     let later = rig.append(keyed(vec![event(chain, "a", "1")], "k", 2)).unwrap();
     assert!(later.replayed.is_none() && matches!(later.outcomes[..], [Outcome::Duplicate(_)]));

@@ -26,12 +26,13 @@ fn what_was_acknowledged_is_there_after_reopening() {
         assert!(receipt.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Stored(_))));
         assert_eq!(reader.durable_size(), 502);
         writer.close();
+        assert_eq!(reader.released_checkpoint(), receipt.checkpoint);
         (chain, receipt)
     };
     let (writer, reader) = open(dir.path());
     assert_eq!(reader.durable_size(), 502);
     let vkey: VerifierKey = reader.vkey().parse().unwrap();
-    let old = Checkpoint::open(&receipt.checkpoint.note, &[vkey.clone()]).unwrap();
+    let old = Checkpoint::open(&receipt.checkpoint.note, std::slice::from_ref(&vkey)).unwrap();
     let new = Checkpoint::open(&reader.checkpoint().note, &[vkey]).unwrap();
     assert_eq!((old.size(), new.size()), (502, 502));
     for (n, outcome) in receipt.outcomes.iter().enumerate() {

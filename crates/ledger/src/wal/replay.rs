@@ -239,3 +239,131 @@ impl Walker<'_> {
         StoreError::corrupt(&reader.segment.path, self.place.offset, what)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::crc_of;
+    use crate::disk::sim::SimDisk;
+    use crate::wal::frame::{Draft, HEADER_LEN};
+    use crate::wal::{SpareSlot, Wal};
+
+    const DIR: &str = "/wal";
+    const LOG: [u8; 16] = [7; 16];
+
+    /// A log of four frames of one entry each, the last two in a segment of the next term.
+    fn log() -> (SimDisk, Vec<FrameAt>) {
+        let disk = SimDisk::new();
+        disk.create_dir(Path::new(DIR)).unwrap();
+        let (mut place, mut frames) = (FramePlace::default(), Vec::new());
+        for term in 1..=2 {
+            let shared = Arc::new(disk.clone());
+            let mut wal = Wal::resume(shared, DIR.into(), LOG, term, place, SpareSlot::default(), 1 << 16);
+            for _ in 0..2 {
+                let n = frames.len() as u64;
+                let row = crate::wal::Row {
+                    kind: 1,
+                    chain: 0,
+                    tenant_seq: n,
+                    received_us: n,
+                    salt: [1; 16],
+                    envelope_len: 2,
+                    body_len: 1,
+                };
+                let draft = Draft {
+                    number: n,
+                    first: n,
+                    count: 1,
+                    replays: 0,
+                    columns: Draft::columns_of(&[row], &[]),
+                    block: zstd::bulk::compress(b"enb", 1).unwrap(),
+                    raw_len: 3,
+                    size: n + 1,
+                    root: [n as u8; 32],
+                };
+                let frame = wal.write(&draft, n, 0).unwrap();
+                place = frame.place_after(draft.frame_len());
+                frames.push(frame);
+            }
+        }
+        (disk, frames)
+    }
+
+    fn walked(disk: &SimDisk, released: u64, term: u64) -> Result<(u64, Option<Cut>), String> {
+        let from = WalkFrom { log_id: LOG, place: FramePlace::default(), size: 0, released, term };
+        let mut size = 0;
+        let walked = walk(disk, Path::new(DIR), &from, |frame, _, _| {
+            size = frame.size;
+            Ok(())
+        });
+        walked.map(|walked| (size, walked.cut)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn walks_every_frame_over_all_segments() {
+        let (disk, frames) = log();
+        assert_eq!(walked(&disk, 4, 2), Ok((4, None)));
+        assert!(walked(&disk, 5, 2).unwrap_err().contains("released"));
+        assert!(walked(&disk, 0, 1).unwrap_err().contains("term"));
+        let files: Vec<_> = frames.iter().map(|frame| frame.segment.path.clone()).collect();
+        disk.remove(&files[0]).unwrap();
+        assert!(walked(&disk, 0, 2).unwrap_err().contains("a segment is missing"));
+    }
+
+    #[test]
+    fn whole_frames_that_do_not_belong_are_refused_by_name() {
+        type Bend = fn(&mut FrameHeader);
+        let rows: [(&str, Bend); 9] = [
+            ("another log", |h| h.log_id = [8; 16]),
+            ("number", |h| h.number += 1),
+            ("frame before it", |h| h.previous_crc ^= 1),
+            ("first index", |h| (h.first, h.size) = (h.first + 1, h.size + 1)),
+            ("add up", |h| h.size += 1),
+            ("durable", |h| h.durable = h.first + 1),
+            ("segment's", |h| h.term -= 1),
+            ("columns", |h| h.count += 1),
+            ("columns", |h| (h.columns_len, h.block_len) = (h.columns_len - 1, h.block_len + 1)),
+        ];
+        for (finding, bend) in rows {
+            let (disk, frames) = log();
+            let frame = &frames[3];
+            disk.tamper(&frame.segment.path, |file| {
+                let at = frame.offset as usize;
+                let head: &[u8; HEADER_LEN] = file[at..at + HEADER_LEN].try_into().unwrap();
+                let (mut header, _) = FrameHeader::decode(head, &frame.segment.id).unwrap();
+                bend(&mut header);
+                header.size =
+                    if finding == "columns" { header.first + u64::from(header.count) } else { header.size };
+                let end = at + header.frame_len() as usize;
+                header.body_crc = crc_of(&frame.segment.id, &[&file[at + HEADER_LEN..end]]);
+                file[at..at + HEADER_LEN].copy_from_slice(&header.encode().0);
+            });
+            let found = walked(&disk, 0, 2);
+            assert!(found.as_ref().is_err_and(|found| found.contains(finding)), "{finding}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_later_frame_of_the_last_segment_can_be_torn() {
+        for (frame, released, cut) in
+            [(3, 3, true), (3, 4, false), (2, 0, false), (1, 0, false), (0, 0, false)]
+        {
+            let (disk, frames) = log();
+            let at = &frames[frame];
+            disk.tamper(&at.segment.path, |file| file[at.offset as usize + 150] ^= 1);
+            let found = walked(&disk, released, 2);
+            let context = format!("frame {frame}, released {released}: {found:?}");
+            match found {
+                Ok((size, found)) => {
+                    assert_eq!((size, found.map(|f| f.offset)), (3, cut.then_some(at.offset)), "{context}")
+                }
+                Err(_) => assert!(!cut, "{context}"),
+            }
+        }
+        // The same for a segment that lost everything behind its header.
+        let (disk, frames) = log();
+        let segment = &frames[2].segment.path;
+        disk.tamper(segment, |file| file.truncate(FRAME_ALIGN as usize));
+        assert!(walked(&disk, 0, 2).unwrap_err().contains("first frame"));
+    }
+}

@@ -352,3 +352,52 @@ fn suggests_the_parameter_that_was_meant() {
     sorted.sort_unstable();
     assert_eq!(sorted, KNOWN_PARAMETERS);
 }
+
+#[test]
+fn a_large_event_is_found_by_its_last_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let many: String = (0..120_000).map(|n| format!("w{n} ")).collect();
+    let blob = "QUJD".repeat(50_000);
+    let data = Some(raw(&format!("[{many:?},\"{blob}\"]")));
+    let long = "long ".repeat(20_000);
+    let event = Event { action: "large".into(), data, session_id: Some(long.clone()), ..Event::default() };
+    ledger.push(stored(1, NOW, "e", event));
+    let engine = Engine::open(dir.path(), &ledger, config());
+    engine.follow();
+    for place in ["tail", "split"] {
+        for (name, value, expected) in [
+            ("q", "w119999", 1),
+            ("q", "\"w119998 w119999\"", 1),
+            ("q", "\"w119998 w119990\"", 0),
+            ("q", "w11999*", 1),
+            ("q", blob.as_str(), 1),
+            ("q", &blob[..50_000], 0),
+            ("q", "qujdqujd*", 1),
+            ("session_id", &long, 1),
+            ("session_id", &long[5..], 0),
+        ] {
+            let count =
+                engine.search.count(&Reach::All, &query(&[(name, value)], &HashMap::new()), None).unwrap();
+            assert_eq!(count, expected, "{name} {} in {place}", &value[..20.min(value.len())]);
+        }
+        engine.flush();
+    }
+    assert!(engine.checked().is_sound());
+}
+
+#[test]
+fn an_id_that_is_a_uuid_is_text_only_as_a_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let event = || Event { action: "a".into(), ..Event::default() };
+    ledger.push(stored(1, NOW, "0190c1d2-3e4f-7a5b-8c6d-7e8f9a0b1c2d", event()));
+    ledger.push(stored(1, NOW, "order-0190c1d2", event()));
+    let engine = Engine::open(dir.path(), &ledger, config());
+    engine.follow();
+    for (text, expected) in
+        [("0190C1D2-3e4f-7a5b-8c6d-7e8f9a0b1c2d", &[0][..]), ("0190c1d2", &[1]), ("order", &[1])]
+    {
+        assert_eq!(engine.all(&Reach::All, &query(&[("q", text)], &HashMap::new())), expected, "{text}");
+    }
+}

@@ -6,6 +6,6 @@ mod formats;
 mod healing;
 mod model;
 mod paging;
-mod perf;
 mod threads;
+mod with_ledger;
 mod world;

@@ -45,7 +45,11 @@ pub(crate) struct ObjectType {
 
 /// The action types.
 #[utoipa::path(get, path = "/v1/actions", tag = "catalogue", responses((status = 200, body = [ActionType])))]
-pub(crate) async fn actions(Ready(app): Ready, _: Caller, params: Params) -> Result<Json<Vec<ActionType>>, ApiError> {
+pub(crate) async fn actions(
+    Ready(app): Ready,
+    _: Caller,
+    params: Params,
+) -> Result<Json<Vec<ActionType>>, ApiError> {
     params.finish()?;
     let rules = app.rules.current();
     let types = rules.action_types().iter().map(|kind| ActionType {
@@ -58,7 +62,11 @@ pub(crate) async fn actions(Ready(app): Ready, _: Caller, params: Params) -> Res
 
 /// The object types.
 #[utoipa::path(get, path = "/v1/objects", tag = "catalogue", responses((status = 200, body = [ObjectType])))]
-pub(crate) async fn objects(Ready(app): Ready, _: Caller, params: Params) -> Result<Json<Vec<ObjectType>>, ApiError> {
+pub(crate) async fn objects(
+    Ready(app): Ready,
+    _: Caller,
+    params: Params,
+) -> Result<Json<Vec<ObjectType>>, ApiError> {
     params.finish()?;
     let rules = app.rules.current();
     let types = rules.object_types().iter().map(|kind| ObjectType {
@@ -111,8 +119,9 @@ pub(crate) async fn change_rules(
         return Err(ApiError::new(Code::Forbidden, "the rules belong to the whole installation"));
     }
     let body = receive(&app.body_budget, &headers, body, RULES_BYTES_MAX).await?;
-    let text = std::str::from_utf8(&body.bytes)
-        .map_err(|error| ApiError::new(Code::InvalidUtf8, format!("byte {} is not UTF-8", error.valid_up_to())))?;
+    let text = std::str::from_utf8(&body.bytes).map_err(|error| {
+        ApiError::new(Code::InvalidUtf8, format!("byte {} is not UTF-8", error.valid_up_to()))
+    })?;
     let rules = RuleSet::from_json(text).map_err(|error| {
         let problems = error.problems.iter().map(|problem| ItemError::of(problem, None, None)).collect();
         let first = error.problems.first().map_or(Code::InvalidEvent, |problem| problem.code);

@@ -70,11 +70,9 @@ pub(crate) async fn list(
     let reader = app.trail.reader(&caller.0)?;
     let limit = match params.one("limit")? {
         None => LIMIT_DEFAULT,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=LIMIT_MAX).contains(limit))
-            .ok_or_else(|| ApiError::field(Code::InvalidFilter, "limit", "limit is a number from 1 to 1000"))?,
+        Some(text) => text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)).ok_or_else(|| {
+            ApiError::field(Code::InvalidFilter, "limit", "limit is a number from 1 to 1000")
+        })?,
     };
     let after = params.one("after")?;
     let before = params.one("before")?;

@@ -58,7 +58,9 @@ impl KeyView {
             permissions: key.permissions.names(),
             reach: match &key.reach {
                 Reach::Everything => ReachGiven::Everything,
-                Reach::Tenants(roots) => ReachGiven::Tenants(roots.iter().filter_map(|root| name(*root)).collect()),
+                Reach::Tenants(roots) => {
+                    ReachGiven::Tenants(roots.iter().filter_map(|root| name(*root)).collect())
+                }
             },
             default_tenant: key.default_tenant.and_then(name),
             tenant_from_target: key.tenant_from_target,
@@ -78,7 +80,11 @@ pub(crate) struct KeyList {
 
 /// Lists the keys whose whole reach lies within the caller's.
 #[utoipa::path(get, path = "/v1/keys", tag = "keys", responses((status = 200, body = KeyList), (status = 403, body = ProblemDetails)))]
-pub(crate) async fn list(Ready(app): Ready, caller: Caller, params: Params) -> Result<Json<KeyList>, ApiError> {
+pub(crate) async fn list(
+    Ready(app): Ready,
+    caller: Caller,
+    params: Params,
+) -> Result<Json<KeyList>, ApiError> {
     params.finish()?;
     caller.needs(Permission::KeysManage)?;
     let directory = app.control.directory();
@@ -159,7 +165,8 @@ fn check(app: &App, caller: &Caller, request: KeyRequest) -> Result<NewKey, ApiE
     for (index, text) in request.permissions.iter().enumerate() {
         let field = format!("/permissions/{index}");
         let parsed = text.parse::<Permission>();
-        permissions.push(parsed.map_err(|error| ApiError::field(Code::InvalidEnum, &field, error.to_string()))?);
+        permissions
+            .push(parsed.map_err(|error| ApiError::field(Code::InvalidEnum, &field, error.to_string()))?);
     }
     if permissions.is_empty() {
         return Err(ApiError::field(Code::MissingField, "/permissions", "give at least one permission"));
@@ -176,15 +183,22 @@ fn check(app: &App, caller: &Caller, request: KeyRequest) -> Result<NewKey, ApiE
             return Err(ApiError::field(Code::MissingField, "/reach/tenants", "name at least one tenant"));
         }
         ReachGiven::Tenants(names) => {
-            let numbers = names.iter().enumerate().map(|(index, name)| number(&format!("/reach/tenants/{index}"), name));
+            let numbers = names
+                .iter()
+                .enumerate()
+                .map(|(index, name)| number(&format!("/reach/tenants/{index}"), name));
             Reach::Tenants(numbers.collect::<Result<_, _>>()?)
         }
     };
     let permissions: PermissionSet = permissions.into_iter().collect();
     if !caller.0.covers(permissions, &reach, &directory) {
-        return Err(ApiError::new(Code::Forbidden, "a key can't have more permissions or reach than the one that makes it"));
+        return Err(ApiError::new(
+            Code::Forbidden,
+            "a key can't have more permissions or reach than the one that makes it",
+        ));
     }
-    let default_tenant = request.default_tenant.as_deref().map(|name| number("/default_tenant", name)).transpose()?;
+    let default_tenant =
+        request.default_tenant.as_deref().map(|name| number("/default_tenant", name)).transpose()?;
     if default_tenant.is_some_and(|tenant| !directory.is_within(tenant, &reach)) {
         let message = "the default tenant must lie within the key's reach";
         return Err(ApiError::field(Code::TenantForbidden, "/default_tenant", message));
@@ -193,9 +207,13 @@ fn check(app: &App, caller: &Caller, request: KeyRequest) -> Result<NewKey, ApiE
         .expires
         .as_deref()
         .map(|text| {
-            Timestamp::parse_rfc3339(text)
-                .map(|time| time.at)
-                .map_err(|_| ApiError::field(Code::InvalidTime, "/expires", "expected RFC 3339, such as 2027-01-01T00:00:00Z"))
+            Timestamp::parse_rfc3339(text).map(|time| time.at).map_err(|_| {
+                ApiError::field(
+                    Code::InvalidTime,
+                    "/expires",
+                    "expected RFC 3339, such as 2027-01-01T00:00:00Z",
+                )
+            })
         })
         .transpose()?;
     if expires_at.is_some_and(|expiry| expiry <= app.now()) {
@@ -227,7 +245,8 @@ pub(crate) async fn revoke(
     let not_found = || ApiError::new(Code::NotFound, "no such key within your reach");
     let id = Uuid::parse_str(&id).map_err(|_| not_found())?;
     let directory = app.control.directory();
-    let key = directory.key(id.as_bytes()).filter(|key| within(&caller, key, &directory)).ok_or_else(not_found)?;
+    let key =
+        directory.key(id.as_bytes()).filter(|key| within(&caller, key, &directory)).ok_or_else(not_found)?;
     app.control.revoke_key(&key.id, app.now()).await?;
     tracing::info!(name = key.name, prefix = key.prefix, "key revoked");
     Ok(StatusCode::NO_CONTENT)

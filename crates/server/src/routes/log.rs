@@ -36,7 +36,11 @@ pub(crate) struct Ledger {
 
 /// Origin, key, size and root.
 #[utoipa::path(get, path = "/v1/ledger", tag = "proofs", responses((status = 200, body = Ledger), (status = 403, body = ProblemDetails)))]
-pub(crate) async fn ledger(Ready(app): Ready, caller: Caller, params: Params) -> Result<Json<Ledger>, ApiError> {
+pub(crate) async fn ledger(
+    Ready(app): Ready,
+    caller: Caller,
+    params: Params,
+) -> Result<Json<Ledger>, ApiError> {
     params.finish()?;
     let log = app.trail.log(&caller.0)?;
     let checkpoint = log.hashes().checkpoint();
@@ -76,8 +80,9 @@ pub(crate) async fn consistency(
         Some(text) => text.parse().ok().filter(|number| *number <= size).ok_or_else(|| {
             ApiError::field(Code::InvalidFilter, name, format!("{name} is a size of the tree, 0 to {size}"))
         }),
-        None => default
-            .ok_or_else(|| ApiError::field(Code::InvalidFilter, name, format!("{name} is needed, a size of the tree"))),
+        None => default.ok_or_else(|| {
+            ApiError::field(Code::InvalidFilter, name, format!("{name} is needed, a size of the tree"))
+        }),
     };
     let from = number("from", None)?;
     let to = number("to", Some(size))?;
@@ -97,8 +102,7 @@ pub(crate) async fn consistency(
 #[utoipa::path(get, path = "/checkpoint", tag = "proofs", responses((status = 200, description = "C2SP signed note"), (status = 403, body = ProblemDetails)))]
 pub(crate) async fn checkpoint(Ready(app): Ready, caller: Caller) -> Result<Response, ApiError> {
     let checkpoint = app.trail.log(&caller.0)?.hashes().checkpoint();
-    let headers =
-        [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, checkpoint.note.clone()).into_response())
 }
 
@@ -108,7 +112,11 @@ pub(crate) async fn checkpoint(Ready(app): Ready, caller: Caller) -> Result<Resp
     params(("path" = String, Path, description = "such as 0/x001/234 or entries/000.p/17")),
     responses((status = 200, description = "the tile's bytes"), (status = 404, body = ProblemDetails))
 )]
-pub(crate) async fn tile(Ready(app): Ready, caller: Caller, Path(path): Path<String>) -> Result<Response, ApiError> {
+pub(crate) async fn tile(
+    Ready(app): Ready,
+    caller: Caller,
+    Path(path): Path<String>,
+) -> Result<Response, ApiError> {
     let not_found = || ApiError::new(Code::NotFound, "no such tile");
     let tile: TilePath = format!("tile/{path}").parse().map_err(|_| not_found())?;
     let bytes = blocking(move || {

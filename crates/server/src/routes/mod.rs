@@ -11,7 +11,14 @@ mod tenants;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::DefaultBodyLimit, middleware, response::IntoResponse, routing::get};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::Uri,
+    middleware,
+    response::IntoResponse,
+    routing::get,
+};
 use indelible_event::Code;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use utoipa::{
@@ -89,8 +96,37 @@ pub(crate) fn router(gate: Arc<Gate>) -> Router {
         .with_state(gate)
 }
 
+/// Serves the site below `prefix` too, whether a proxy in front strips the prefix or not.
+pub(crate) fn below(prefix: &str, site: Router) -> Router {
+    if prefix.is_empty() {
+        return site;
+    }
+    let prefix: Arc<str> = prefix.into();
+    // A layer of `site` itself would run after the route is chosen.
+    Router::new().fallback_service(site).layer(middleware::map_request(move |mut request: Request| {
+        if let Some(uri) = without_prefix(request.uri(), &prefix) {
+            *request.uri_mut() = uri;
+        }
+        async { request }
+    }))
+}
+
+/// The address without the prefix, or `None` where it does not begin with it.
+fn without_prefix(uri: &Uri, prefix: &str) -> Option<Uri> {
+    let rest = uri.path_and_query()?.as_str().strip_prefix(prefix)?;
+    let rest = match rest.as_bytes().first() {
+        Some(b'/') => rest.to_owned(),
+        None | Some(b'?') => format!("/{rest}"),
+        Some(_) => return None,
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(rest.parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
 async fn wrong_method() -> impl IntoResponse {
-    let mut response = ApiError::new(Code::NotFound, "this address does not take that method").into_response();
+    let mut response =
+        ApiError::new(Code::NotFound, "this address does not take that method").into_response();
     *response.status_mut() = axum::http::StatusCode::METHOD_NOT_ALLOWED;
     response
 }
@@ -116,6 +152,21 @@ where
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    #[test]
+    fn only_the_whole_prefix_is_taken_away() {
+        for (address, expected) in [
+            ("/audit/v1/events?q=/audit", Some("/v1/events?q=/audit")),
+            ("/audit/", Some("/")),
+            ("/audit", Some("/")),
+            ("/audit?x=1", Some("/?x=1")),
+            ("/audits/v1", None),
+            ("/v1/audit", None),
+        ] {
+            let got = super::without_prefix(&address.parse().unwrap(), "/audit").map(|uri| uri.to_string());
+            assert_eq!(got.as_deref(), expected, "{address}");
+        }
+    }
 
     #[test]
     fn the_committed_openapi_document_is_the_generated_one() {

@@ -15,8 +15,13 @@ use bytes::Bytes;
 use indelible_access::Principal;
 use indelible_control::{Directory, Permission, Tenant};
 use indelible_event::{Code, Event, Limits, Problem, TimeSource, Timestamp};
-use indelible_ingest::{BodyLimits, Item, Mapping, Media, media_for_mapping, parse_item, parse_mapped, parse_media, split, text, unpack};
-use indelible_ledger::{AppendError, AppendRequest, NewEvent, OnConflict, Outcome, Receipt, Replay, ReplayKey};
+use indelible_ingest::{
+    BodyLimits, Item, Mapping, Media, media_for_mapping, parse_item, parse_mapped, parse_media, split, text,
+    unpack,
+};
+use indelible_ledger::{
+    AppendError, AppendRequest, NewEvent, OnConflict, Outcome, Receipt, Replay, ReplayKey,
+};
 use indelible_verify::{ChainId, Envelope, Protocol};
 use metrics::counter;
 use serde::{Deserialize, Serialize};
@@ -144,7 +149,8 @@ pub(crate) async fn send(
     }
     let prepared = {
         let (app, principal, bytes) = (app.clone(), caller.0.clone(), received.bytes.clone());
-        let work = move || prepare(&app, &principal, &mode, encoding.as_deref(), &bytes).map(|made| (made, mode));
+        let work =
+            move || prepare(&app, &principal, &mode, encoding.as_deref(), &bytes).map(|made| (made, mode));
         if received.bytes.len() > INLINE_BYTES_MAX { super::blocking(work).await? } else { work()? }
     };
     let (prepared, mode) = prepared;
@@ -178,7 +184,11 @@ fn read_mode(app: &App, params: &mut Params, headers: &HeaderMap) -> Result<Mode
         None | Some("store") => OnConflict::Store,
         Some("reject") => OnConflict::Reject,
         Some(_) => {
-            return Err(ApiError::field(Code::InvalidFilter, "on_conflict", "on_conflict is store or reject"));
+            return Err(ApiError::field(
+                Code::InvalidFilter,
+                "on_conflict",
+                "on_conflict is store or reject",
+            ));
         }
     };
     let mapping = match params.one("mapping")? {
@@ -204,7 +214,9 @@ fn one_header<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>,
     }
     first
         .map(|value| {
-            value.to_str().map_err(|_| ApiError::new(Code::InvalidFilter, format!("the header {name} is not ASCII")))
+            value
+                .to_str()
+                .map_err(|_| ApiError::new(Code::InvalidFilter, format!("the header {name} is not ASCII")))
         })
         .transpose()
 }
@@ -221,7 +233,11 @@ fn replay_key(
     body: &[u8],
 ) -> Result<ReplayKey, ApiError> {
     if key.is_empty() || key.len() > IDEMPOTENCY_KEY_MAX {
-        return Err(ApiError::field(Code::InvalidId, "Idempotency-Key", "an Idempotency-Key has 1 to 255 characters"));
+        return Err(ApiError::field(
+            Code::InvalidId,
+            "Idempotency-Key",
+            "an Idempotency-Key has 1 to 255 characters",
+        ));
     }
     let mut digest = Sha256::new();
     for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
@@ -276,12 +292,23 @@ fn prepare(
                 prepared.note.warnings.extend(warnings);
                 let sent = Sent { index: item.index, line: item.line, tenant: tenant.name.clone() };
                 prepared.note.sent.push(sent);
-                prepared.events.push(new_event(mode, item, &event, &tenant, principal, rule_version, received_at));
+                prepared.events.push(new_event(
+                    mode,
+                    item,
+                    &event,
+                    &tenant,
+                    principal,
+                    rule_version,
+                    received_at,
+                ));
             }
             Err(problems) => {
                 prepared.rejected_events += 1;
                 let problems = problems.iter().take(PROBLEMS_MAX);
-                prepared.note.rejected.extend(problems.map(|problem| ItemError::of(problem, index, item.line)));
+                prepared
+                    .note
+                    .rejected
+                    .extend(problems.map(|problem| ItemError::of(problem, index, item.line)));
             }
         }
     }
@@ -332,7 +359,11 @@ fn tenant_of<'d>(
                 Some(name) => (directory.tenant_named(name), "/targets/0/tenant"),
                 None => {
                     let message = "name the tenant; this key has no default tenant";
-                    return Err(Problem { code: Code::MissingField, field: "/tenant".into(), message: message.into() });
+                    return Err(Problem {
+                        code: Code::MissingField,
+                        field: "/tenant".into(),
+                        message: message.into(),
+                    });
                 }
             },
         },
@@ -385,9 +416,15 @@ fn new_event(
     }
 }
 
-fn answer_again(app: &App, principal: &Principal, note: &[u8], receipt: &Receipt) -> Result<Response, ApiError> {
-    let note = serde_json::from_slice(note)
-        .map_err(|error| ApiError::internal(format!("the note of a replayed request does not read back: {error}")))?;
+fn answer_again(
+    app: &App,
+    principal: &Principal,
+    note: &[u8],
+    receipt: &Receipt,
+) -> Result<Response, ApiError> {
+    let note = serde_json::from_slice(note).map_err(|error| {
+        ApiError::internal(format!("the note of a replayed request does not read back: {error}"))
+    })?;
     let mut response = answer(app, principal, note, receipt)?;
     response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     Ok(response)

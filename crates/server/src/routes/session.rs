@@ -37,15 +37,25 @@ enum SessionReach {
     get, path = "/v1/session", tag = "session",
     responses((status = 200, body = Session), (status = 401, body = ProblemDetails))
 )]
-pub(crate) async fn session(Ready(app): Ready, caller: Caller, params: Params) -> Result<Json<Session>, ApiError> {
+pub(crate) async fn session(
+    Ready(app): Ready,
+    caller: Caller,
+    params: Params,
+) -> Result<Json<Session>, ApiError> {
     params.finish()?;
     let directory = app.control.directory();
     let (reach, tenants) = match &caller.0.reach {
         Reach::Everything => (SessionReach::Everything, directory.tenants().len()),
         Reach::Tenants(roots) => {
-            let names = roots.iter().filter_map(|root| directory.tenant(*root)).map(|tenant| tenant.name.clone());
+            let names =
+                roots.iter().filter_map(|root| directory.tenant(*root)).map(|tenant| tenant.name.clone());
             (SessionReach::Tenants(names.collect()), directory.subtree(roots).len())
         }
     };
-    Ok(Json(Session { name: caller.0.name.clone(), permissions: caller.0.permissions.names(), reach, tenants }))
+    Ok(Json(Session {
+        name: caller.0.name.clone(),
+        permissions: caller.0.permissions.names(),
+        reach,
+        tenants,
+    }))
 }

@@ -63,7 +63,11 @@ pub(crate) struct TenantList {
 
 /// Lists the tenants within the caller's reach, by name.
 #[utoipa::path(get, path = "/v1/tenants", tag = "tenants", responses((status = 200, body = TenantList)))]
-pub(crate) async fn list(Ready(app): Ready, caller: Caller, params: Params) -> Result<Json<TenantList>, ApiError> {
+pub(crate) async fn list(
+    Ready(app): Ready,
+    caller: Caller,
+    params: Params,
+) -> Result<Json<TenantList>, ApiError> {
     params.finish()?;
     let directory = app.control.directory();
     let mut tenants: Vec<_> =
@@ -154,7 +158,11 @@ pub(crate) async fn create(
         parent,
         auditing: new.auditing,
         chain_id: chain_id.0,
-        created_at: receipt.outcomes.first().and_then(Outcome::placed).map_or_else(|| app.now(), |place| place.received_at),
+        created_at: receipt
+            .outcomes
+            .first()
+            .and_then(Outcome::placed)
+            .map_or_else(|| app.now(), |place| place.received_at),
     };
     app.control.insert_tenant(&tenant).await?;
     tracing::info!(tenant = tenant.name, auditing = tenant.auditing, "tenant created");
@@ -206,7 +214,9 @@ pub(crate) async fn change(
     let parent = match &change.parent {
         Some(Some(parent)) => Some(Some(app.tenant_within(&caller.0, parent)?.number)),
         Some(None) if caller.0.sees_everything() => Some(None),
-        Some(None) => return Err(ApiError::field(Code::Forbidden, "/parent", "name a parent within your reach")),
+        Some(None) => {
+            return Err(ApiError::field(Code::Forbidden, "/parent", "name a parent within your reach"));
+        }
         None => None,
     };
     check_display_name(change.display_name.as_ref().and_then(Option::as_deref))?;
@@ -237,7 +247,11 @@ const DISPLAY_NAME_MAX: usize = 200;
 
 fn check_display_name(shown: Option<&str>) -> Result<(), ApiError> {
     match shown {
-        Some(shown) if shown.trim().is_empty() || shown.chars().count() > DISPLAY_NAME_MAX || shown.chars().any(char::is_control) => {
+        Some(shown)
+            if shown.trim().is_empty()
+                || shown.chars().count() > DISPLAY_NAME_MAX
+                || shown.chars().any(char::is_control) =>
+        {
             Err(ApiError::field(
                 Code::InvalidString,
                 "/display_name",
@@ -270,13 +284,17 @@ pub(crate) async fn read_json<T: for<'de> Deserialize<'de>>(
         let message = error.to_string();
         let code = match error.classify() {
             serde_json::error::Category::Data if message.starts_with("missing field") => Code::MissingField,
-            serde_json::error::Category::Data if message.starts_with("unknown field") => Code::UnknownParameter,
+            serde_json::error::Category::Data if message.starts_with("unknown field") => {
+                Code::UnknownParameter
+            }
             serde_json::error::Category::Data => Code::WrongType,
             _ => Code::MalformedJson,
         };
         // serde quotes the name of the field first.
-        let field = message.split('`').nth(1).filter(|_| code != Code::WrongType && code != Code::MalformedJson);
-        let field = field.map(|name| format!("/{}", name.chars().take(40).collect::<String>())).unwrap_or_default();
+        let field =
+            message.split('`').nth(1).filter(|_| code != Code::WrongType && code != Code::MalformedJson);
+        let field =
+            field.map(|name| format!("/{}", name.chars().take(40).collect::<String>())).unwrap_or_default();
         ApiError::field(code, &field, message.chars().take(200).collect::<String>())
     })
 }

@@ -64,7 +64,7 @@ impl Sender {
             body.extend_from_slice(record.json.as_bytes());
         }
         body.push(b']');
-        let place = format!("{}\n{}\n", self.file, records.first().map_or(0, |record| record.start));
+        let place = format!("{}\n{}\n{}\n", self.path, self.file, records.first().map_or(0, |record| record.start));
         let key = format!("import-{}", hex::encode(leaf_hash(&[place.as_bytes(), &body].concat())));
         let headers = [("Content-Type", "application/json"), ("Idempotency-Key", key.as_str())];
         let answer = self.patiently(&headers, &body)?;
