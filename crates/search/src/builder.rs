@@ -23,13 +23,14 @@ pub(crate) enum Task {
 /// Builds until the index closes and everything that was handed over is on disk.
 pub(crate) fn build(state: &State) {
     while let Some(task) = next(state) {
+        let last_try = state.is_closing();
         let done = run(state, &task);
         state.note(Job::Building, done.as_ref().err());
         if done.is_err() {
             let mut work = state.work.lock();
             match task {
                 // The tail has them still, and so has the ledger at the next start.
-                Task::Flush(_) if state.is_closing() => {}
+                Task::Flush(_) if last_try => {}
                 Task::Flush(blocks) => work.flushes.push_front(blocks),
                 Task::Fill(range) => work.holes.push_back(range),
             }

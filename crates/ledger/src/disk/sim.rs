@@ -42,6 +42,9 @@ pub(crate) enum Failure {
     Before(u64),
     /// Right after that call, which still reports an error.
     After(u64),
+    /// Not at all, but that call fails. A sync that fails forgets what it should have made durable, and the next
+    /// one says that all is well: so does Linux.
+    Once(u64),
 }
 
 #[derive(Clone, Default)]
@@ -87,6 +90,9 @@ impl State {
         if self.failure == Failure::Before(number) {
             self.gone = true;
             return Err(gone());
+        }
+        if self.failure == Failure::Once(number) {
+            return Err(io::Error::other("the simulated disk failed once"));
         }
         let result = effect(self);
         if self.failure == Failure::After(number) {
@@ -351,13 +357,18 @@ impl DiskFile for SimFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.disk.state.lock().call(|state| {
+        let mut state = self.disk.state.lock();
+        let synced = state.call(|state| {
             let inode = &mut state.inodes[self.inode];
             for (offset, bytes) in std::mem::take(&mut inode.pending) {
                 put(&mut inode.durable, offset, &bytes);
             }
             Ok(())
-        })
+        });
+        if synced.is_err() && !state.gone {
+            state.inodes[self.inode].pending.clear();
+        }
+        synced
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -105,6 +105,72 @@ fn nothing_acknowledged_is_missing_whenever_the_disk_goes_away() {
     }
 }
 
+/// A ledger with a few frames to seal, and what is in it.
+fn unsealed() -> (Rig, Vec<(ChainId, String, String)>) {
+    let mut rig = Rig::new();
+    let (chain, _) = rig.open_chain(1);
+    let mut told = Vec::new();
+    for n in 0..6 {
+        let one = (chain, format!("id-{n}"), "{}".repeat(100));
+        rig.append(request(vec![event(chain, &one.1, &one.2)])).unwrap();
+        told.push(one);
+        if n == 2 {
+            rig.parts().sealer.seal_all().unwrap();
+        }
+    }
+    (rig, told)
+}
+
+#[test]
+fn a_failed_write_or_sync_in_the_background_loses_nothing() {
+    let (mut rig, _) = unsealed();
+    rig.disk.fail(Failure::Never);
+    rig.parts().sealer.seal_all().unwrap();
+    let calls = rig.disk.calls();
+    let mut stuck = 0;
+    for call in 0..calls {
+        for seed in 0..3 {
+            let (mut rig, mut told) = unsealed();
+            let context = format!("call {call} seed {seed}");
+            rig.disk.fail(Failure::Once(call));
+            assert!(rig.parts().sealer.seal_all().is_err(), "{context}");
+            // Tried again, it either does the whole work again or says that it cannot.
+            stuck += u32::from(rig.parts().sealer.seal_all().is_err());
+            let chain = told[0].0;
+            rig.append(request(vec![event(chain, "later", "{}")])).unwrap();
+            told.push((chain, "later".to_owned(), "{}".to_owned()));
+            assert_eq!(events(&read_and_verify(&rig.reader(), &[])), told, "{context}");
+            rig.crash(seed);
+            rig.open().unwrap_or_else(|error| panic!("{context}: {error}"));
+            assert_eq!(events(&read_and_verify(&rig.reader(), &[])), told, "{context}");
+            rig.parts().sealer.seal_all().unwrap();
+            rig.close();
+            assert_eq!(rig.check().unwrap().problems, [], "{context}");
+        }
+    }
+    assert!(stuck > 0, "syncs of hashes and leaf records are never called good a second time");
+}
+
+#[test]
+fn a_failed_sync_of_the_released_file_publishes_nothing_more() {
+    for call in 0..2 {
+        let (mut rig, _) = unsealed();
+        rig.parts().release_keeper.step();
+        let before = rig.reader().released_checkpoint();
+        let chain = rig.reader().chain_of_tenant(1).unwrap().chain;
+        rig.append(request(vec![event(chain, "later", "{}")])).unwrap();
+        rig.disk.fail(Failure::Once(call));
+        rig.parts().release_keeper.step();
+        rig.parts().release_keeper.step();
+        assert_eq!(rig.reader().released_checkpoint(), before, "call {call}");
+        assert!(rig.reader().status().degraded.contains_key("released"));
+        rig.crash(1);
+        rig.open().unwrap();
+        rig.parts().release_keeper.step();
+        assert_eq!(rig.reader().released_checkpoint(), rig.reader().checkpoint());
+    }
+}
+
 fn tail_cuts(records: &[Arc<Record>]) -> usize {
     records.iter().filter(|record| record.entry.kind == Kind::TAIL_CUT).count()
 }
