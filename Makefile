@@ -1,6 +1,6 @@
 # make run     build, start on 127.0.0.1:8080 with sample events in it
 # make test    install what the tests need, run all of them
-# make bench   measure the release binary on this machine
+# make bench   measure the release binary on this machine, into docs/benchmarks.md
 # make lint    clippy, licences and advisories, types of the page
 # make fmt     format the code
 # make web     build the page that the server embeds
@@ -9,7 +9,7 @@
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 WEB_SOURCES := $(shell find web/src web/static web/messages web/project.inlang -type f \
 	-not -path '*/paraglide/*' -not -path '*/cache/*') \
@@ -29,7 +29,7 @@ test:
 	cargo xtask ci
 
 bench: release
-	cargo xtask bench
+	cargo xtask bench --write docs/benchmarks.md
 
 fmt:
 	cargo fmt --all

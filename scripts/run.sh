@@ -31,7 +31,8 @@ is_ready() {
 } 2>/dev/null
 
 import_samples() {
-    export INDELIBLE_URL=http://$listen INDELIBLE_KEY
+    # The notes of how far an import came live and die with the data that they are about.
+    export INDELIBLE_URL=http://$listen INDELIBLE_KEY XDG_STATE_HOME=$data/import-notes
     INDELIBLE_KEY=$(<"$key_file")
     # The tenants are those that the records name; auditing is switched on for each.
     "$binary" import --format aws-cloudtrail --create-tenants testdata/events/aws-cloudtrail.ndjson

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what the tests need beyond Rust, Node.js and Python: Chromium for the page's tests, and the Python package
-# of the independent verifier in .cache/venv. Does nothing where it is all there.
+# Installs what the tests need beyond Rust, Node.js and Python: Chromium for the page's tests, curl for the commands of
+# the documentation, and the Python package of the independent verifier in .cache/venv. Does nothing where it is all
+# there.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -22,17 +23,21 @@ chromium() {
     command -v chromium || command -v chromium-browser || command -v google-chrome
 }
 
-if ! chromium >/dev/null; then
+wanted=
+chromium >/dev/null || wanted="chromium fonts-noto-core"
+command -v curl >/dev/null || wanted="$wanted curl ca-certificates"
+if [ -n "$wanted" ]; then
     if ! command -v apt-get >/dev/null; then
-        echo "error: the page's tests need Chromium, and there is no apt-get to install it with" >&2
-        echo "hint: install Chromium so that \`chromium\` is in the PATH, then run make test again" >&2
+        echo "error: the tests need $wanted, and there is no apt-get to install it with" >&2
+        echo "hint: install Chromium and curl so that they are in the PATH, then run make test again" >&2
         exit 2
     fi
-    echo "installing Chromium for the page's tests" >&2
+    echo "installing for the tests: $wanted" >&2
+    # shellcheck disable=SC2086 # a list of words
     if ! { as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends chromium fonts-noto-core; }; then
-        echo "error: Chromium could not be installed" >&2
-        echo "hint: run as root: apt-get update && apt-get install chromium; then make test again" >&2
+        apt-get install -q -y --no-install-recommends $wanted; }; then
+        echo "error: these could not be installed: $wanted" >&2
+        echo "hint: run as root: apt-get update && apt-get install $wanted; then make test again" >&2
         exit 2
     fi
 fi

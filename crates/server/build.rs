@@ -27,7 +27,9 @@ fn main() -> io::Result<()> {
     }
     let release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
     if !release {
-        println!("cargo::warning=web/build does not exist; this debug build has a placeholder page (make web)");
+        println!(
+            "cargo::warning=web/build does not exist; this debug build has a placeholder page (make web)"
+        );
         return Ok(());
     }
     let npm = |arguments: &[&str]| {

@@ -15,6 +15,21 @@ test('sees its own tenant, and is told that it sees only that', async ({ page })
   expect(offered).toEqual(['acme']);
 });
 
+test('is told of the tenants below its own', async ({ page, request }) => {
+  const headers = { Authorization: `Bearer ${server.adminKey}` };
+  for (const [name, parent] of [['north', null], ['north-1', 'north'], ['north-2', 'north']] as const) {
+    const made = await request.post(`${server.url}/v1/tenants`, { headers, data: { name, parent, auditing: true } });
+    expect(made.ok(), name).toBe(true);
+  }
+  const created = await request.post(`${server.url}/v1/keys`, {
+    headers,
+    data: { name: 'north', permissions: ['audit.read'], reach: { tenants: ['north'] }, expires: null },
+  });
+  await signIn(page, '/', ((await created.json()) as { key: string }).key);
+  await expect(page.getByText('You see only what this key reaches: north and what is below, 3 tenants in all.')).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'No events yet' })).toBeVisible();
+});
+
 for (const [name, path] of [
   ['by tenant', '/?tenant=umbrella'],
   ['by text', '/?q=hive'],

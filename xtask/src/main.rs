@@ -23,6 +23,7 @@ usage: cargo xtask COMMAND
                  --seconds N      seconds of load for each batch size (default 5)
                  --dir DIR        where the data goes (default target/bench); decides which disk is measured
                  --binary FILE    another binary than target/release/indelible
+                 --write FILE     put the figures into this page, between its two `bench` marks
 ";
 
 fn main() -> ExitCode {

@@ -121,11 +121,19 @@ mod tests {
         let text = seal.seal(&CURSOR, &[2; 32]).unwrap();
         assert_eq!(seal.open(&text, &[2; 32]), Ok(CURSOR));
         assert_eq!(seal.open(&text, &[3; 32]), Err(InvalidCursor), "another query");
-        assert_eq!(CursorSeal::new(&[4; 32]).open(&text, &[2; 32]), Err(InvalidCursor), "another installation");
+        assert_eq!(
+            CursorSeal::new(&[4; 32]).open(&text, &[2; 32]),
+            Err(InvalidCursor),
+            "another installation"
+        );
         for at in 0..text.len() {
             let mut forged = text.clone().into_bytes();
             forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
-            assert_eq!(seal.open(std::str::from_utf8(&forged).unwrap(), &[2; 32]), Err(InvalidCursor), "byte {at}");
+            assert_eq!(
+                seal.open(std::str::from_utf8(&forged).unwrap(), &[2; 32]),
+                Err(InvalidCursor),
+                "byte {at}"
+            );
             assert_eq!(seal.open(&text[..at], &[2; 32]), Err(InvalidCursor), "cut at {at}");
         }
         assert_eq!(seal.open(&"A".repeat(1_000_000), &[2; 32]), Err(InvalidCursor));

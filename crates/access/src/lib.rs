@@ -13,5 +13,5 @@ mod view;
 pub use cursor::{Cursor, CursorSeal, InvalidCursor};
 pub use principal::{Authenticator, Principal};
 pub use reader::{EventPage, ListRequest, ReadError, ScopedReader};
-pub use trail::{LogReader, Trail};
+pub use trail::{LogReader, OwnEntries, OwnEntry, Trail};
 pub use view::EventView;

@@ -22,6 +22,8 @@ pub struct Principal {
     pub default_tenant: Option<TenantNumber>,
     /// Whether an event that names no tenant belongs to its first target's tenant.
     pub tenant_from_target: bool,
+    /// From when on the key is refused; a key made by it ends no later.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Principal {
@@ -54,6 +56,7 @@ impl From<&ApiKey> for Principal {
             reach: key.reach.clone(),
             default_tenant: key.default_tenant,
             tenant_from_target: key.tenant_from_target,
+            expires_at: key.expires_at,
         }
     }
 }
@@ -76,6 +79,14 @@ impl Authenticator {
         Self { control, admin_key_hash }
     }
 
+    /// Whether the key that `principal` came with is still good at `now`.
+    pub fn is_valid(&self, principal: &Principal, now: Timestamp) -> bool {
+        if principal.key_id == ADMIN_KEY_ID {
+            return self.admin_key_hash.is_some();
+        }
+        self.control.directory().key(&principal.key_id).is_some_and(|key| key.is_valid_at(now))
+    }
+
     /// The principal of a key that is good at `now`.
     pub fn authenticate(&self, secret: &str, now: Timestamp) -> Option<Principal> {
         let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
@@ -89,6 +100,7 @@ impl Authenticator {
                 reach: Reach::Everything,
                 default_tenant: None,
                 tenant_from_target: false,
+                expires_at: None,
             });
         }
         let directory = self.control.directory();

@@ -6,7 +6,7 @@ use indelible_control::{Permission, TenantNumber};
 use indelible_event::{Code, Problem, Timestamp};
 use indelible_ledger::Record;
 use indelible_merkle::TlogProof;
-use indelible_search::{Direction, Hit, PageRequest, Query, Reach, SearchError, SortKey};
+use indelible_search::{Direction, Hit, Page, PageRequest, Query, Reach, SearchError, SortKey};
 use indelible_verify::{Kind, ProofBundle, ProofExtra};
 use sha2::{Digest, Sha256};
 
@@ -105,21 +105,22 @@ impl ScopedReader {
     /// reach stands for nothing, like one that does not exist.
     fn tenants_named(&self, name: &str) -> Vec<TenantNumber> {
         let directory = self.trail.inner.control.directory();
-        match directory.tenant_named(name) {
-            Some(tenant) => {
-                let mut below = directory.subtree(&[tenant.number]);
-                below.retain(|number| directory.is_within(*number, &self.reach));
-                below.into_iter().collect()
-            }
-            None => Vec::new(),
-        }
+        // All that is below a tenant within the reach is within it too. One above the reach is not named by its
+        // children: whether it exists, and what is below it, is not this caller's to know.
+        let named =
+            directory.tenant_named(name).filter(|tenant| directory.is_within(tenant.number, &self.reach));
+        named.map_or_else(Vec::new, |tenant| directory.subtree(&[tenant.number]).into_iter().collect())
     }
 
     /// Names of the tenants below the one named, within the reach.
     fn names_below(&self, name: &str) -> Vec<String> {
         let directory = self.trail.inner.control.directory();
         let numbers = self.tenants_named(name);
-        numbers.iter().filter_map(|number| directory.tenant(*number)).map(|tenant| tenant.name.clone()).collect()
+        numbers
+            .iter()
+            .filter_map(|number| directory.tenant(*number))
+            .map(|tenant| tenant.name.clone())
+            .collect()
     }
 
     fn query(&self, filters: &[(String, String)], now: Timestamp) -> Result<Query, ReadError> {
@@ -144,17 +145,22 @@ impl ScopedReader {
                 return Err(invalid("before", Code::InvalidCursor, "give either after or before, not both"));
             }
         };
+        let asked_at = now;
         // Relative ranges stay where they were on the first page.
         let now = cursor.map_or(now, |(cursor, _)| cursor.now);
         let query = self.query(&request.filters, now)?;
         let reach = self.scope();
-        let page = inner.search.page(&PageRequest {
+        let mut page = inner.search.page(&PageRequest {
             reach: &reach,
             query: &query,
             limit: request.limit,
-            cursor: cursor.map(|(cursor, direction)| (SortKey { time: cursor.time.as_micros(), index: cursor.index }, direction)),
+            cursor: cursor.map(|(cursor, direction)| {
+                (SortKey { time: cursor.time.as_micros(), index: cursor.index }, direction)
+            }),
             as_of: cursor.map(|(cursor, _)| cursor.as_of),
         })?;
+        let backward = cursor.is_some_and(|(_, direction)| direction == Direction::Newer);
+        let events = self.views(&mut page, backward)?;
         let total =
             if request.total { Some(inner.search.count(&reach, &query, Some(page.as_of))?) } else { None };
         let seal = |hit: Option<&Hit>, wanted: bool, backward: bool| match hit {
@@ -167,9 +173,9 @@ impl ScopedReader {
         let next = seal(page.hits.last(), page.has_next, false)?;
         let prev = seal(page.hits.first(), page.has_prev, true)?;
         Ok(EventPage {
-            events: self.views(&page.hits)?,
+            events,
             total,
-            complete_through: page.complete_through,
+            complete_through: self.complete_through(page.complete_through, asked_at),
             rebuilding: inner.search.progress().rebuilding,
             next,
             prev,
@@ -210,7 +216,7 @@ impl ScopedReader {
     pub fn proof(&self, id: &str, tenant: Option<&str>) -> Result<ProofBundle, ReadError> {
         let record = self.find(id, tenant)?;
         let ledger = &self.trail.inner.ledger;
-        let checkpoint = ledger.checkpoint();
+        let checkpoint = ledger.publish()?;
         let hashes = ledger.inclusion(record.index, checkpoint.size)?;
         let entry = record.entry.encode().to_vec();
         let opening = Some((record.salt, record.envelope.encode()?));
@@ -232,8 +238,13 @@ impl ScopedReader {
     }
 
     fn open_cursor(&self, text: &str, digest: &[u8; 32], parameter: &str) -> Result<Cursor, ReadError> {
-        self.trail.inner.seal.open(text, digest).map_err(|_| {
-            invalid(parameter, Code::InvalidCursor, "the cursor is not one for this query; start again without it")
+        let opened = self.trail.inner.seal.open(text, digest).ok();
+        opened.filter(|cursor| cursor.backward == (parameter == "before")).ok_or_else(|| {
+            invalid(
+                parameter,
+                Code::InvalidCursor,
+                "the cursor is not one for this query; start again without it",
+            )
         })
     }
 
@@ -242,7 +253,9 @@ impl ScopedReader {
         let only = match tenant {
             Some(name) => {
                 let directory = inner.control.directory();
-                let found = directory.tenant_named(name).filter(|tenant| directory.is_within(tenant.number, &self.reach));
+                let found = directory
+                    .tenant_named(name)
+                    .filter(|tenant| directory.is_within(tenant.number, &self.reach));
                 Some(found.ok_or(ReadError::NotFound)?.number)
             }
             None => None,
@@ -256,10 +269,46 @@ impl ScopedReader {
         Ok(inner.ledger.record(hit.index)?)
     }
 
-    fn views(&self, hits: &[Hit]) -> Result<Vec<EventView>, ReadError> {
-        let indices: Vec<u64> = hits.iter().map(|hit| hit.index).collect();
-        let records = self.trail.inner.ledger.records_at(&indices)?;
-        Ok(records.iter().map(|record| self.view(record)).collect())
+    /// The events of a page. A page of very large events ends early, on the side away from its cursor.
+    fn views(&self, page: &mut Page, backward: bool) -> Result<Vec<EventView>, ReadError> {
+        let mut views = Vec::with_capacity(page.hits.len());
+        let mut bytes = 0;
+        let mut order: Vec<usize> = (0..page.hits.len()).collect();
+        if backward {
+            order.reverse();
+        }
+        'page: for part in order.chunks(RECORDS_AT_ONCE) {
+            let indices: Vec<u64> = part.iter().map(|at| page.hits[*at].index).collect();
+            for record in self.trail.inner.ledger.records_at(&indices)? {
+                bytes += record.body.len();
+                if bytes > PAGE_BYTES_MAX && !views.is_empty() {
+                    break 'page;
+                }
+                views.push(self.view(&record));
+            }
+        }
+        let left_out = page.hits.len() - views.len();
+        if backward {
+            page.hits.drain(..left_out);
+            page.has_prev |= left_out > 0;
+            views.reverse();
+        } else {
+            page.hits.truncate(views.len());
+            page.has_next |= left_out > 0;
+        }
+        Ok(views)
+    }
+
+    /// Up to when everything is searchable. The time at which the newest event of all was received would tell a
+    /// caller with a smaller reach when others send; while the index keeps up, such a caller gets the second before
+    /// now instead, which is just as true for what it may see.
+    fn complete_through(&self, through: Timestamp, now: Timestamp) -> Timestamp {
+        let progress = self.trail.inner.search.progress();
+        let keeps_up = progress.indexed_size >= progress.durable_size;
+        if self.reach == indelible_control::Reach::Everything || !keeps_up {
+            return through;
+        }
+        Timestamp::from_micros((now.as_micros().div_euclid(1_000_000) - 1) * 1_000_000)
     }
 
     fn view(&self, record: &Record) -> EventView {
@@ -268,6 +317,11 @@ impl ScopedReader {
         EventView::new(record, &*inner.decode, &inner.control.directory(), self.log())
     }
 }
+
+/// Bytes of bodies on one page, beside its first event.
+const PAGE_BYTES_MAX: usize = 16 << 20;
+/// Records read from the ledger at once: 16 of the largest allowed by default are 16 MiB.
+const RECORDS_AT_ONCE: usize = 16;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use indelible_control::{Control, Permission};
-use indelible_ledger::LedgerReader;
+use indelible_event::Timestamp;
+use indelible_ledger::{ChainInfo, LedgerReader, Record, SignedCheckpoint};
+use indelible_merkle::{Hash, TilePath};
 use indelible_search::{Decode, Progress, Search};
+use indelible_verify::{ChainId, Kind};
 
 use crate::{CursorSeal, Principal, ReadError, ScopedReader};
 
@@ -61,9 +64,9 @@ impl Trail {
         self.inner.search.progress()
     }
 
-    /// The highest tenant number that the ledger knows: a number is never used twice, even after a lost database.
-    pub fn tenant_number_max(&self) -> u64 {
-        self.inner.ledger.chains().iter().map(|chain| chain.tenant_number).max().unwrap_or(0)
+    /// What the server itself wrote into the ledger.
+    pub fn own_entries(&self) -> OwnEntries {
+        OwnEntries::new(&self.inner.ledger)
     }
 
     /// Persists the index and stops following the ledger.
@@ -72,25 +75,129 @@ impl Trail {
     }
 }
 
-/// Reads the log's hashes for a caller with `audit.verify`.
+/// Reads the log's hashes for a caller with `audit.verify`; never contents.
 pub struct LogReader<'a> {
     ledger: &'a LedgerReader,
     everything: bool,
 }
 
 impl LogReader<'_> {
-    /// The ledger's hashes: checkpoint, tiles, consistency proofs.
-    pub fn hashes(&self) -> &LedgerReader {
-        // Entries and contents are reachable from here too; the server's routes use it for hashes alone, and
-        // `entries` below is the one door to entries.
-        self.ledger
+    /// Origin line of the checkpoints.
+    pub fn origin(&self) -> &str {
+        self.ledger.origin()
     }
 
-    /// The entries' reader, for callers with reach over everything: entries show every chain's activity.
+    /// The verifier key.
+    pub fn vkey(&self) -> &str {
+        self.ledger.vkey()
+    }
+
+    /// The newest checkpoint, noted as released before it is given: recovery never goes back behind it.
     ///
     /// # Errors
-    /// [`ReadError::Forbidden`] with a smaller reach.
-    pub fn entries(&self) -> Result<&LedgerReader, ReadError> {
-        if self.everything { Ok(self.ledger) } else { Err(ReadError::Forbidden(Permission::AuditVerify)) }
+    /// The ledger's.
+    pub fn checkpoint(&self) -> Result<Arc<SignedCheckpoint>, ReadError> {
+        Ok(self.ledger.publish()?)
     }
+
+    /// Leaves in the tree that are on disk.
+    pub fn size(&self) -> u64 {
+        self.ledger.durable_size()
+    }
+
+    /// Hashes that prove the tree of `from` leaves to be a prefix of that of `to`.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub fn consistency(&self, from: u64, to: u64) -> Result<Vec<Hash>, ReadError> {
+        Ok(self.ledger.consistency(from, to)?)
+    }
+
+    /// The bytes of a tile; `None` where the tree has no such one. Tiles of entries need reach over everything,
+    /// because entries show every chain's activity.
+    ///
+    /// # Errors
+    /// [`ReadError::Forbidden`] for entries with a smaller reach; the ledger's.
+    pub fn tile(&self, path: &TilePath) -> Result<Option<Vec<u8>>, ReadError> {
+        let width = path.width().into();
+        match path.level() {
+            Some(level) => Ok(self.ledger.tile(level, path.index(), width)?),
+            None if self.everything => Ok(self.ledger.entries_tile(path.index(), width)?),
+            None => Err(ReadError::Forbidden(Permission::AuditVerify)),
+        }
+    }
+}
+
+/// Reads what the server itself wrote into the ledger (openings of chains, settings); never an event.
+#[derive(Clone)]
+pub struct OwnEntries {
+    ledger: LedgerReader,
+}
+
+/// An entry that the server wrote.
+pub struct OwnEntry {
+    /// Leaf index.
+    pub index: u64,
+    /// What it is.
+    pub kind: Kind,
+    /// The chain that it is in.
+    pub chain: ChainId,
+    /// When it was written.
+    pub received_at: Timestamp,
+    /// Its body, JSON.
+    pub body: Vec<u8>,
+}
+
+/// Entries read at once while looking for the server's own.
+const SCANNED_AT_ONCE: u64 = 1_000;
+
+impl OwnEntries {
+    /// For the ledger behind `ledger`.
+    pub fn new(ledger: &LedgerReader) -> Self {
+        Self { ledger: ledger.clone() }
+    }
+
+    /// Every chain.
+    pub fn chains(&self) -> Vec<ChainInfo> {
+        self.ledger.chains()
+    }
+
+    /// Entries that are durable.
+    pub fn size(&self) -> u64 {
+        self.ledger.durable_size()
+    }
+
+    /// The entry at `index`, if it is the server's own.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub fn entry(&self, index: u64) -> Result<Option<OwnEntry>, ReadError> {
+        let record = self.ledger.record(index)?;
+        Ok(own(&record))
+    }
+
+    /// Calls `take` with each of the server's own entries from `from` on.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub fn each_from(&self, from: u64, mut take: impl FnMut(OwnEntry)) -> Result<(), ReadError> {
+        let size = self.size();
+        let mut next = from;
+        while next < size {
+            let records = self.ledger.records(next..size.min(next + SCANNED_AT_ONCE))?;
+            next += records.len() as u64;
+            records.iter().filter_map(|record| own(record)).for_each(&mut take);
+        }
+        Ok(())
+    }
+}
+
+fn own(record: &Record) -> Option<OwnEntry> {
+    (record.entry.kind != Kind::EVENT).then(|| OwnEntry {
+        index: record.index,
+        kind: record.entry.kind,
+        chain: record.entry.chain_id,
+        received_at: record.received_at(),
+        body: record.body.clone(),
+    })
 }

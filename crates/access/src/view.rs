@@ -64,7 +64,12 @@ const OWNED: [&str; 13] = [
 ];
 
 impl EventView {
-    pub(crate) fn new(record: &Record, decode: &dyn Decode, directory: &Directory, log: Option<String>) -> Self {
+    pub(crate) fn new(
+        record: &Record,
+        decode: &dyn Decode,
+        directory: &Directory,
+        log: Option<String>,
+    ) -> Self {
         let decoded = decode.decode(&record.envelope, &record.body);
         let mut event = decoded.event;
         let derived = decoded.derived;
@@ -78,7 +83,8 @@ impl EventView {
         event.id = Some(envelope.event_id.clone());
         // The name of today, so that a renamed tenant is shown under one name.
         let tenant = directory.tenant(envelope.tenant_number);
-        event.tenant = Some(tenant.map_or_else(|| envelope.tenant_name.clone(), |tenant| tenant.name.clone()));
+        event.tenant =
+            Some(tenant.map_or_else(|| envelope.tenant_name.clone(), |tenant| tenant.name.clone()));
         event.time = Some(EventTime { at, original: at.to_rfc3339() });
         if let Some(occurrences) = &mut event.occurrences {
             for time in [&mut occurrences.first, &mut occurrences.last].into_iter().flatten() {
@@ -113,7 +119,8 @@ impl EventView {
     /// The event as one JSON object.
     pub fn to_json(&self) -> String {
         let mut json = self.event.to_json();
-        let added = serde_json::to_string(&self.added).expect("strings, numbers and booleans always serialise");
+        let added =
+            serde_json::to_string(&self.added).expect("strings, numbers and booleans always serialise");
         // Both are objects with at least one field, so the second's fields follow the first's.
         json.truncate(json.len() - 1);
         json.push(',');

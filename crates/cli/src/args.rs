@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
 use indelible_server::Settings;
 
 /// Audit trail: keep what happened, find it, prove it.
@@ -17,20 +17,26 @@ pub(crate) struct Cli {
 #[allow(clippy::large_enum_variant, reason = "one value for the life of the process")]
 pub(crate) enum Command {
     /// Run the server.
-    #[command(after_help = "Example: INDELIBLE_ADMIN_KEY_FILE=admin.key indelible serve --data /var/lib/indelible")]
+    #[command(
+        after_help = "Example: INDELIBLE_ADMIN_KEY_FILE=admin.key indelible serve --data /var/lib/indelible"
+    )]
     Serve(ServeArgs),
     /// Import the audit log of another product.
     #[command(after_help = "Example: indelible import --format aws-cloudtrail --create-tenants trail.ndjson")]
     Import(ImportArgs),
     /// Find events, newest first.
-    #[command(after_help = "Examples:\n  indelible search --since PT24H action_type=login outcome=failure\n  \
-                      indelible search 'q=\"call queue\" -test' tenant=acme --format csv --all > events.csv")]
+    #[command(
+        after_help = "Examples:\n  indelible search --since PT24H action_type=login outcome=failure\n  \
+                      indelible search 'q=\"call queue\" -test' tenant=acme --format csv --all > events.csv"
+    )]
     Search(SearchArgs),
     /// Count events, exactly.
     #[command(after_help = "Example: indelible count --since P30D action_type=delete")]
     Count(CountArgs),
     /// Send events from a file or standard input: one JSON event, an array, or one event a line.
-    #[command(after_help = "Example: echo '{\"tenant\":\"acme\",\"action\":\"user.delete\"}' | indelible send -")]
+    #[command(
+        after_help = "Example: echo '{\"tenant\":\"acme\",\"action\":\"user.delete\"}' | indelible send -"
+    )]
     Send(SendArgs),
     /// Check the trail: everything against everything, or a running server as an outsider.
     #[command(after_help = "Examples:\n  indelible verify --data /var/lib/indelible\n  \
@@ -40,10 +46,14 @@ pub(crate) enum Command {
     #[command(after_help = "Example: indelible tenants create acme --audit")]
     Tenants(TenantsArgs),
     /// API keys: who may send and see.
-    #[command(after_help = "Example: indelible keys create app --permission events.send --tenant acme --default-tenant acme")]
+    #[command(
+        after_help = "Example: indelible keys create app --permission events.send --tenant acme --default-tenant acme"
+    )]
     Keys(KeysArgs),
     /// Rules that map actions to types, severities and sentences.
-    #[command(after_help = "Example: indelible rules get > rules.json; edit it; indelible rules set rules.json")]
+    #[command(
+        after_help = "Example: indelible rules get > rules.json; edit it; indelible rules set rules.json"
+    )]
     Rules(RulesArgs),
     /// Check a configuration without starting.
     #[command(after_help = "Example: indelible config check --config /etc/indelible.toml")]
@@ -83,7 +93,13 @@ pub(crate) struct ConfigArgs {
 #[allow(clippy::large_enum_variant, reason = "one value for the life of the process")]
 pub(crate) enum ConfigCommand {
     /// Say what would be in force, or what is wrong.
-    Check(ServeArgs),
+    Check {
+        #[command(flatten)]
+        serve: ServeArgs,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Args)]
@@ -105,7 +121,7 @@ pub(crate) struct ImportArgs {
     /// Read and map everything, send nothing, and report.
     #[arg(long)]
     pub(crate) check: bool,
-    /// Records a request.
+    /// Records a request. A batch that was interrupted is sent again as it was.
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) batch: u32,
     /// Print the report as JSON.
@@ -138,7 +154,7 @@ pub(crate) struct SearchArgs {
     #[command(flatten)]
     pub(crate) filters: Filters,
     /// Events to show.
-    #[arg(long, default_value_t = 25, value_name = "N")]
+    #[arg(long, default_value_t = 25, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub(crate) limit: usize,
     /// Show every event that matches.
     #[arg(long, conflicts_with = "limit")]
@@ -260,6 +276,9 @@ pub(crate) enum TenantsCommand {
         /// The new tenant above; none: directly below the installation.
         #[arg(long, value_name = "TENANT")]
         parent: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
         /// The tenant.
         name: String,
     },
@@ -267,6 +286,9 @@ pub(crate) enum TenantsCommand {
     Audit {
         #[command(flatten)]
         remote: Remote,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
         /// The tenant.
         name: String,
     },
@@ -320,6 +342,9 @@ pub(crate) enum KeysCommand {
     Revoke {
         #[command(flatten)]
         remote: Remote,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
         /// The key's id.
         id: String,
     },
@@ -342,6 +367,9 @@ pub(crate) enum RulesCommand {
     Set {
         #[command(flatten)]
         remote: Remote,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
         /// The file; - for standard input.
         file: PathBuf,
     },

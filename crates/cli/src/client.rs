@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use ureq::http::HeaderMap;
 
-use crate::{args::Remote, exit::Exit};
+use crate::{args::Remote, exit::Exit, output::harmless};
 
 /// An HTTP client for one server and key.
 pub(crate) struct Client {
@@ -17,7 +18,7 @@ pub(crate) struct Client {
 /// An answer, whatever its status.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) retry_after: Option<Duration>,
+    headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
@@ -83,7 +84,7 @@ impl Client {
             Exit::unknown(format!("no answer from {}: {error}", self.base))
                 .hint("is the server running? --url or INDELIBLE_URL names it")
         })?;
-        let retry_after = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let headers = answer.headers().clone();
         let status = answer.status().as_u16();
         let body = answer
             .body_mut()
@@ -91,7 +92,7 @@ impl Client {
             .limit(ANSWER_BYTES_MAX)
             .read_to_vec()
             .map_err(|error| Exit::unknown(format!("the answer of {} broke off: {error}", self.base)))?;
-        Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), body })
+        Ok(Answer { status, headers, body })
     }
 
     /// A JSON answer of a GET.
@@ -107,6 +108,36 @@ impl Client {
 }
 
 impl Answer {
+    /// A header's value, by its name in any case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// How long the server wants to be left alone.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.header("retry-after")?.parse().ok().map(Duration::from_secs)
+    }
+
+    /// The problem of a request whose events were all refused, each for a reason of its own; nothing for any other
+    /// answer.
+    pub(crate) fn refused_events(&self) -> Option<Value> {
+        if !(400..500).contains(&self.status) {
+            return None;
+        }
+        let problem: Value = serde_json::from_slice(&self.body).ok()?;
+        let of_an_event = |error: &Value| error["index"].is_u64();
+        problem["errors"].as_array()?.iter().any(of_an_event).then_some(problem)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn made(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Self {
+        let pairs = headers.iter().map(|(name, value)| {
+            let name = name.parse::<ureq::http::HeaderName>().expect("a header's name");
+            (name, ureq::http::HeaderValue::from_static(value))
+        });
+        Self { status, headers: pairs.collect(), body: body.into() }
+    }
+
     pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -123,12 +154,12 @@ impl Answer {
     /// The server's own words for a failure, with the exit code that fits.
     pub(crate) fn failure(&self) -> Exit {
         let problem: Value = serde_json::from_slice(&self.body).unwrap_or(Value::Null);
-        let detail = problem["detail"].as_str().unwrap_or("no details");
-        let code = problem["code"].as_str().unwrap_or("unknown");
+        let detail = harmless(problem["detail"].as_str().unwrap_or("no details"));
+        let code = harmless(problem["code"].as_str().unwrap_or("unknown"));
         let mut message = format!("{detail} ({code}, status {})", self.status);
         for error in problem["errors"].as_array().into_iter().flatten().take(10) {
-            let field = error["field"].as_str().unwrap_or_default();
-            let text = error["message"].as_str().unwrap_or_default();
+            let field = harmless(error["field"].as_str().unwrap_or_default());
+            let text = harmless(error["message"].as_str().unwrap_or_default());
             match error["index"].as_u64() {
                 Some(index) => message.push_str(&format!("\n  event {index} {field}: {text}")),
                 None if !field.is_empty() => message.push_str(&format!("\n  {field}: {text}")),
@@ -159,5 +190,9 @@ pub(crate) fn segment(text: &str) -> String {
 
 /// Percent-encodes a query string.
 pub(crate) fn query(pairs: &[(String, String)]) -> String {
-    pairs.iter().map(|(name, value)| format!("{}={}", segment(name), segment(value))).collect::<Vec<_>>().join("&")
+    pairs
+        .iter()
+        .map(|(name, value)| format!("{}={}", segment(name), segment(value)))
+        .collect::<Vec<_>>()
+        .join("&")
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt::Display, process::ExitCode};
 
+use crate::output::harmless_lines;
+
 /// What to say, and the exit code of the three kinds of failure.
 #[derive(Debug)]
 pub(crate) struct Exit {
@@ -34,10 +36,16 @@ impl Exit {
         Self { hint: Some(hint.to_string()), ..self }
     }
 
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
     pub(crate) fn report(self) -> ExitCode {
-        eprintln!("error: {}", self.message);
+        // A message may quote a server, a file or the command line.
+        eprintln!("error: {}", harmless_lines(&self.message));
         if let Some(hint) = self.hint {
-            eprintln!("hint: {hint}");
+            eprintln!("hint: {}", harmless_lines(&hint));
         }
         ExitCode::from(self.code)
     }

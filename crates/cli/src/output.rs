@@ -1,6 +1,6 @@
 //! Data on standard output.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
@@ -20,7 +20,12 @@ pub(crate) fn print_line(line: &str) -> Done {
 }
 
 pub(crate) fn print_json(value: &Value) -> Done {
-    print_line(&format!("{value:#}"))
+    print_json_text(&format!("{value:#}"))
+}
+
+/// Prints JSON as it is; on a terminal with JSON's own escapes for what would steer it.
+pub(crate) fn print_json_text(text: &str) -> Done {
+    if io::stdout().is_terminal() { print_line(&harmless_json(text)) } else { print_line(text) }
 }
 
 /// Columns of the output where it is no terminal.
@@ -40,12 +45,14 @@ pub(crate) fn print_table(header: &[&str], rows: impl IntoIterator<Item = Vec<St
     print_line(&table.to_string())
 }
 
-/// Text of events must not steer the terminal: control and bidirectional characters are shown as escapes.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Text of events, servers and files must not steer the terminal: control and bidirectional characters are shown as
+/// escapes, and a new line as a slash, so that it can't be taken for a line of ours.
 pub(crate) fn harmless(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     if !text.contains(steers) {
         return text.to_owned();
     }
@@ -59,9 +66,30 @@ pub(crate) fn harmless(text: &str) -> String {
     })
 }
 
+/// [`harmless`], line by line.
+pub(crate) fn harmless_lines(text: &str) -> String {
+    text.split('\n').map(harmless).collect::<Vec<_>>().join("\n")
+}
+
+/// JSON that says the same and steers no terminal: such characters stand in strings only, where JSON can escape them.
+pub(crate) fn harmless_json(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if steers(c) && !matches!(c, '\n' | '\t') {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
 /// A CSV cell that a spreadsheet does not take for a formula.
 pub(crate) fn csv_cell(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) { format!("'{text}") } else { text.to_owned() }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +102,15 @@ mod tests {
         assert_eq!(harmless("abc\u{202e}def"), "abc\\u{202e}def");
         assert_eq!(harmless("two\nlines"), "two / lines");
         assert_eq!(harmless("日本語 é"), "日本語 é");
+        assert_eq!(harmless_lines("one\u{7}\n  two\u{9d}x"), "one\\u{7}\n  two\\u{9d}x");
+    }
+
+    #[test]
+    fn json_on_a_terminal_says_the_same_and_steers_nothing() {
+        let value = serde_json::json!({"a\u{9b}31m": ["\u{202e}x\u{7f}", "two\nlines", "é"], "b": {}});
+        let shown = harmless_json(&format!("{value:#}"));
+        assert!(!shown.contains(|c| steers(c) && c != '\n'), "{shown:?}");
+        assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), value);
     }
 
     #[test]

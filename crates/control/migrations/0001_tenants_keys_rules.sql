@@ -26,10 +26,12 @@ CREATE TABLE keys (
     revoked_at         INTEGER
 ) STRICT;
 
--- Every version of the rules stays: an event says which version it was received under.
+-- Every version of the rules stays: an event says which version it was received under. A version is built in (it
+-- came with a release, and a later release may add the next one) or edited (an administrator's, which stays).
 CREATE TABLE rule_sets (
     version    INTEGER PRIMARY KEY,
     body       TEXT    NOT NULL,
+    built_in   INTEGER NOT NULL CHECK (built_in IN (0, 1)),
     created_at INTEGER NOT NULL
 ) STRICT;
 

@@ -62,7 +62,8 @@ impl Directory {
     /// The tenants given and everything below them.
     pub fn subtree(&self, roots: &[TenantNumber]) -> BTreeSet<TenantNumber> {
         let mut found = BTreeSet::new();
-        let mut open: Vec<_> = roots.iter().copied().filter(|number| self.tenants.contains_key(number)).collect();
+        let mut open: Vec<_> =
+            roots.iter().copied().filter(|number| self.tenants.contains_key(number)).collect();
         while let Some(number) = open.pop() {
             // A cycle cannot be stored, but a set that only grows also ends on one.
             if found.insert(number) {

@@ -14,5 +14,5 @@ mod tenants;
 pub use directory::Directory;
 pub use keys::{ApiKey, KeyId, NewKey, Reach};
 pub use permission::{Permission, PermissionSet, UnknownPermission};
-pub use store::{Control, ControlError};
+pub use store::{Control, ControlError, StoredRules, TenantChange};
 pub use tenants::{Tenant, TenantNameError, TenantNumber, check_tenant_name};

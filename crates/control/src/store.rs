@@ -143,57 +143,43 @@ impl Control {
         self.refresh().await
     }
 
-    /// Moves a tenant below another (`None`: directly below the installation).
+    /// Checks that a tenant could be moved below `parent` (`None`: directly below the installation).
     ///
     /// # Errors
-    /// `NoSuchTenant`, `Cycle`, or the database's.
-    pub async fn move_tenant(&self, number: TenantNumber, parent: Option<TenantNumber>) -> Result<(), ControlError> {
-        let _turn = self.turn.lock().await;
+    /// `NoSuchTenant` or `Cycle`.
+    pub fn check_move(&self, number: TenantNumber, parent: Option<TenantNumber>) -> Result<(), ControlError> {
         let directory = self.directory();
-        if directory.tenant(number).is_none() || parent.is_some_and(|above| directory.tenant(above).is_none()) {
+        if directory.tenant(number).is_none() || parent.is_some_and(|above| directory.tenant(above).is_none())
+        {
             return Err(ControlError::NoSuchTenant);
         }
         if parent.is_some_and(|above| directory.is_within(above, &Reach::Tenants(vec![number]))) {
             return Err(ControlError::Cycle);
         }
-        sqlx::query("UPDATE tenants SET parent = ? WHERE number = ?")
-            .bind(parent.map(to_sql))
-            .bind(to_sql(number))
-            .execute(&self.pool)
-            .await?;
-        self.refresh().await
+        Ok(())
     }
 
-    /// Sets or clears the name shown.
+    /// Changes a tenant, all or nothing. There is no way to switch auditing off.
     ///
     /// # Errors
-    /// `NoSuchTenant`, or the database's.
-    pub async fn set_display_name(&self, number: TenantNumber, shown: Option<&str>) -> Result<(), ControlError> {
+    /// As [`Self::check_move`], or the database's.
+    pub async fn change_tenant(
+        &self,
+        number: TenantNumber,
+        change: &TenantChange,
+    ) -> Result<(), ControlError> {
         let _turn = self.turn.lock().await;
-        let done = sqlx::query("UPDATE tenants SET display_name = ? WHERE number = ?")
-            .bind(shown)
+        let tenant = self.directory().tenant(number).cloned().ok_or(ControlError::NoSuchTenant)?;
+        if let Some(parent) = change.parent {
+            self.check_move(number, parent)?;
+        }
+        sqlx::query("UPDATE tenants SET parent = ?, display_name = ?, auditing = ? WHERE number = ?")
+            .bind(change.parent.unwrap_or(tenant.parent).map(to_sql))
+            .bind(change.display_name.clone().unwrap_or(tenant.display_name))
+            .bind(tenant.auditing || change.switch_auditing_on)
             .bind(to_sql(number))
             .execute(&self.pool)
             .await?;
-        if done.rows_affected() == 0 {
-            return Err(ControlError::NoSuchTenant);
-        }
-        self.refresh().await
-    }
-
-    /// Switches auditing on for a tenant. There is no way to switch it off.
-    ///
-    /// # Errors
-    /// `NoSuchTenant`, or the database's.
-    pub async fn switch_auditing_on(&self, number: TenantNumber) -> Result<(), ControlError> {
-        let _turn = self.turn.lock().await;
-        let done = sqlx::query("UPDATE tenants SET auditing = 1 WHERE number = ?")
-            .bind(to_sql(number))
-            .execute(&self.pool)
-            .await?;
-        if done.rows_affected() == 0 {
-            return Err(ControlError::NoSuchTenant);
-        }
         self.refresh().await
     }
 
@@ -249,23 +235,25 @@ impl Control {
             .bind(id.as_slice())
             .execute(&self.pool)
             .await?;
-        if done.rows_affected() == 0 {
-            return Err(ControlError::NoSuchKey);
-        }
-        self.refresh().await
+        // Also when nothing changed: the row may have been changed by a call that did not get as far as this.
+        self.refresh().await?;
+        if done.rows_affected() == 0 { Err(ControlError::NoSuchKey) } else { Ok(()) }
     }
 
-    /// Every stored version of the rules with its JSON, oldest first.
+    /// Every stored version of the rules, oldest first.
     ///
     /// # Errors
     /// The database's.
-    pub async fn rule_sets(&self) -> Result<Vec<(u32, String)>, ControlError> {
-        let rows = sqlx::query("SELECT version, body FROM rule_sets ORDER BY version").fetch_all(&self.pool).await?;
+    pub async fn rule_sets(&self) -> Result<Vec<StoredRules>, ControlError> {
+        let rows = sqlx::query("SELECT version, body, built_in FROM rule_sets ORDER BY version")
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter()
             .map(|row| {
                 let version: i64 = row.try_get("version")?;
-                let version = u32::try_from(version).map_err(|_| ControlError::Corrupt { what: "rule version" })?;
-                Ok((version, row.try_get("body")?))
+                let version =
+                    u32::try_from(version).map_err(|_| ControlError::Corrupt { what: "rule version" })?;
+                Ok(StoredRules { version, body: row.try_get("body")?, built_in: row.try_get("built_in")? })
             })
             .collect()
     }
@@ -274,10 +262,11 @@ impl Control {
     ///
     /// # Errors
     /// The database's, also when the version exists.
-    pub async fn insert_rule_set(&self, version: u32, body: &str, now: Timestamp) -> Result<(), ControlError> {
-        sqlx::query("INSERT INTO rule_sets (version, body, created_at) VALUES (?, ?, ?)")
-            .bind(i64::from(version))
-            .bind(body)
+    pub async fn insert_rule_set(&self, rules: &StoredRules, now: Timestamp) -> Result<(), ControlError> {
+        sqlx::query("INSERT INTO rule_sets (version, body, built_in, created_at) VALUES (?, ?, ?, ?)")
+            .bind(i64::from(rules.version))
+            .bind(&rules.body)
+            .bind(rules.built_in)
             .bind(now.as_micros())
             .execute(&self.pool)
             .await?;
@@ -289,7 +278,10 @@ impl Control {
     /// # Errors
     /// The database's.
     pub async fn setting(&self, name: &str) -> Result<Option<Vec<u8>>, ControlError> {
-        let row = sqlx::query("SELECT value FROM settings WHERE name = ?").bind(name).fetch_optional(&self.pool).await?;
+        let row = sqlx::query("SELECT value FROM settings WHERE name = ?")
+            .bind(name)
+            .fetch_optional(&self.pool)
+            .await?;
         Ok(row.map(|row| row.try_get("value")).transpose()?)
     }
 
@@ -305,6 +297,28 @@ impl Control {
             .await?;
         Ok(())
     }
+}
+
+/// What to change about a tenant; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct TenantChange {
+    /// The new tenant above; `Some(None)`: directly below the installation.
+    pub parent: Option<Option<TenantNumber>>,
+    /// The new name shown; `Some(None)`: none.
+    pub display_name: Option<Option<String>>,
+    /// Whether to switch auditing on.
+    pub switch_auditing_on: bool,
+}
+
+/// A stored version of the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRules {
+    /// Counted up from 1.
+    pub version: u32,
+    /// The rules as JSON.
+    pub body: String,
+    /// Whether they came with a release rather than from an administrator.
+    pub built_in: bool,
 }
 
 async fn load(pool: &SqlitePool) -> Result<Directory, ControlError> {

@@ -14,6 +14,14 @@ fn tenant(number: TenantNumber, name: &str, parent: Option<TenantNumber>) -> Ten
     }
 }
 
+fn moved(parent: Option<TenantNumber>) -> TenantChange {
+    TenantChange { parent: Some(parent), ..TenantChange::default() }
+}
+
+fn rules() -> StoredRules {
+    StoredRules { version: 2, body: "{}".into(), built_in: false }
+}
+
 async fn fresh() -> (tempfile::TempDir, Control) {
     let dir = tempfile::tempdir().unwrap();
     let control = Control::open(&dir.path().join("control.sqlite")).await.unwrap();
@@ -23,17 +31,22 @@ async fn fresh() -> (tempfile::TempDir, Control) {
 #[tokio::test]
 async fn a_move_takes_effect_with_the_next_question_and_never_makes_a_cycle() {
     let (_dir, control) = fresh().await;
-    for (number, name, parent) in [(1, "north", None), (2, "south", None), (3, "acme", Some(1)), (4, "lab", Some(3))] {
+    for (number, name, parent) in
+        [(1, "north", None), (2, "south", None), (3, "acme", Some(1)), (4, "lab", Some(3))]
+    {
         control.insert_tenant(&tenant(number, name, parent)).await.unwrap();
     }
     let south = Reach::Tenants(vec![2]);
     assert!(!control.directory().is_within(4, &south));
     assert_eq!(control.directory().subtree(&[1]).into_iter().collect::<Vec<_>>(), [1, 3, 4]);
-    control.move_tenant(3, Some(2)).await.unwrap();
+    control.change_tenant(3, &moved(Some(2))).await.unwrap();
     assert!(control.directory().is_within(4, &south));
     assert_eq!(control.directory().subtree(&[1]).into_iter().collect::<Vec<_>>(), [1]);
     for (number, parent) in [(3, 4), (3, 3), (2, 4)] {
-        assert!(matches!(control.move_tenant(number, Some(parent)).await, Err(ControlError::Cycle)), "{number} {parent}");
+        assert!(
+            matches!(control.change_tenant(number, &moved(Some(parent))).await, Err(ControlError::Cycle)),
+            "{number} {parent}"
+        );
     }
 }
 
@@ -53,7 +66,10 @@ async fn keys_tenants_and_rules_survive_a_restart_and_the_secret_is_not_stored()
     let now = Timestamp::from_micros(1_000);
     let control = Control::open(&file).await.unwrap();
     control.insert_tenant(&tenant(1, "acme", None)).await.unwrap();
-    control.switch_auditing_on(1).await.unwrap();
+    control
+        .change_tenant(1, &TenantChange { switch_auditing_on: true, ..TenantChange::default() })
+        .await
+        .unwrap();
     let new = NewKey {
         name: "app".into(),
         permissions: [Permission::EventsSend, Permission::AuditRead].into_iter().collect(),
@@ -63,8 +79,8 @@ async fn keys_tenants_and_rules_survive_a_restart_and_the_secret_is_not_stored()
         expires_at: None,
     };
     let (key, secret) = control.create_key(new, now).await.unwrap();
-    control.insert_rule_set(2, "{}", now).await.unwrap();
-    assert!(control.insert_rule_set(2, "{}", now).await.is_err());
+    control.insert_rule_set(&rules(), now).await.unwrap();
+    assert!(control.insert_rule_set(&rules(), now).await.is_err());
     control.set_setting("a", b"1").await.unwrap();
     control.close().await;
 
@@ -74,7 +90,7 @@ async fn keys_tenants_and_rules_survive_a_restart_and_the_secret_is_not_stored()
     let found = directory.key_for_secret(&secret).unwrap();
     assert_eq!((found.id, found.permissions, &found.reach), (key.id, key.permissions, &key.reach));
     assert!(directory.key_for_secret("ik_wrong").is_none());
-    assert_eq!(control.rule_sets().await.unwrap(), [(2, "{}".to_owned())]);
+    assert_eq!(control.rule_sets().await.unwrap(), [rules()]);
     assert_eq!(control.setting("a").await.unwrap().unwrap(), b"1");
     control.revoke_key(&key.id, now).await.unwrap();
     assert!(!control.directory().key_for_secret(&secret).unwrap().is_valid_at(now));
@@ -90,7 +106,8 @@ async fn keys_tenants_and_rules_survive_a_restart_and_the_secret_is_not_stored()
 /// A database as the first version wrote it opens for ever.
 #[tokio::test]
 async fn the_database_of_version_1_opens() {
-    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/formats/v1/control-1");
+    let fixture =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/formats/v1/control-1");
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("control.sqlite");
     if std::env::var_os("INDELIBLE_BLESS").is_some() {
@@ -110,7 +127,7 @@ async fn the_database_of_version_1_opens() {
             expires_at: Some(Timestamp::from_micros(9)),
         };
         control.create_key(new, Timestamp::from_micros(8)).await.unwrap();
-        control.insert_rule_set(2, "{}", Timestamp::from_micros(8)).await.unwrap();
+        control.insert_rule_set(&rules(), Timestamp::from_micros(8)).await.unwrap();
         control.close().await;
         std::fs::create_dir_all(&fixture).unwrap();
         std::fs::copy(&file, fixture.join("control.sqlite")).unwrap();
@@ -127,7 +144,7 @@ async fn the_database_of_version_1_opens() {
         assert_eq!((key.name.as_str(), key.default_tenant, key.tenant_from_target), ("app", Some(2), true));
         assert_eq!((&key.reach, key.permissions.names()), (&Reach::Tenants(vec![2]), vec!["events.send"]));
         assert_eq!(key.expires_at, Some(Timestamp::from_micros(9)));
-        assert_eq!(control.rule_sets().await.unwrap(), [(2, "{}".to_owned())]);
+        assert_eq!(control.rule_sets().await.unwrap(), [rules()]);
         control.close().await;
     }
 }

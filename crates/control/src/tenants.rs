@@ -29,7 +29,9 @@ pub struct Tenant {
 
 /// The text can't be a tenant's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a tenant name has 1 to {TENANT_NAME_MAX} of the characters A-Z a-z 0-9 . _ - @ : + and begins with a letter or digit")]
+#[error(
+    "a tenant name has 1 to {TENANT_NAME_MAX} of the characters A-Z a-z 0-9 . _ - @ : + and begins with a letter or digit"
+)]
 pub struct TenantNameError;
 
 /// As long as a domain name may be.

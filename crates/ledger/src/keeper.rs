@@ -12,7 +12,7 @@ use crate::StoreError;
 use crate::clock::Clock;
 use crate::content::{Block, ContentSegment, SealRow, write_segment};
 use crate::disk::remove_if_there;
-use crate::files::{Manifest, Released, ReleasedFile};
+use crate::files::Manifest;
 use crate::ids::IdStore;
 use crate::replays::REPLAY_KEPT_US;
 use crate::shared::{IdWork, Shared, count};
@@ -59,18 +59,12 @@ impl IdKeeper {
 /// Keeps the released file within a second of what was told.
 pub(crate) struct ReleaseKeeper {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) file: ReleasedFile,
 }
 
 impl ReleaseKeeper {
     /// Writes the newest checkpoint down.
-    pub(crate) fn step(&mut self) {
-        let checkpoint = self.shared.view.read().checkpoint.clone();
-        let raised = self.file.raise(Released { size: checkpoint.size, root: checkpoint.root });
-        if self.shared.trouble("released", raised).is_some() {
-            self.shared.released.store(checkpoint.size, Ordering::Release);
-            *self.shared.released_checkpoint.lock() = checkpoint;
-        }
+    pub(crate) fn step(&self) {
+        self.shared.trouble("released", self.shared.release());
     }
 }
 

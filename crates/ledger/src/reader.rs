@@ -62,12 +62,22 @@ impl LedgerReader {
 
     /// The newest signed checkpoint. It covers every entry that can be read.
     ///
-    /// Show it only to those who just got a receipt; to everybody else [`LedgerReader::released_checkpoint`].
+    /// Show it only to those who just got a receipt; to everybody else [`LedgerReader::publish`].
     pub fn checkpoint(&self) -> Arc<SignedCheckpoint> {
         self.shared.view.read().checkpoint.clone()
     }
 
-    /// The newest checkpoint that may be published: recovery will never go back behind it. At most a second old.
+    /// The newest signed checkpoint, written down as released before it is given, so that it may be shown to
+    /// anybody: recovery will never go back behind it. Blocks for a sync of one small file where it is newer than
+    /// what was released last.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] where that cannot be written; nothing may be published then.
+    pub fn publish(&self) -> Result<Arc<SignedCheckpoint>, ReadError> {
+        self.shared.release()
+    }
+
+    /// The newest checkpoint that may be published without writing anything. At most a second old.
     pub fn released_checkpoint(&self) -> Arc<SignedCheckpoint> {
         self.shared.released_checkpoint.lock().clone()
     }

@@ -17,6 +17,7 @@ use crate::chains::{ChainInfo, ChainTable};
 use crate::clock::ClockStep;
 use crate::content::ContentSegment;
 use crate::disk::Disk;
+use crate::files::{Released, ReleasedFile};
 use crate::flat::Flat;
 use crate::ids::{IdBatch, IdEntry, Mark};
 use crate::leaf::LeafRecord;
@@ -123,6 +124,7 @@ pub(crate) struct Shared {
     pub(crate) view: RwLock<View>,
     pub(crate) durable: watch::Sender<u64>,
     pub(crate) released: AtomicU64,
+    pub(crate) released_file: Mutex<ReleasedFile>,
     /// The newest checkpoint that the released file covers.
     pub(crate) released_checkpoint: Mutex<Arc<SignedCheckpoint>>,
     pub(crate) cache: Cache,
@@ -186,6 +188,16 @@ impl Shared {
         self.add_id_work(group.ids, group.replays, mark);
         self.durable.send_replace(checkpoint.size);
         Ok(())
+    }
+
+    /// Writes the newest checkpoint down as released, unless it is, and gives it.
+    pub(crate) fn release(&self) -> Result<Arc<SignedCheckpoint>, StoreError> {
+        let mut file = self.released_file.lock();
+        let checkpoint = self.view.read().checkpoint.clone();
+        file.raise(Released { size: checkpoint.size, root: checkpoint.root })?;
+        self.released.store(checkpoint.size, Ordering::Release);
+        *self.released_checkpoint.lock() = checkpoint.clone();
+        Ok(checkpoint)
     }
 
     /// Queues changes for the id index.

@@ -29,7 +29,7 @@ pub(crate) struct Running {
     committing: Vec<JoinHandle<()>>,
     sealer: JoinHandle<()>,
     ids_thread: JoinHandle<()>,
-    release: JoinHandle<ReleaseKeeper>,
+    release: JoinHandle<()>,
     _lock: Option<DirLock>,
 }
 
@@ -83,7 +83,7 @@ fn spawn_all(parts: Parts, queue: &Arc<Queue<Work>>, lock: Option<DirLock>) -> R
         (watch("ids thread"), watch("release thread"), watch("seal thread"));
     let ids_thread = spawn(&shared, "ledger-ids", move || ids_watch.over(|| run_ids(&id_keeper)))?;
     let release =
-        spawn(&shared, "ledger-release", move || release_watch.over(|| run_release(release_keeper)))?;
+        spawn(&shared, "ledger-release", move || release_watch.over(|| run_release(&release_keeper)))?;
     let sealer = spawn(&shared, "ledger-seal", move || seal_watch.over(|| run_sealer(sealer)))?;
     Ok(Running { ids, committing, sealer, ids_thread, release, _lock: lock })
 }
@@ -100,10 +100,9 @@ impl Running {
         self.release.thread().unpark();
         joined &= self.ids_thread.join().is_ok();
         joined &= self.sealer.join().is_ok();
-        match self.release.join() {
-            Ok(mut release) if !shared.dead.load(Ordering::Acquire) => release.step(),
-            Ok(_) => {}
-            Err(_) => joined = false,
+        joined &= self.release.join().is_ok();
+        if !shared.dead.load(Ordering::Acquire) {
+            shared.trouble("released", shared.release());
         }
         if !joined {
             tracing::error!("a thread of the ledger ended with a panic");
@@ -202,12 +201,11 @@ fn run_ids(keeper: &IdKeeper) {
     }
 }
 
-fn run_release(mut keeper: ReleaseKeeper) -> ReleaseKeeper {
+fn run_release(keeper: &ReleaseKeeper) {
     while !keeper.shared.closing.load(Ordering::Acquire) {
         keeper.step();
         std::thread::park_timeout(RELEASE_EVERY);
     }
-    keeper
 }
 
 fn run_sealer(mut sealer: Sealer) {

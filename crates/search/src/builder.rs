@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 
+use crate::commit::Covers;
 use crate::error::SearchError;
 use crate::source::Batches;
 use crate::split;
-use crate::state::{Covers, Job, State, Work};
+use crate::state::{Job, State, Work};
 use crate::tail::Block;
 
 /// How long to wait after a failure, for a full disk to be freed, say.

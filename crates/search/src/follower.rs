@@ -29,7 +29,9 @@ pub(crate) fn follow(state: &State) {
         } else {
             match follower.read(size) {
                 Ok(()) => {
+                    // Whoever learns that it went on must not find the error of before.
                     state.note(Job::Following, None);
+                    state.announce();
                     Duration::ZERO
                 }
                 Err(error) => {
@@ -107,7 +109,6 @@ impl<'a> Follower<'a> {
                 self.begin_block();
             }
         }
-        self.state.announce();
         Ok(())
     }
 
@@ -140,7 +141,8 @@ impl<'a> Follower<'a> {
     }
 
     fn flush_if_due(&mut self) {
-        if self.time_to_flush().is_some_and(|left| left.is_zero()) {
+        // A full tail can only get smaller by becoming splits, however few they are.
+        if self.tail_full || self.time_to_flush().is_some_and(|left| left.is_zero()) {
             self.flush();
         }
     }

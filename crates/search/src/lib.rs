@@ -9,11 +9,12 @@
 //! | `field`, `words`, `json`, `doc` | an event to terms |
 //! | `tail`, `dictionary`, `schema`, `split`, `split_plan`, `gather`, `excluded`, `zone` | where documents live |
 //! | `view`, `executor` | newest first, exact counts |
-//! | `manifest`, `state`, `follower`, `builder`, `merger` | how the index grows and heals |
+//! | `manifest`, `state`, `commit`, `follower`, `builder`, `merger` | how the index grows and heals |
 //! | `check` | index against ledger |
 
 mod builder;
 mod check;
+mod commit;
 mod dictionary;
 mod doc;
 mod error;

@@ -6,11 +6,12 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::commit::Covers;
 use crate::error::SearchError;
 use crate::manifest::verify;
 use crate::split;
 use crate::split::Split;
-use crate::state::{Covers, Job, State, Work};
+use crate::state::{Job, State, Work};
 
 const RETRY: Duration = Duration::from_secs(10);
 

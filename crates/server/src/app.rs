@@ -24,6 +24,10 @@ pub(crate) struct App {
     pub(crate) decoder: Arc<Decoder>,
     /// One permit per KiB of request bodies in flight; the rest waits outside with 503.
     pub(crate) body_budget: Arc<Semaphore>,
+    /// The same for small bodies that change settings, so that a flood of events does not lock administrators out.
+    pub(crate) small_budget: Arc<Semaphore>,
+    /// Bodies that are unpacked and checked at one time: as many as there are processors.
+    pub(crate) prepare_slots: Semaphore,
     /// Creating a tenant takes a number, opens a chain and stores a row; one at a time.
     pub(crate) tenant_turn: tokio::sync::Mutex<()>,
 }
@@ -55,11 +59,20 @@ pub(crate) struct Gate {
     opening: Mutex<String>,
     pub(crate) web: Web,
     pub(crate) metrics: PrometheusHandle,
+    /// Path under which a proxy serves the whole server; empty for none.
+    pub(crate) prefix: Arc<str>,
 }
 
 impl Gate {
-    pub(crate) fn new(web: Web, metrics: PrometheusHandle) -> Self {
-        Self { app: OnceLock::new(), opening: Mutex::new("starting".into()), web, metrics }
+    pub(crate) fn new(prefix: &str, metrics: PrometheusHandle) -> Self {
+        let web = Web::new(prefix);
+        Self {
+            app: OnceLock::new(),
+            opening: Mutex::new("starting".into()),
+            web,
+            metrics,
+            prefix: prefix.into(),
+        }
     }
 
     pub(crate) fn open(&self, app: Arc<App>) {

@@ -199,9 +199,12 @@ impl Settings {
     pub fn resolve(self, admin_key: Option<String>) -> Result<Config, ConfigError> {
         let data = self.data.ok_or(ConfigError::Missing("data"))?;
         let path_prefix = self.path_prefix.unwrap_or_default().trim_end_matches('/').to_owned();
+        let segment_is_good = |segment: &str| {
+            !matches!(segment, "" | "." | "..")
+                && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
+        };
         let prefix_is_good = path_prefix.is_empty()
-            || path_prefix.starts_with('/')
-                && path_prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte));
+            || path_prefix.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment_is_good));
         if !prefix_is_good {
             return Err(ConfigError::Range {
                 setting: "path_prefix",
@@ -210,14 +213,16 @@ impl Settings {
             });
         }
         let origin = self.origin.unwrap_or_else(|| "indelible".into());
-        if origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_/".contains(&byte)) {
+        if origin.is_empty()
+            || !origin.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_/".contains(&byte))
+        {
             return Err(ConfigError::Range {
                 setting: "origin",
                 given: format!("{origin:?}"),
                 expected: "letters, digits and . - _ /",
             });
         }
-        Ok(Config {
+        let config = Config {
             listen: self.listen.unwrap_or_else(|| ([127, 0, 0, 1], 8080).into()),
             admin_key: read_admin_key(admin_key, self.admin_key_file)?,
             mappings: self.mappings.unwrap_or_else(|| data.join("mappings")),
@@ -225,18 +230,69 @@ impl Settings {
             origin,
             path_prefix,
             receipts: self.receipts.unwrap_or(Receipts::All),
-            event_bytes_max: within("event_bytes_max", self.event_bytes_max, 1 << 20, 1 << 10, 16 << 20, "1024 to 16777216")?,
-            request_events_max: within("request_events_max", self.request_events_max, 10_000, 1, 100_000, "1 to 100000")?,
-            request_bytes_max: within("request_bytes_max", self.request_bytes_max, 64 << 20, 1 << 10, 1 << 30, "1024 to 1073741824")?,
+            event_bytes_max: within(
+                "event_bytes_max",
+                self.event_bytes_max,
+                1 << 20,
+                1 << 10,
+                16 << 20,
+                "1024 to 16777216",
+            )?,
+            request_events_max: within(
+                "request_events_max",
+                self.request_events_max,
+                10_000,
+                1,
+                100_000,
+                "1 to 100000",
+            )?,
+            request_bytes_max: within(
+                "request_bytes_max",
+                self.request_bytes_max,
+                64 << 20,
+                1 << 10,
+                1 << 30,
+                "1024 to 1073741824",
+            )?,
             event_items_max: within("event_items_max", self.event_items_max, 256, 1, 65_536, "1 to 65536")?,
-            queue_bytes_max: within("queue_bytes_max", self.queue_bytes_max, 256 << 20, 1 << 20, 1 << 36, "at least 1048576")?,
-            wal_segment_bytes: within("wal_segment_bytes", self.wal_segment_bytes, 256 << 20, 1 << 20, 1 << 33, "1048576 to 8589934592")?,
-            seal_bytes: within("seal_bytes", self.seal_bytes, 64 << 20, 1 << 16, 1 << 30, "65536 to 1073741824")?,
+            queue_bytes_max: within(
+                "queue_bytes_max",
+                self.queue_bytes_max,
+                256 << 20,
+                1 << 20,
+                1 << 36,
+                "at least 1048576",
+            )?,
+            wal_segment_bytes: within(
+                "wal_segment_bytes",
+                self.wal_segment_bytes,
+                256 << 20,
+                1 << 20,
+                1 << 33,
+                "1048576 to 8589934592",
+            )?,
+            seal_bytes: within(
+                "seal_bytes",
+                self.seal_bytes,
+                64 << 20,
+                1 << 16,
+                1 << 30,
+                "65536 to 1073741824",
+            )?,
             free_bytes_min: self.free_bytes_min.unwrap_or(1 << 30),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log: self.log.unwrap_or_else(|| "info,fjall=warn,lsm_tree=warn".into()),
             drain_seconds: within("drain_seconds", self.drain_seconds, 20, 0, 3600, "0 to 3600")?,
-        })
+        };
+        // A packed request is held packed and, twice, unpacked; less memory than that would refuse it for ever.
+        if config.queue_bytes_max / 3 < config.request_bytes_max {
+            return Err(ConfigError::Range {
+                setting: "queue_bytes_max",
+                given: config.queue_bytes_max.to_string(),
+                expected: "at least three times request_bytes_max",
+            });
+        }
+        Ok(config)
     }
 
     /// The reference page of all settings, in Markdown.
@@ -270,7 +326,10 @@ impl Settings {
             settings: Settings,
         }
         let command = Every::command();
-        command.get_arguments().filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned())).collect()
+        command
+            .get_arguments()
+            .filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned()))
+            .collect()
     }
 }
 
@@ -316,7 +375,10 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Config, String> {
-        toml::from_str::<Settings>(text).map_err(|error| error.to_string())?.resolve(None).map_err(|error| error.to_string())
+        toml::from_str::<Settings>(text)
+            .map_err(|error| error.to_string())?
+            .resolve(None)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -332,7 +394,9 @@ mod tests {
         ] {
             match parse(text) {
                 Ok(_) => assert_eq!(expected, "", "{text}"),
-                Err(message) => assert!(!expected.is_empty() && message.contains(expected), "{text}: {message}"),
+                Err(message) => {
+                    assert!(!expected.is_empty() && message.contains(expected), "{text}: {message}")
+                }
             }
         }
     }
@@ -342,7 +406,10 @@ mod tests {
         let file = Settings { log: Some("debug".into()), drain_seconds: Some(5), ..Settings::default() };
         let flags = Settings { data: Some("d".into()), log: Some("warn".into()), ..Settings::default() };
         let config = flags.over(file).resolve(None).unwrap();
-        assert_eq!((config.log.as_str(), config.drain_seconds, config.request_events_max), ("warn", 5, 10_000));
+        assert_eq!(
+            (config.log.as_str(), config.drain_seconds, config.request_events_max),
+            ("warn", 5, 10_000)
+        );
     }
 
     #[test]

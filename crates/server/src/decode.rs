@@ -10,11 +10,13 @@ use crate::rules::Rules;
 pub struct Decoder {
     rules: Rules,
     pub(crate) mappings: Registry,
+    /// Said once: it would be said for every event.
+    missing: std::sync::Once,
 }
 
 impl Decoder {
     pub(crate) fn new(rules: Rules, mappings: Registry) -> Self {
-        Self { rules, mappings }
+        Self { rules, mappings, missing: std::sync::Once::new() }
     }
 }
 
@@ -29,7 +31,15 @@ impl Decode for Decoder {
         );
         // A version that is gone can only mean a control database older than the ledger; today's rules are the
         // nearest thing, and the envelope keeps saying which version was meant.
-        let rules = self.rules.version(envelope.rule_version).unwrap_or_else(|| self.rules.current());
+        let rules = self.rules.version(envelope.rule_version).unwrap_or_else(|| {
+            self.missing.call_once(|| {
+                tracing::error!(
+                    version = envelope.rule_version,
+                    "events name a version of the rules that the control database does not have"
+                );
+            });
+            self.rules.current()
+        });
         let derived = rules.derive(&event);
         Decoded { event, derived }
     }

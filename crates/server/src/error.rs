@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 problem details: a public message for the client, a private one for the log.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     Json,
@@ -25,6 +25,8 @@ pub(crate) struct ApiError {
     pub(crate) retry_after_seconds: Option<u64>,
     /// For the log only.
     pub(crate) private: Option<String>,
+    /// Where HTTP has a better status than the code's own.
+    status: Option<StatusCode>,
 }
 
 /// One thing that is wrong with a request.
@@ -89,7 +91,13 @@ impl ApiError {
             omitted: 0,
             retry_after_seconds: None,
             private: None,
+            status: None,
         }
+    }
+
+    /// Answers with another status than the code's own.
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status: Some(status), ..self }
     }
 
     /// An error about one field or parameter.
@@ -111,7 +119,10 @@ impl ApiError {
 
     /// A fault of ours; `private` goes to the log.
     pub(crate) fn internal(private: impl Into<String>) -> Self {
-        Self { private: Some(private.into()), ..Self::new(Code::Internal, "the server met an error; its log says more") }
+        Self {
+            private: Some(private.into()),
+            ..Self::new(Code::Internal, "the server met an error; its log says more")
+        }
     }
 }
 
@@ -137,7 +148,11 @@ impl From<ReadError> for ApiError {
             ReadError::Invalid(problems) => {
                 let code = problems.first().map_or(Code::InvalidFilter, |problem| problem.code);
                 let detail = problems.first().map_or_else(String::new, |problem| problem.message.clone());
-                Self::items(code, detail, problems.iter().map(|problem| ItemError::of(problem, None, None)).collect())
+                Self::items(
+                    code,
+                    detail,
+                    problems.iter().map(|problem| ItemError::of(problem, None, None)).collect(),
+                )
             }
             ReadError::Ledger(error) => Self::internal(chain(&error)),
             ReadError::Search(error) => Self::internal(chain(&error)),
@@ -152,7 +167,9 @@ impl From<ControlError> for ApiError {
         match &error {
             ControlError::TenantName(_) => Self::field(Code::InvalidId, "/name", error.to_string()),
             ControlError::NameTaken => Self::field(Code::IdConflict, "/name", error.to_string()),
-            ControlError::NoSuchTenant | ControlError::NoSuchKey => Self::new(Code::NotFound, error.to_string()),
+            ControlError::NoSuchTenant | ControlError::NoSuchKey => {
+                Self::new(Code::NotFound, error.to_string())
+            }
             ControlError::Cycle => Self::field(Code::InvalidFilter, "/parent", error.to_string()),
             ControlError::AuditingStaysOn => Self::field(Code::Forbidden, "/auditing", error.to_string()),
             _ => Self::internal(chain(&error)),
@@ -163,7 +180,9 @@ impl From<ControlError> for ApiError {
 impl From<AppendError> for ApiError {
     fn from(error: AppendError) -> Self {
         match &error {
-            AppendError::Busy { .. } => Self::unavailable("too much is waiting for the disk; nothing was stored", 1),
+            AppendError::Busy { .. } => {
+                Self::unavailable("too much is waiting for the disk; nothing was stored", 1)
+            }
             AppendError::Full { .. } => {
                 Self::unavailable("the server's disk is nearly full; nothing was stored", 60)
             }
@@ -176,7 +195,10 @@ impl From<AppendError> for ApiError {
                 format!("the request is larger than the {bytes_max} bytes that the ledger takes at one time"),
             ),
             AppendError::Closed => Self::unavailable("the server is stopping; nothing was stored", 5),
-            _ => Self { private: Some(chain(&error)), ..Self::unavailable("the ledger can't take events now", 5) },
+            _ => Self {
+                private: Some(chain(&error)),
+                ..Self::unavailable("the ledger can't take events now", 5)
+            },
         }
     }
 }
@@ -193,9 +215,14 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// Carries the request's id from the middleware into error bodies.
+/// What error bodies say of the request, carried from the middleware.
 #[derive(Clone)]
-pub(crate) struct Instance(pub(crate) String);
+pub(crate) struct Instance {
+    /// The request's id as a URN.
+    pub(crate) id: String,
+    /// Path under which the server is reached.
+    pub(crate) prefix: Arc<str>,
+}
 
 tokio::task_local! {
     /// The id of the request that this task answers.
@@ -204,13 +231,15 @@ tokio::task_local! {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let instance = REQUEST.try_with(|instance| instance.0.clone()).ok();
+        let own = || StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status.unwrap_or_else(own);
+        let (instance, prefix) =
+            REQUEST.try_with(|request| (request.id.clone(), request.prefix.clone())).ok().unzip();
         if let Some(private) = &self.private {
             tracing::error!(instance, code = self.code.as_str(), cause = private, "request failed");
         }
         let body = ProblemDetails {
-            kind: format!("docs/errors#{}", self.code.as_str()),
+            kind: format!("{}/docs/errors#{}", prefix.unwrap_or_default(), self.code.as_str()),
             title: self.code.as_str().replace('_', " "),
             status: status.as_u16(),
             detail: self.detail,

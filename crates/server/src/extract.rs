@@ -33,6 +33,27 @@ impl FromRequestParts<Arc<Gate>> for Ready {
 pub(crate) struct Caller(pub(crate) Principal);
 
 impl Caller {
+    /// Refuses callers whose reach is not the whole installation.
+    pub(crate) fn needs_everything(&self) -> Result<(), ApiError> {
+        if self.0.sees_everything() {
+            Ok(())
+        } else {
+            Err(ApiError::new(
+                Code::Forbidden,
+                "this concerns the whole installation and needs reach over everything",
+            ))
+        }
+    }
+
+    /// Refuses if the key was revoked or has expired since the request began.
+    pub(crate) fn still_valid(&self, app: &App) -> Result<(), ApiError> {
+        if app.auth.is_valid(&self.0, app.now()) {
+            Ok(())
+        } else {
+            Err(ApiError::new(Code::Unauthorized, "the API key ended while the request was being received"))
+        }
+    }
+
     pub(crate) fn needs(&self, permission: Permission) -> Result<&Principal, ApiError> {
         if self.0.may(permission) {
             Ok(&self.0)
@@ -58,6 +79,19 @@ impl FromRequestParts<Arc<Gate>> for Caller {
     }
 }
 
+/// The part of the path that a route names, decoded.
+pub(crate) struct PathPart(pub(crate) String);
+
+impl FromRequestParts<Arc<Gate>> for PathPart {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, gate: &Arc<Gate>) -> Result<Self, ApiError> {
+        // What is no UTF-8 names nothing here.
+        let part = axum::extract::Path::<String>::from_request_parts(parts, gate).await;
+        part.map(|part| Self(part.0)).map_err(|_| ApiError::new(Code::NotFound, "nothing has this address"))
+    }
+}
+
 /// The query parameters, taken one by one; what is left over is refused.
 pub(crate) struct Params {
     pairs: Vec<(String, String)>,
@@ -68,8 +102,9 @@ impl FromRequestParts<Arc<Gate>> for Params {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _gate: &Arc<Gate>) -> Result<Self, ApiError> {
-        let axum::extract::Query(pairs) = axum::extract::Query::try_from_uri(&parts.uri)
-            .map_err(|_| ApiError::new(Code::InvalidFilter, "the query string is not valid percent-encoded UTF-8"))?;
+        let axum::extract::Query(pairs) = axum::extract::Query::try_from_uri(&parts.uri).map_err(|_| {
+            ApiError::new(Code::InvalidFilter, "the query string is not valid percent-encoded UTF-8")
+        })?;
         Ok(Self { pairs, known: Vec::new() })
     }
 }
@@ -84,7 +119,11 @@ impl Params {
             if self.pairs[index].0 == name {
                 let (_, value) = self.pairs.remove(index);
                 if found.replace(value).is_some() {
-                    return Err(ApiError::field(Code::InvalidFilter, name, format!("{name} may be given once only")));
+                    return Err(ApiError::field(
+                        Code::InvalidFilter,
+                        name,
+                        format!("{name} may be given once only"),
+                    ));
                 }
             } else {
                 index += 1;

@@ -15,10 +15,11 @@ mod reconcile;
 mod routes;
 mod rules;
 mod run;
+mod serve;
 mod web;
 
 pub use config::{Config, ConfigError, LogFormat, Receipts, Settings};
 pub use decode::Decoder;
 pub use offline::{DirectoryReport, verify_directory};
 pub use routes::openapi;
-pub use run::{RunError, Running, run, start};
+pub use run::{RunError, Running, check_config, run, start};

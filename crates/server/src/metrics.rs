@@ -1,9 +1,10 @@
 //! `/metrics`: what the server counts, in Prometheus' text format. Names are listed in `docs/operate/metrics.md`.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
+    http::Method,
     middleware::Next,
     response::Response,
 };
@@ -12,7 +13,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use uuid::Uuid;
 
 use crate::{
-    app::App,
+    app::{App, Gate},
     error::{Instance, REQUEST},
 };
 
@@ -46,6 +47,14 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     Ok(handle)
 }
 
+/// A method as a label. Any token can be sent as a method, and each label is kept for ever.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [Method; 6] =
+        [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::HEAD];
+    const NAMES: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
+    KNOWN.iter().position(|known| known == method).map_or("other", |at| NAMES[at])
+}
+
 /// Sets the gauges from the stores' state, at each scrape.
 pub(crate) fn observe(app: &App) {
     #[allow(clippy::cast_precision_loss, reason = "gauges are floats; the loss begins at 2^53")]
@@ -63,13 +72,14 @@ pub(crate) fn observe(app: &App) {
 }
 
 /// Gives each request an id, counts and times it, and logs it without contents.
-pub(crate) async fn track(request: Request, next: Next) -> Response {
+pub(crate) async fn track(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = Uuid::now_v7().to_string();
     let method = request.method().clone();
     // The route's pattern, never the path: ids and names stay out of labels and logs.
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
-    let mut response = REQUEST.scope(Instance(format!("urn:uuid:{id}")), next.run(request)).await;
+    let instance = Instance { id: format!("urn:uuid:{id}"), prefix: gate.prefix.clone() };
+    let mut response = REQUEST.scope(instance, next.run(request)).await;
     let status = response.status().as_u16();
     let elapsed = started.elapsed();
     let headers = response.headers_mut();
@@ -77,7 +87,7 @@ pub(crate) async fn track(request: Request, next: Next) -> Response {
     if let Ok(id) = id.parse() {
         headers.insert("x-request-id", id);
     }
-    counter!("indelible_http_requests_total", "route" => route.clone(), "method" => method.to_string(), "status" => status.to_string())
+    counter!("indelible_http_requests_total", "route" => route.clone(), "method" => known(&method), "status" => status.to_string())
         .increment(1);
     if let Some(code) = code {
         counter!("indelible_http_errors_total", "code" => code).increment(1);

@@ -6,11 +6,7 @@ use indelible_control::Control;
 use indelible_ledger::{Ledger, LedgerConfig, SystemClock};
 use serde_json::{Value, json};
 
-use crate::{
-    Decoder, RunError,
-    rules::Rules,
-    run::load_mappings,
-};
+use crate::{Decoder, RunError, rules::Rules, run::load_mappings};
 
 /// What a check found.
 pub struct DirectoryReport {
@@ -40,7 +36,8 @@ pub async fn verify_directory(
     if !ledger.problems.is_empty() {
         return Ok(DirectoryReport { ledger, search: None, unknown_tenants: 0 });
     }
-    let (writer, reader) = Ledger::open(&ledger_dir, LedgerConfig::default(), Arc::new(SystemClock), &|_| {})?;
+    let (writer, reader) =
+        Ledger::open(&ledger_dir, LedgerConfig::default(), Arc::new(SystemClock), &|_| {})?;
     let control = Control::open(&data.join("control.sqlite")).await?;
     let directory = control.directory();
     let unknown_tenants = reader
@@ -65,7 +62,8 @@ impl DirectoryReport {
 
     /// Everything that is wrong, each with its place.
     pub fn problems(&self) -> Vec<String> {
-        let ledger = self.ledger.problems.iter().map(|problem| format!("{}: {}", problem.place, problem.what));
+        let ledger =
+            self.ledger.problems.iter().map(|problem| format!("{}: {}", problem.place, problem.what));
         let findings = self.search.iter().flat_map(|report| &report.findings);
         let search = findings.map(|finding| match finding.index {
             Some(index) => format!("index split {}, leaf {index}: {}", finding.split, finding.what),
@@ -98,7 +96,10 @@ impl DirectoryReport {
         match &self.search {
             None => line("index    not checked, because the ledger has problems".into()),
             Some(report) => {
-                line(format!("index    {} events in {} splits compared with the ledger", report.events, report.splits));
+                line(format!(
+                    "index    {} events in {} splits compared with the ledger",
+                    report.events, report.splits
+                ));
                 if let Some(why) = report.unusable {
                     line(format!("index    will be built anew at the next start: {why}"));
                 } else if !report.uncovered.is_empty() {
@@ -107,7 +108,10 @@ impl DirectoryReport {
             }
         }
         if self.unknown_tenants > 0 {
-            line(format!("control  {} tenants are in the ledger only; the next start adds them", self.unknown_tenants));
+            line(format!(
+                "control  {} tenants are in the ledger only; the next start adds them",
+                self.unknown_tenants
+            ));
         }
         for problem in self.problems() {
             line(format!("PROBLEM  {problem}"));

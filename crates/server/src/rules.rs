@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use arc_swap::ArcSwap;
-use indelible_control::{Control, ControlError};
-use indelible_event::{RuleSet, RuleSetError};
+use indelible_control::{Control, ControlError, StoredRules};
+use indelible_event::{RuleSet, RuleSetError, Timestamp};
 
 /// Every version that an event may have been received under. Clones share the table.
 #[derive(Clone)]
@@ -29,21 +29,42 @@ pub enum RulesError {
 }
 
 impl Rules {
-    /// The built-in version and every stored one.
+    /// Every stored version; before any is stored, the built-in one.
     pub(crate) async fn load(control: &Control) -> Result<Self, RulesError> {
-        let builtin = RuleSet::builtin();
-        let mut versions = BTreeMap::from([(builtin.version(), Arc::new(builtin.clone()))]);
-        for (version, body) in control.rule_sets().await? {
-            let rules = RuleSet::from_json(&body).map_err(|source| RulesError::Invalid { version, source })?;
+        let mut versions = BTreeMap::new();
+        for stored in control.rule_sets().await? {
+            let version = stored.version;
+            let rules =
+                RuleSet::from_json(&stored.body).map_err(|source| RulesError::Invalid { version, source })?;
             versions.insert(version, Arc::new(rules));
         }
+        if versions.is_empty() {
+            let builtin = RuleSet::builtin();
+            versions.insert(builtin.version(), Arc::new(builtin.clone()));
+        }
         Ok(Self { versions: Arc::new(ArcSwap::from_pointee(versions)) })
+    }
+
+    /// Stores this release's built-in rules as the next version, unless they are stored already or an administrator
+    /// has edited the rules: edited rules stay in force. Stored versions never change, so what was received under
+    /// one derives the same with every later release.
+    pub(crate) async fn store_built_in(control: &Control, now: Timestamp) -> Result<(), RulesError> {
+        let stored = control.rule_sets().await?;
+        let next = stored.last().map_or(1, |newest| newest.version + 1);
+        if let Some(newest) = stored.last() {
+            let same = RuleSet::builtin().clone().with_version(newest.version).to_json() == newest.body;
+            if same || !newest.built_in {
+                return Ok(());
+            }
+        }
+        let body = RuleSet::builtin().clone().with_version(next).to_json();
+        Ok(control.insert_rule_set(&StoredRules { version: next, body, built_in: true }, now).await?)
     }
 
     /// The newest version, which applies to what is received now.
     pub(crate) fn current(&self) -> Arc<RuleSet> {
         let versions = self.versions.load();
-        let (_, newest) = versions.last_key_value().expect("the built-in version is always there");
+        let (_, newest) = versions.last_key_value().expect("there is always a version");
         newest.clone()
     }
 

@@ -8,21 +8,29 @@ use std::{
     time::Duration,
 };
 
-use indelible_access::{Authenticator, CursorSeal, Trail};
+use indelible_access::{Authenticator, CursorSeal, OwnEntries, Trail};
 use indelible_control::{Control, ControlError};
 use indelible_ingest::{Mapping, MappingErrors, Registry};
-use indelible_ledger::{Clock, Ledger, LedgerConfig, LedgerReader, LedgerWriter, OpenError, OpenProgress, SystemClock};
+use indelible_ledger::{
+    Clock, Ledger, LedgerConfig, LedgerReader, LedgerWriter, OpenError, OpenProgress, SystemClock,
+};
 use indelible_search::{Search, SearchConfig, SearchError};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
 
 use crate::{
     Config, Decoder,
     app::{App, Gate},
+    body::PERMIT_BYTES,
     metrics,
-    reconcile::{ReconcileError, reconcile},
+    reconcile::{ReconcileError, adopt_chains, apply_settings, note_applied},
     routes,
     rules::{Rules, RulesError},
-    web::Web,
+    serve,
 };
 
 /// Why the server did not start, or ended.
@@ -82,7 +90,7 @@ pub enum RunError {
 impl RunError {
     /// Whether the cause is what was configured or stored rather than a passing fault.
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Mapping(_) | Self::Rules(_) | Self::Listen { .. })
+        matches!(self, Self::Mapping(_) | Self::Rules(RulesError::Invalid { .. }) | Self::Listen { .. })
     }
 }
 
@@ -91,7 +99,7 @@ pub struct Running {
     /// The address that it listens on; of interest where port 0 was asked for.
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
-    serving: JoinHandle<io::Result<()>>,
+    serving: JoinHandle<io::Result<bool>>,
     app: Arc<App>,
     ledger: LedgerWriter,
 }
@@ -101,8 +109,8 @@ pub struct Running {
 /// # Errors
 /// Any [`RunError`].
 pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .map_err(RunError::Serve)?;
+    let mut terminate =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(RunError::Serve)?;
     let mut running = tokio::select! {
         started = start(config) => started?,
         _ = tokio::signal::ctrl_c() => return Ok(()),
@@ -113,10 +121,46 @@ pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), R
         _ = tokio::signal::ctrl_c() => tracing::info!("stopping"),
         _ = terminate.recv() => tracing::info!("stopping"),
         ended = &mut running.serving => {
-            return ended.map_err(|_| RunError::Panicked)?.map_err(RunError::Serve);
+            return ended.map_err(|_| RunError::Panicked)?.map(|_| ()).map_err(RunError::Serve);
         }
     }
-    running.stop().await
+    tokio::select! {
+        stopped = running.stop() => stopped,
+        // Whoever asks twice does not want to wait; what was acknowledged is on disk.
+        _ = tokio::signal::ctrl_c() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// What has to be done now and then while the server runs.
+async fn keep_up(app: Arc<App>, metrics: PrometheusHandle, mut stopped: watch::Receiver<bool>) {
+    let mut turn = tokio::time::interval(Duration::from_secs(5));
+    for round in 0u64.. {
+        tokio::select! {
+            () = serve::stopped(&mut stopped) => return,
+            _ = turn.tick() => {}
+        }
+        // Histograms keep every sample until somebody does this.
+        metrics.run_upkeep();
+        if round % 60 == 59 {
+            // No settings entry is on its way into a row while this is held.
+            let _turn = app.tenant_turn.lock().await;
+            if let Err(error) = note_applied(&app.control, app.trail.own_entries().size()).await {
+                tracing::warn!(%error, "how far the settings are applied could not be noted");
+            }
+        }
+    }
+}
+
+/// Bytes of small request bodies at one time.
+const SMALL_BYTES_MAX: usize = 8 << 20;
+
+/// Whether a server could start with this configuration, as far as can be told without its stores.
+///
+/// # Errors
+/// [`RunError`] for mappings that are not valid.
+pub fn check_config(config: &Config) -> Result<(), RunError> {
+    load_mappings(&config.mappings).map(|_| ())
 }
 
 /// Opens the listener, then the stores; returns when events are taken and can be asked for.
@@ -129,16 +173,11 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
         .await
         .map_err(|source| RunError::Listen { address: config.listen, source })?;
     let address = listener.local_addr().map_err(RunError::Serve)?;
-    let gate = Arc::new(Gate::new(Web::new(&config.path_prefix), metrics));
+    let gate = Arc::new(Gate::new(&config.path_prefix, metrics));
     let router = routes::below(&config.path_prefix, routes::router(gate.clone()));
-    let (stop, mut stopped) = watch::channel(false);
-    let serving = tokio::spawn(async move {
-        let stopped = async move {
-            // An error means that the sender is gone, which is a reason to stop too.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        };
-        axum::serve(listener, router).with_graceful_shutdown(stopped).await
-    });
+    let (stop, stopped) = watch::channel(false);
+    let drain = Duration::from_secs(config.drain_seconds);
+    let serving = tokio::spawn(serve::serve(listener, router, stopped.clone(), drain));
     let (app, ledger) = match open(config, &gate).await {
         Ok(opened) => opened,
         Err(error) => {
@@ -147,6 +186,7 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
         }
     };
     gate.open(app.clone());
+    tokio::spawn(keep_up(app.clone(), gate.metrics.clone(), stopped));
     tracing::info!(%address, size = ledger.status().size, "ready");
     Ok(Running { address, stop, serving, app, ledger })
 }
@@ -157,13 +197,16 @@ impl Running {
     /// # Errors
     /// [`RunError`] when a store does not close; acknowledged events are on disk in any case.
     pub async fn stop(self) -> Result<(), RunError> {
-        let Self { stop, mut serving, app, ledger, .. } = self;
+        let Self { stop, serving, app, ledger, .. } = self;
         stop.send_replace(true);
-        let drain = Duration::from_secs(app.config.drain_seconds);
-        if tokio::time::timeout(drain, &mut serving).await.is_err() {
-            tracing::warn!(seconds = drain.as_secs(), "requests were still running and were cut off");
-            serving.abort();
+        let in_time = serving.await.map_err(|_| RunError::Panicked)?.map_err(RunError::Serve)?;
+        if !in_time {
+            tracing::warn!(
+                seconds = app.config.drain_seconds,
+                "requests were still running and were cut off"
+            );
         }
+        note_applied(&app.control, app.trail.own_entries().size()).await?;
         let closing = app.clone();
         let closed = tokio::task::spawn_blocking(move || {
             closing.trail.close();
@@ -185,10 +228,17 @@ async fn open(config: Config, gate: &Arc<Gate>) -> Result<(Arc<App>, LedgerWrite
     let (writer, ledger) = open_ledger(&config, clock.clone(), gate.clone()).await?;
     gate.say("opening the control database".into());
     let control = Control::open(&config.data.join("control.sqlite")).await?;
-    let added = reconcile(&control, &ledger).await?;
+    let own = OwnEntries::new(&ledger);
+    let added = adopt_chains(&control, &own).await?;
     if added > 0 {
         tracing::warn!(tenants = added, "added tenants that only the ledger knew");
     }
+    gate.say("comparing the settings with the ledger".into());
+    let switched = apply_settings(&control, &own).await?;
+    if switched > 0 {
+        tracing::warn!(tenants = switched, "switched auditing on where only the ledger had it on");
+    }
+    Rules::store_built_in(&control, clock.now()).await?;
     let rules = Rules::load(&control).await?;
     let mappings = load_mappings(&config.mappings)?;
     let decoder = Arc::new(Decoder::new(rules.clone(), mappings));
@@ -202,7 +252,9 @@ async fn open(config: Config, gate: &Arc<Gate>) -> Result<(Arc<App>, LedgerWrite
     let trail = Trail::new(ledger, search, control.clone(), decoder.clone(), seal);
     let app = Arc::new(App {
         auth: Authenticator::new(control.clone(), config.admin_key.as_deref()),
-        body_budget: Arc::new(tokio::sync::Semaphore::new(config.queue_bytes_max / 1024)),
+        body_budget: Arc::new(Semaphore::new(config.queue_bytes_max / PERMIT_BYTES)),
+        small_budget: Arc::new(Semaphore::new(SMALL_BYTES_MAX / PERMIT_BYTES)),
+        prepare_slots: Semaphore::new(std::thread::available_parallelism().map_or(2, Into::into)),
         clock,
         control,
         trail,
@@ -230,7 +282,10 @@ async fn open_ledger(
         ..LedgerConfig::default()
     };
     let opening = move || {
-        let progress = |progress: OpenProgress| gate.say(words(progress));
+        let progress = |progress: OpenProgress| {
+            tracing::debug!(?progress, "opening the ledger");
+            gate.say(words(progress));
+        };
         Ledger::open(&dir, ledger_config, clock, &progress)
     };
     Ok(tokio::task::spawn_blocking(opening).await.map_err(|_| RunError::Panicked)??)
@@ -238,9 +293,12 @@ async fn open_ledger(
 
 fn words(progress: OpenProgress) -> String {
     match progress {
-        OpenProgress::Replaying { size } => format!("replaying the WAL: {size} entries so far"),
-        OpenProgress::FillingIds { done, size } => format!("filling the id index: {done} of {size} entries"),
-        OpenProgress::Ready { size } => format!("the ledger of {size} entries is open"),
+        OpenProgress::Replaying { .. } => "replaying the WAL".to_owned(),
+        OpenProgress::FillingIds { done, size } => {
+            let done = (done * 100).checked_div(size).unwrap_or(100);
+            format!("filling the id index: {done} % done")
+        }
+        OpenProgress::Ready { .. } => "the ledger is open".to_owned(),
     }
 }
 
@@ -252,7 +310,8 @@ pub(crate) fn load_mappings(directory: &Path) -> Result<Registry, RunError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(registry),
         entries => entries.map_err(unreadable)?,
     };
-    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>().map_err(unreadable)?;
+    let mut files =
+        entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>().map_err(unreadable)?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
     for file in files {

@@ -37,7 +37,8 @@ impl Web {
             "default-src 'none'; script-src 'self'{hashes}; style-src 'self'; img-src 'self' data:; font-src 'self'; \
              connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         );
-        let policy = HeaderValue::from_str(&policy).expect("base64 and the fixed words are valid in a header");
+        let policy =
+            HeaderValue::from_str(&policy).expect("base64 and the fixed words are valid in a header");
         Self { index, policy }
     }
 }
@@ -90,7 +91,8 @@ pub(crate) async fn asset(State(gate): State<Arc<Gate>>, uri: Uri, headers: Head
 
 fn file_response(path: &str, data: Cow<'static, [u8]>, headers: &HeaderMap, hash: [u8; 32]) -> Response {
     let tag = format!("\"{}\"", hex::encode(&hash[..16]));
-    let cache = if path.starts_with("_app/immutable/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let cache =
+        if path.starts_with("_app/immutable/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|given| given.as_bytes() == tag.as_bytes());
     let mut response =
         if known { StatusCode::NOT_MODIFIED.into_response() } else { data.into_owned().into_response() };
@@ -152,15 +154,16 @@ mod tests {
 
     #[test]
     fn finds_inline_scripts_and_leaves_loaded_ones_out() {
-        let html = "<script src=\"/a.js\"></script><script>one()</script><script type=\"module\">two()</script>";
+        let html =
+            "<script src=\"/a.js\"></script><script>one()</script><script type=\"module\">two()</script>";
         assert_eq!(inline_scripts(html).collect::<Vec<_>>(), ["one()", "two()"]);
     }
 
     #[test]
     fn puts_the_prefix_before_absolute_addresses_only() {
-        let html = r#"<link href="/_app/a.css"><a href="x"><script>import("/_app/s.js"); f({base: ""})</script>"#;
-        let expected =
-            r#"<link href="/p/_app/a.css"><a href="x"><script>import("/p/_app/s.js"); f({base: "/p"})</script>"#;
+        let html =
+            r#"<link href="/_app/a.css"><a href="x"><script>import("/_app/s.js"); f({base: ""})</script>"#;
+        let expected = r#"<link href="/p/_app/a.css"><a href="x"><script>import("/p/_app/s.js"); f({base: "/p"})</script>"#;
         assert_eq!(rebase(html, "/p"), expected);
     }
 }

@@ -35,6 +35,7 @@ struct Options {
     seconds: u64,
     directory: PathBuf,
     binary: PathBuf,
+    page: Option<PathBuf>,
 }
 
 /// Runs the bench and prints its table.
@@ -53,8 +54,14 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool> {
         measure(&options, &directory, &mut figures)?;
         clear(&directory)?;
     }
-    println!("{}\n", machine());
-    print!("{}", figures.to_markdown());
+    let result = format!("{}\n\n{}", machine(), figures.to_markdown());
+    print!("{result}");
+    if let Some(page) = &options.page {
+        let text = fs::read_to_string(page).with_context(|| format!("can't read {}", page.display()))?;
+        let text =
+            replace_marked(&text, &result).with_context(|| format!("no marks in {}", page.display()))?;
+        fs::write(page, text).with_context(|| format!("can't write {}", page.display()))?;
+    }
     eprintln!("took {:.0} s", begin.elapsed().as_secs_f64());
     Ok(true)
 }
@@ -65,6 +72,7 @@ fn parse(root: &Path, arguments: &[String]) -> Result<Options> {
         seconds: 5,
         directory: root.join("target/bench"),
         binary: root.join("target/release/indelible"),
+        page: None,
     };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
@@ -72,6 +80,7 @@ fn parse(root: &Path, arguments: &[String]) -> Result<Options> {
             "--runs" => options.runs = crate::value(argument, &mut arguments)?.parse()?,
             "--seconds" => options.seconds = crate::value(argument, &mut arguments)?.parse()?,
             "--dir" => options.directory = crate::value(argument, &mut arguments)?.into(),
+            "--write" => options.page = Some(crate::value(argument, &mut arguments)?.into()),
             "--binary" => options.binary = crate::value(argument, &mut arguments)?.into(),
             other => bail!("unknown option {other}"),
         }
@@ -174,6 +183,13 @@ fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
+/// What stands between the marks of a page, replaced.
+fn replace_marked(page: &str, figures: &str) -> Option<String> {
+    let (before, rest) = page.split_once("<!-- bench -->\n")?;
+    let (_, after) = rest.split_once("<!-- /bench -->\n")?;
+    Some(format!("{before}<!-- bench -->\n{figures}<!-- /bench -->\n{after}"))
+}
+
 /// What was measured on.
 fn machine() -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
@@ -188,4 +204,23 @@ fn machine() -> String {
         cpu.as_deref().unwrap_or("unknown processor"),
         kernel.as_deref().unwrap_or("?"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_stand_between_the_marks() {
+        let page = "a\n<!-- bench -->\nold\n<!-- /bench -->\nb\n";
+        let new = replace_marked(page, "new\n").unwrap();
+        assert_eq!(new, "a\n<!-- bench -->\nnew\n<!-- /bench -->\nb\n");
+        assert_eq!(replace_marked("no marks\n", "new\n"), None);
+    }
+
+    #[test]
+    fn the_page_of_the_figures_has_the_marks() {
+        let page = fs::read_to_string(crate::root().join("docs/benchmarks.md")).unwrap();
+        assert!(replace_marked(&page, "").is_some());
+    }
 }

@@ -73,14 +73,14 @@ fn run_suite(suite: &Suite) -> Outcome {
 /// Runs the command, showing its output; returns whether it succeeded, and what it wrote to standard output.
 fn execute(suite: &Suite) -> Result<(bool, String)> {
     suite.forget_old_results()?;
-    let mut child = Command::new(&suite.program)
+    let mut child = Command::new(suite.program)
         .args(&suite.arguments)
         .envs(suite.environment.iter().map(|(name, value)| (name, value)))
         .current_dir(&suite.directory)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .with_context(|| format!("can't run {}", suite.program.display()))?;
+        .with_context(|| format!("can't run {}", suite.program))?;
     let mut output = String::new();
     let mut lines = BufReader::new(child.stdout.take().context("standard output is piped")?);
     let mut line = Vec::new();

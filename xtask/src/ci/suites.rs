@@ -12,7 +12,7 @@ use super::count::{self, Counts};
 /// One command that tests something.
 pub(crate) struct Suite {
     pub(crate) name: &'static str,
-    pub(crate) program: PathBuf,
+    pub(crate) program: &'static str,
     pub(crate) arguments: Vec<String>,
     pub(crate) environment: Vec<(&'static str, String)>,
     pub(crate) directory: PathBuf,
@@ -29,21 +29,24 @@ enum Counted {
 }
 
 impl Suite {
-    fn new(name: &'static str, directory: &Path, command: &str, counted: Counted) -> Self {
-        let mut words = command.split_whitespace().map(str::to_owned);
-        let program = PathBuf::from(words.next().expect("a command has a first word"));
+    fn new(name: &'static str, directory: &Path, program: &'static str, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(ToString::to_string).collect();
         Self {
             name,
             program,
-            arguments: words.collect(),
+            arguments,
             environment: vec![],
             directory: directory.into(),
-            counted,
+            counted: Counted::AsOne,
         }
     }
 
+    fn counted(self, counted: Counted) -> Self {
+        Self { counted, ..self }
+    }
+
     pub(crate) fn command_line(&self) -> String {
-        format!("{} {}", self.program.display(), self.arguments.join(" "))
+        format!("{} {}", self.program, self.arguments.join(" "))
     }
 
     /// What passed and failed, or `None` where the runner did not get as far as to say it.
@@ -73,46 +76,39 @@ impl Suite {
 
 /// Every suite, fast ones first. The page is built before (`make web`), so that the tested binary holds it.
 pub(crate) fn all(root: &Path) -> Vec<Suite> {
-    let reports = root.join("target").join("reports");
-    let (web_unit, web_e2e) = (reports.join("web-unit.json"), reports.join("web-e2e.json"));
     let web = root.join("web");
-    let mut suites = vec![
-        Suite::new("format", root, "cargo fmt --all --check", Counted::AsOne),
-        Suite::new("layers", root, "cargo xtask layers", Counted::AsOne),
-        Suite::new("verifier", root, "sh", Counted::Unittest),
-        Suite::new("web types", &web, "npm run --silent check", Counted::AsOne),
+    let report = |name: &str| root.join("target/reports").join(name);
+    let (unit, e2e) = (report("web-unit.json"), report("web-e2e.json"));
+    let unit_output = format!("--outputFile.json={}", unit.display());
+    let python = python(root).display().to_string();
+    // unittest reports on standard error.
+    let unittest = "exec \"$0\" -m unittest discover --start-directory tools --pattern 'test_*.py' 2>&1";
+    let mut browser = Suite::new("web e2e", &web, "npx", &["playwright", "test", "--reporter=list,json"])
+        .counted(Counted::Report(e2e.clone(), count::playwright));
+    browser.environment.push(("PLAYWRIGHT_JSON_OUTPUT_NAME", e2e.display().to_string()));
+    browser.environment.extend(chromium().map(|file| ("CHROMIUM", file.display().to_string())));
+    vec![
+        Suite::new("format", root, "cargo", &["fmt", "--all", "--check"]),
+        Suite::new("layers", root, "cargo", &["xtask", "layers"]),
+        Suite::new("verifier", root, "sh", &["-c", unittest, &python]).counted(Counted::Unittest),
+        Suite::new("web types", &web, "npm", &["run", "--silent", "check"]),
         Suite::new(
             "web unit",
             &web,
-            &format!(
-                "npx vitest run --reporter=default --reporter=json --outputFile.json={}",
-                web_unit.display()
-            ),
-            Counted::Report(web_unit.clone(), count::vitest),
-        ),
-        Suite::new("rust", root, "cargo test --workspace --no-fail-fast", Counted::CargoTest),
+            "npm",
+            &["test", "--silent", "--", "--reporter=default", "--reporter=json", &unit_output],
+        )
+        .counted(Counted::Report(unit.clone(), count::vitest)),
+        Suite::new("rust", root, "cargo", &["test", "--workspace", "--locked", "--no-fail-fast"])
+            .counted(Counted::CargoTest),
+        browser,
         Suite::new(
-            "web e2e",
-            &web,
-            "npx playwright test --reporter=list,json",
-            Counted::Report(web_e2e.clone(), count::playwright),
+            "clippy",
+            root,
+            "cargo",
+            &["clippy", "--workspace", "--locked", "--all-targets", "--", "-D", "warnings"],
         ),
-        Suite::new("clippy", root, "cargo clippy --workspace --all-targets -- -D warnings", Counted::AsOne),
-    ];
-    let python = python(root);
-    for suite in &mut suites {
-        match suite.name {
-            "vectors" => {
-                let script = std::mem::replace(&mut suite.program, python.clone());
-                suite.arguments.insert(0, script.display().to_string());
-            }
-            "web e2e" => {
-                suite.environment.push(("PLAYWRIGHT_JSON_OUTPUT_NAME", web_e2e.display().to_string()))
-            }
-            _ => {}
-        }
-    }
-    suites
+    ]
 }
 
 /// The interpreter that has `tools/requirements.txt`: that of `scripts/test-setup.sh`, else the system's.
@@ -147,7 +143,8 @@ mod tests {
     fn the_report_of_an_earlier_run_does_not_stand_for_this_one() {
         let directory = tempfile::tempdir().unwrap();
         let report = directory.path().join("sub/report.json");
-        let suite = Suite::new("x", directory.path(), "true", Counted::Report(report.clone(), count::vitest));
+        let suite = Suite::new("x", directory.path(), "true", &[])
+            .counted(Counted::Report(report.clone(), count::vitest));
         suite.forget_old_results().unwrap();
         fs::write(&report, r#"{"numTotalTests":1,"numPassedTests":1,"testResults":[]}"#).unwrap();
         assert_eq!(suite.count(true, ""), Some(Counts { passed: 1, failed: 0 }));

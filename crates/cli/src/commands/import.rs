@@ -2,14 +2,14 @@
 //!
 //! The server maps the records; this side reads them, makes batches, tells what the mapping did not take, and keeps a
 //! note of how far it came, so that an interrupted import goes on where it stopped. Each batch carries an
-//! `Idempotency-Key` made of its place and contents: a batch whose answer was lost is not stored twice.
+//! `Idempotency-Key` made of the import, its place and its contents: a batch whose answer was lost is not stored twice.
 
 mod report;
 mod resume;
 mod sender;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     fs::File,
     io::{self, Read},
     path::Path,
@@ -19,7 +19,11 @@ use indelible_event::{Limits, Timestamp};
 use indelible_ingest::{Mapping, Record, RecordError, Records, RecordsError, RecordsOptions, Registry};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use self::{report::Report, resume::Resume, sender::Sender};
+use self::{
+    report::Report,
+    resume::{Passed, Read as RecordRead, Resume},
+    sender::{Sender, Sending},
+};
 use crate::{
     args::ImportArgs,
     exit::{Done, Exit},
@@ -32,30 +36,38 @@ const BATCH_BYTES_MAX: usize = 8 << 20;
 pub(crate) fn run(args: ImportArgs) -> Done {
     let mapping = Registry::builtin().get(&args.format);
     if mapping.is_none() && args.check {
-        return Err(Exit::usage(format!("{:?} is not a built-in format, so it can't be checked here", args.format)));
+        return Err(Exit::usage(format!(
+            "{:?} is not a built-in format, so it can't be checked here",
+            args.format
+        )));
     }
-    let resume = Resume::open(&args)?;
-    if resume.offset > 0 {
-        eprintln!("going on after byte {} (--restart starts over)", resume.offset);
+    let mut resume = Resume::open(&args)?;
+    let (mut records, mut size) = open(&args.file, mapping)?;
+    let mut ahead = VecDeque::new();
+    if resume.is_under_way() {
+        if let Some(read) = resume.catch_up(&mut records)? {
+            eprintln!("going on after byte {} (--restart starts over)", resume.offset());
+            ahead = read.into();
+        } else {
+            eprintln!(
+                "note: {} is not what the interrupted import read of it; starting over",
+                args.file.display()
+            );
+            resume.start_over();
+            (records, size) = open(&args.file, mapping)?;
+        }
     }
-    let (input, size) = open(&args.file)?;
-    let options = RecordsOptions {
-        wrappers: mapping.map_or_else(|| vec!["Records".into()], |mapping| mapping.wrappers().to_vec()),
-        form: mapping.map_or_else(|| RecordsOptions::default().form, Mapping::form),
-        resume_at: resume.offset,
-        ..RecordsOptions::default()
-    };
-    let mut records = Records::open(input, options).map_err(|error| Exit::unknown(format!("can't read the file: {error}")))?;
     let mut import = Import {
         mapping,
-        sender: Sender::new(&args)?,
+        sender: Sender::new(&args),
         report: Report::default(),
+        passed: resume.passed(),
         resume,
         bar: bar(size),
         batch: Batch::default(),
         args: &args,
     };
-    let done = import.all(&mut records);
+    let done = import.all(ahead, &mut records);
     import.bar.finish_and_clear();
     if args.json {
         print_json(&import.report.to_json())?;
@@ -63,23 +75,34 @@ pub(crate) fn run(args: ImportArgs) -> Done {
         eprint!("{}", import.report.to_text());
     }
     done?;
-    import.resume.forget();
+    import.resume.forget()?;
     match import.report.failed() {
         0 => Ok(()),
         failed => Err(Exit::no(format!("{failed} records were not stored; the report says why"))),
     }
 }
 
-fn open(file: &Path) -> Result<(Box<dyn Read>, Option<u64>), Exit> {
-    if file == Path::new("-") {
-        return Ok((Box::new(io::stdin().lock()), None));
-    }
-    let unreadable = |error| Exit::unknown(format!("can't read {}: {error}", file.display()));
-    let opened = File::open(file).map_err(unreadable)?;
-    let size = opened.metadata().map_err(unreadable)?.len();
-    // The reader counts unpacked bytes, so a packed file's size is no measure.
-    let packed = file.extension().is_some_and(|extension| extension == "gz" || extension == "zst");
-    Ok((Box::new(opened), (!packed).then_some(size)))
+/// The file's records from the first on, and its size where that is a measure.
+fn open(file: &Path, mapping: Option<&Mapping>) -> Result<(Records<Box<dyn Read>>, Option<u64>), Exit> {
+    let (input, size): (Box<dyn Read>, _) = if file == Path::new("-") {
+        (Box::new(io::stdin().lock()), None)
+    } else {
+        let unreadable = |error| Exit::unknown(format!("can't read {}: {error}", file.display()));
+        let opened = File::open(file).map_err(unreadable)?;
+        let size = opened.metadata().map_err(unreadable)?.len();
+        // The reader counts unpacked bytes, so a packed file's size is no measure.
+        let packed = file.extension().is_some_and(|extension| extension == "gz" || extension == "zst");
+        (Box::new(opened), (!packed).then_some(size))
+    };
+    // Read from the start even where an import goes on: what was passed over is checked to be what was sent.
+    let options = RecordsOptions {
+        wrappers: mapping.map_or_else(|| vec!["Records".into()], |mapping| mapping.wrappers().to_vec()),
+        form: mapping.map_or_else(|| RecordsOptions::default().form, Mapping::form),
+        ..RecordsOptions::default()
+    };
+    let records = Records::open(input, options)
+        .map_err(|error| Exit::unknown(format!("can't read the file: {error}")))?;
+    Ok((records, size))
 }
 
 fn bar(size: Option<u64>) -> ProgressBar {
@@ -101,12 +124,16 @@ struct Batch {
     records: Vec<Record>,
     bytes: usize,
     tenants: BTreeSet<String>,
+    /// Up to the last of `records`.
+    passed: Passed,
 }
 
 struct Import<'a> {
     mapping: Option<&'static Mapping>,
     sender: Sender,
     report: Report,
+    /// Up to the last record that was taken.
+    passed: Passed,
     resume: Resume,
     bar: ProgressBar,
     batch: Batch,
@@ -114,8 +141,9 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    fn all<R: Read>(&mut self, records: &mut Records<R>) -> Done {
-        while let Some(record) = records.next() {
+    /// Takes the records `ahead`, which were read already, and then the rest.
+    fn all<R: Read>(&mut self, mut ahead: VecDeque<RecordRead>, records: &mut Records<R>) -> Done {
+        while let Some(record) = ahead.pop_front().or_else(|| records.next()) {
             match record {
                 Ok(record) => self.take(record)?,
                 Err(error) => self.unusable(&error)?,
@@ -136,7 +164,8 @@ impl Import<'_> {
             }
             RecordsError::Read(_) | RecordsError::Malformed { .. } | RecordsError::Cut => {
                 self.flush()?;
-                Err(Exit::unknown(error).hint("what was read before it is stored; mend the file and run the same command"))
+                Err(Exit::unknown(error)
+                    .hint("what was read before it is stored; mend the file and run the same command"))
             }
         }
     }
@@ -151,26 +180,43 @@ impl Import<'_> {
                 self.batch.tenants.extend(mapped.event.tenant);
             }
         }
+        self.passed.add(&record);
+        self.batch.passed = self.passed;
         self.batch.bytes += record.json.len();
+        let full = match self.resume.repeats_until() {
+            // The batch that an earlier run was sending is sent as it was.
+            Some(end) => record.end >= end,
+            None => {
+                self.batch.records.len() + 1 >= self.args.batch as usize
+                    || self.batch.bytes >= BATCH_BYTES_MAX
+            }
+        };
         self.batch.records.push(record);
-        let full = self.batch.records.len() >= self.args.batch as usize || self.batch.bytes >= BATCH_BYTES_MAX;
         if full { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Done {
-        let batch = std::mem::take(&mut self.batch);
-        let Some(last) = batch.records.last() else { return Ok(()) };
+        let Batch { records, tenants, passed, .. } = std::mem::take(&mut self.batch);
+        let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
         if self.args.check {
             return Ok(());
         }
         if self.args.create_tenants {
             let wanted = match &self.args.tenant {
                 Some(tenant) => BTreeSet::from([tenant.clone()]),
-                None => batch.tenants,
+                None => tenants,
             };
             self.sender.create_tenants(&wanted, &mut self.report)?;
         }
-        self.sender.send(&batch.records, &mut self.report)?;
-        self.resume.advance(last.end)
+        let body = sender::body(&records);
+        let (key, repeated) = self.resume.begin(first.start, last.end, passed, &body)?;
+        let sending = Sending { records: &records, body: &body, key: &key, repeated };
+        if let Err(failed) = self.sender.send(&sending, &mut self.report) {
+            if failed.nothing_stored {
+                self.resume.not_stored()?;
+            }
+            return Err(failed.exit);
+        }
+        self.resume.stored(last.end, passed)
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     args::{KeysArgs, KeysCommand, Remote},
     client::{Client, segment},
     exit::Done,
-    output::{print_json, print_line, print_table},
+    output::{harmless, print_json, print_line, print_table},
 };
 
 pub(crate) fn run(args: KeysArgs) -> Done {
@@ -37,12 +37,16 @@ pub(crate) fn run(args: KeysArgs) -> Done {
                 return print_json(&made);
             }
             eprintln!("created key {name}; it is shown this once:");
-            print_line(made["key"].as_str().unwrap_or_default())
+            // A key is plain characters; anything else came from something that is not our server.
+            print_line(&harmless(made["key"].as_str().unwrap_or_default()))
         }
-        KeysCommand::Revoke { remote, id } => {
+        KeysCommand::Revoke { remote, json, id } => {
             let answer = Client::new(&remote).delete(&format!("/v1/keys/{}", segment(&id)))?;
             if !answer.is_success() {
                 return Err(answer.failure());
+            }
+            if json {
+                return print_json(&json!({"id": id, "revoked": true}));
             }
             eprintln!("revoked key {id}");
             Ok(())
@@ -66,7 +70,15 @@ fn list(remote: &Remote, json: bool) -> Done {
             None => list(&key["reach"]["tenants"]),
         };
         let state = if key["valid"] == true { "valid" } else { "ended" };
-        vec![text("id"), text("name"), text("prefix"), list(&key["permissions"]), reach, state.to_owned(), text("expires")]
+        vec![
+            text("id"),
+            text("name"),
+            text("prefix"),
+            list(&key["permissions"]),
+            reach,
+            state.to_owned(),
+            text("expires"),
+        ]
     });
     print_table(&["Id", "Name", "Begins", "May", "Reach", "State", "Expires"], rows)
 }

@@ -7,7 +7,7 @@ use crate::{
     args::{RulesArgs, RulesCommand},
     client::Client,
     exit::Done,
-    output::print_line,
+    output::{harmless, print_json, print_json_text},
 };
 
 pub(crate) fn run(args: RulesArgs) -> Done {
@@ -17,13 +17,17 @@ pub(crate) fn run(args: RulesArgs) -> Done {
             if !answer.is_success() {
                 return Err(answer.failure());
             }
-            print_line(&String::from_utf8_lossy(&answer.body))
+            print_json_text(&String::from_utf8_lossy(&answer.body))
         }
-        RulesCommand::Set { remote, file } => {
+        RulesCommand::Set { remote, json, file } => {
             let body = read_input(&file)?;
             let headers = [("Content-Type", "application/json")];
             let stored: Value = Client::new(&remote).send("PUT", "/v1/rules", &headers, &body)?.json()?;
-            eprintln!("version {} of the rules applies to what is received from now on", stored["version"]);
+            if json {
+                return print_json(&stored);
+            }
+            let version = harmless(&stored["version"].to_string());
+            eprintln!("version {version} of the rules applies to what is received from now on");
             Ok(())
         }
     }

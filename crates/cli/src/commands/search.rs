@@ -1,6 +1,6 @@
 //! `search` and `count`.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use crate::{
     args::{CountArgs, Filters, Format, SearchArgs},
     client::{Client, query},
     exit::{Done, Exit},
-    output::{csv_cell, print_json, print_line, print_table, written},
+    output::{csv_cell, harmless, harmless_json, print_json, print_line, print_table, written},
 };
 
 /// Events a request: the most that the API gives.
@@ -72,7 +72,10 @@ pub(crate) fn count(args: CountArgs) -> Done {
 /// A page or total of an unfinished index must not look like the whole.
 fn warn_if_incomplete(page: &Page) {
     if page.rebuilding {
-        eprintln!("note: the index is being built; it has what was received up to {} only", page.complete_through);
+        eprintln!(
+            "note: the index is being built; it has what was received up to {} only",
+            harmless(&page.complete_through)
+        );
     }
 }
 
@@ -114,20 +117,22 @@ const CSV_ONLY: [&str; 2] = ["Type", "Id"];
 
 enum Writer {
     Table { zone: TimeZone, rows: Vec<Vec<String>> },
-    Json,
-    Csv { zone: TimeZone, csv: csv::Writer<io::Stdout> },
+    Json { terminal: bool },
+    Csv { zone: TimeZone, csv: csv::Writer<io::Stdout>, terminal: bool },
 }
 
 impl Writer {
     fn new(format: Format, zone: TimeZone) -> Result<Self, Exit> {
+        // What goes to a file or a program is exact.
+        let terminal = io::stdout().is_terminal();
         Ok(match format {
             Format::Table => Self::Table { zone, rows: vec![] },
-            Format::Json => Self::Json,
+            Format::Json => Self::Json { terminal },
             Format::Csv => {
                 let terminator = csv::Terminator::CRLF;
                 let mut csv = csv::WriterBuilder::new().terminator(terminator).from_writer(io::stdout());
                 csv_written(csv.write_record(COLUMNS.map(|(name, _)| name)))?;
-                Self::Csv { zone, csv }
+                Self::Csv { zone, csv, terminal }
             }
         })
     }
@@ -141,12 +146,18 @@ impl Writer {
                 }));
                 Ok(())
             }
-            Self::Json => {
+            Self::Json { terminal } => {
                 let mut out = io::stdout().lock();
-                events.iter().try_for_each(|event| written(writeln!(out, "{event}")))
+                events.iter().try_for_each(|event| {
+                    let line = event.to_string();
+                    let line = if *terminal { harmless_json(&line) } else { line };
+                    written(writeln!(out, "{line}"))
+                })
             }
-            Self::Csv { zone, csv } => events.iter().try_for_each(|event| {
-                let row = COLUMNS.iter().map(|column| csv_cell(&cell(event, column, zone).unwrap_or_default()));
+            Self::Csv { zone, csv, terminal } => events.iter().try_for_each(|event| {
+                let row =
+                    COLUMNS.iter().map(|column| csv_cell(&cell(event, column, zone).unwrap_or_default()));
+                let row = row.map(|cell| if *terminal { harmless(&cell) } else { cell });
                 csv_written(csv.write_record(row))
             }),
         }
@@ -161,7 +172,7 @@ impl Writer {
                 print_table(&header, rows)?;
                 eprintln!("{count} events{}", if more { "; there are more (--limit, --all)" } else { "" });
             }
-            Self::Json => {}
+            Self::Json { .. } => {}
             Self::Csv { mut csv, .. } => written(csv.flush())?,
         }
         Ok(())

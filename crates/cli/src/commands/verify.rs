@@ -1,10 +1,6 @@
 //! `verify`: a stopped server's data directory, or a running server as an outsider.
 
-use std::{
-    fs,
-    io::IsTerminal,
-    path::Path,
-};
+use std::{fs, io::IsTerminal, path::Path};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use indelible_merkle::{Checkpoint, Hash, TILE_WIDTH, TilePath, Tree, VerifierKey, leaf_hash};
@@ -13,11 +9,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::serve::keep_to_ourselves;
 use crate::{
     args::VerifyArgs,
     client::Client,
     exit::{Done, Exit, chain},
-    output::print_json,
+    output::{harmless, harmless_lines, print_json},
 };
 
 pub(crate) fn run(args: VerifyArgs) -> Done {
@@ -39,6 +36,8 @@ pub(crate) fn bar(total: u64, what: &'static str) -> ProgressBar {
 }
 
 fn directory(data: &Path, args: &VerifyArgs) -> Done {
+    // The same files as the server's, the same secrets in memory.
+    keep_to_ourselves()?;
     let mappings = args.mappings.clone().unwrap_or_else(|| data.join("mappings"));
     let bar = bar(0, "checking");
     let progress = |step: &'static str, done: u64, total: u64| {
@@ -50,16 +49,20 @@ fn directory(data: &Path, args: &VerifyArgs) -> Done {
         .enable_all()
         .build()
         .map_err(|error| Exit::unknown(format!("can't start: {error}")))?;
-    let report = runtime
-        .block_on(indelible_server::verify_directory(data, &mappings, &progress))
-        .map_err(|error| Exit::unknown(chain(&error)).hint("verify needs a data directory whose server is stopped"))?;
+    let report = runtime.block_on(indelible_server::verify_directory(data, &mappings, &progress)).map_err(
+        |error| Exit::unknown(chain(&error)).hint("verify needs a data directory whose server is stopped"),
+    )?;
     bar.finish_and_clear();
     if args.json {
         print_json(&report.to_json())?;
     } else {
-        eprint!("{}", report.to_text());
+        eprint!("{}", harmless_lines(&report.to_text()));
     }
-    if report.is_good() { Ok(()) } else { Err(Exit::no(format!("{} problems found", report.problems().len()))) }
+    if report.is_good() {
+        Ok(())
+    } else {
+        Err(Exit::no(format!("{} problems found", report.problems().len())))
+    }
 }
 
 #[derive(Deserialize)]
@@ -77,7 +80,7 @@ fn outsider(url: &str, args: &VerifyArgs) -> Done {
         }
         None => {
             let ledger: Ledger = client.get_json("/v1/ledger")?;
-            eprintln!("note: taking the server's own word for its key: {}", ledger.vkey);
+            eprintln!("note: taking the server's own word for its key: {}", harmless(&ledger.vkey));
             eprintln!("      keep it in a file and give it with --vkey-file next time");
             parse_key(&ledger.vkey)?
         }
@@ -106,7 +109,8 @@ fn outsider(url: &str, args: &VerifyArgs) -> Done {
     }
     let chains = check_entries(&client, size, &leaves)?;
     if let Some(file) = &args.save {
-        fs::write(file, &note).map_err(|error| Exit::unknown(format!("can't write {}: {error}", file.display())))?;
+        fs::write(file, &note)
+            .map_err(|error| Exit::unknown(format!("can't write {}: {error}", file.display())))?;
     }
     let root = STANDARD.encode(checkpoint.root());
     if args.json {
@@ -136,24 +140,34 @@ struct Consistency {
 }
 
 /// Checks that the log grew from a saved checkpoint; returns the saved size.
-fn read_older(client: &Client, file: &Path, newer: &str, size: u64, keys: &[VerifierKey]) -> Result<u64, Exit> {
+fn read_older(
+    client: &Client,
+    file: &Path,
+    newer: &str,
+    size: u64,
+    keys: &[VerifierKey],
+) -> Result<u64, Exit> {
     let older = fs::read_to_string(file)
         .map_err(|error| Exit::unknown(format!("can't read {}: {error}", file.display())))?;
     let from = Checkpoint::open(&older, keys)
         .map_err(|error| Exit::no(format!("the saved checkpoint does not verify: {}", chain(&error))))?
         .size();
     if from > size {
-        return Err(Exit::no(format!("the log has shrunk: {from} leaves in the saved checkpoint, {size} now")));
+        return Err(Exit::no(format!(
+            "the log has shrunk: {from} leaves in the saved checkpoint, {size} now"
+        )));
     }
     let proof: Consistency = client.get_json(&format!("/v1/ledger/consistency?from={from}&to={size}"))?;
     let hashes = proof.hashes.iter().map(|text| {
         let bytes = STANDARD.decode(text).ok()?;
         Hash::try_from(bytes).ok()
     });
-    let hashes: Vec<Hash> =
-        hashes.collect::<Option<_>>().ok_or_else(|| Exit::no("the consistency proof holds something else than hashes"))?;
-    verify_checkpoints(&older, newer, &hashes, keys)
-        .map_err(|error| Exit::no(format!("history was changed since the saved checkpoint: {}", chain(&error))))?;
+    let hashes: Vec<Hash> = hashes
+        .collect::<Option<_>>()
+        .ok_or_else(|| Exit::no("the consistency proof holds something else than hashes"))?;
+    verify_checkpoints(&older, newer, &hashes, keys).map_err(|error| {
+        Exit::no(format!("history was changed since the saved checkpoint: {}", chain(&error)))
+    })?;
     Ok(from)
 }
 
@@ -194,8 +208,11 @@ fn check_entries(client: &Client, size: u64, leaves: &[u8]) -> Result<Option<usi
         if leaf_hash(entry) != *leaf {
             return Err(Exit::no(format!("entry {index} is not the one that the tree holds")));
         }
-        let decoded = Entry::decode(entry).map_err(|error| Exit::no(format!("entry {index}: {}", chain(&error))))?;
-        chains.accept(&decoded, leaf_hash(entry)).map_err(|error| Exit::no(format!("entry {index}: {}", chain(&error))))?;
+        let decoded =
+            Entry::decode(entry).map_err(|error| Exit::no(format!("entry {index}: {}", chain(&error))))?;
+        chains
+            .accept(&decoded, leaf_hash(entry))
+            .map_err(|error| Exit::no(format!("entry {index}: {}", chain(&error))))?;
     }
     if rest.is_empty() { Ok(Some(chains.len())) } else { Err(Exit::no("there are more entries than leaves")) }
 }

@@ -117,6 +117,7 @@ fn a_key_can_not_be_used_to_make_a_stronger_one() {
     manager.write("POST", "/v1/keys", &unknown).expect(400);
 }
 
+#[expect(clippy::disallowed_methods, reason = "the server's clock decides, and it runs on this machine")]
 #[test]
 fn a_revoked_or_expired_key_is_refused_at_once_and_after_a_restart() {
     let (installation, server, admin) = server();

@@ -20,11 +20,11 @@ use indelible_merkle::{Checkpoint, Hash, Tree, VerifierKey, leaf_hash};
 use indelible_verify::{Chains, Entry, Kind};
 use serde_json::{Value, json};
 
-use crate::support::{Api, Installation, LONG, Numbers, Server};
+use crate::support::{Api, Installation, LONG, Numbers, Server, within};
 
 /// Clients that send at the same time, each waiting for its acknowledgement.
 const WRITERS: usize = 3;
-/// How soon after readiness everything acknowledged must be found.
+/// How soon after `/readyz` says so everything acknowledged must be found.
 const FOUND_WITHIN: Duration = Duration::from_secs(1);
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -48,14 +48,13 @@ fn kill_minus_nine_under_load_loses_doubles_and_forks_nothing() {
             drop(installation.start_within(Duration::from_millis(numbers.within(1..120))));
         }
         let server = installation.start();
-        let ready = Instant::now();
-        world.check(&server, ready, &place);
+        world.check(&server, &place);
         world.load(&server, cycle, &mut numbers);
         server.kill();
     }
     let place = Place { seed, cycle: cycles, cycles };
     let server = installation.start();
-    world.check(&server, Instant::now(), &place);
+    world.check(&server, &place);
     world.check_every_event(&server, &place);
     server.stop();
     let verdict = installation.verify();
@@ -168,9 +167,12 @@ impl World {
     }
 
     /// Everything that must hold after a restart.
-    fn check(&mut self, server: &Server, ready: Instant, place: &Place) {
+    fn check(&mut self, server: &Server, place: &Place) {
         let api = server.with_key(&self.key);
-        self.all_is_found_soon(&api, ready, place);
+        within(LONG, "the server is ready for searching too", || {
+            (api.get("/readyz").status == 200).then_some(())
+        });
+        self.all_is_found_soon(&api, place);
         for batch in std::mem::take(&mut self.unanswered) {
             // Stored or not, the repetition is answered as if it were the first.
             let answer = api
@@ -199,7 +201,8 @@ impl World {
     }
 
     /// The search knows of everything acknowledged before the kill within a second of readiness.
-    fn all_is_found_soon(&self, api: &Api, ready: Instant, place: &Place) {
+    fn all_is_found_soon(&self, api: &Api, place: &Place) {
+        let ready = Instant::now();
         let known = self.events.len() as u64;
         loop {
             let total = api.read("/v1/events?limit=1&total=true")["total"].as_u64().unwrap();

@@ -98,6 +98,7 @@ pub(crate) fn open(
         }),
         durable: watch::Sender::new(follower.tree.size()),
         released: AtomicU64::new(released.size),
+        released_file: Mutex::new(ReleasedFile::open(&*disk, &paths.released, &log_id)?),
         released_checkpoint: Mutex::default(),
         cache: Cache::new(config.cache_bytes),
         id_work: Mutex::default(),
@@ -123,10 +124,7 @@ pub(crate) fn open(
     shared.view.write().checkpoint = shared.sign(follower.tree.size(), follower.tree.root());
     *shared.released_checkpoint.lock() = shared.sign(released.size, released.root);
     fill_ids(&shared, &*ids, &replayed.replays, next_frame, on_progress)?;
-    let release_keeper = ReleaseKeeper {
-        shared: shared.clone(),
-        file: ReleasedFile::open(&*disk, &shared.paths.released, &log_id)?,
-    };
+    let release_keeper = ReleaseKeeper { shared: shared.clone() };
     let sequencer = Sequencer::new(shared.clone(), ids.clone(), clock.clone(), follower, next_frame)
         .map_err(|source| StoreError::io("compress for", &shared.paths.wal, source))?;
     let mut parts = Parts {

@@ -164,6 +164,7 @@ fn a_failed_sync_of_the_released_file_publishes_nothing_more() {
         rig.parts().release_keeper.step();
         assert_eq!(rig.reader().released_checkpoint(), before, "call {call}");
         assert!(rig.reader().status().degraded.contains_key("released"));
+        assert!(rig.reader().publish().is_err());
         rig.crash(1);
         rig.open().unwrap();
         rig.parts().release_keeper.step();

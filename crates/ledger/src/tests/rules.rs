@@ -294,6 +294,23 @@ fn spare_segments_are_used_once_and_unlinked() {
 }
 
 #[test]
+fn what_is_published_is_written_down_first() {
+    let (mut rig, chain) = rig_with_chain();
+    rig.append(request(vec![event(chain, "a", "{}")])).unwrap();
+    assert!(rig.reader().released_checkpoint().size < rig.reader().durable_size());
+    let published = rig.reader().publish().unwrap();
+    assert_eq!(published, rig.reader().checkpoint());
+    assert_eq!(rig.reader().released_checkpoint(), published);
+    let log_id = rig.reader().log_id();
+    let calls = rig.disk.calls();
+    rig.reader().publish().unwrap();
+    assert_eq!(rig.disk.calls(), calls, "what is written down is not written again");
+    rig.crash(4);
+    let (_, released) = crate::files::ReleasedFile::load(&rig.disk, &Rig::paths().released, &log_id).unwrap();
+    assert_eq!((released.size, released.root), (published.size, published.root));
+}
+
+#[test]
 fn losing_the_id_index_loses_no_id() {
     let (mut rig, chain) = rig_with_chain();
     let batch: Vec<_> = (0..50).map(|n| event(chain, &format!("id-{n}"), "{}")).collect();

@@ -43,7 +43,8 @@ fn pages_cover_everything_once_in_both_directions_while_events_come_in() {
     engine.build();
     assert_eq!(engine.splits(), 2);
     let none = HashMap::new();
-    let cases: [(&[(&str, &str)], Reach, usize); 5] = [
+    type Case = (&'static [(&'static str, &'static str)], Reach, usize);
+    let cases: [Case; 5] = [
         (&[], Reach::All, 97),
         (&[], Reach::tenants(0..12), 97),
         (&[("action", "login")], Reach::tenants([3]), 10),

@@ -127,3 +127,15 @@ fn a_full_disk_stops_neither_answers_nor_events() {
     wait(&mut search.indexed(), 25);
     assert_eq!(search.count(&Reach::All, &Query::all(), None).unwrap(), 25);
 }
+
+#[test]
+fn a_tail_that_is_full_becomes_splits_and_the_index_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    push(&ledger, 5_000);
+    let search = open(dir.path(), &ledger, SearchConfig { tail_bytes_max: 1, ..config() });
+    wait(&mut search.indexed(), 5_000);
+    assert_eq!(search.count(&Reach::All, &Query::all(), None).unwrap(), 5_000);
+    search.close();
+    assert!(search.progress().splits > 1);
+}

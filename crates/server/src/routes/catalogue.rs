@@ -6,11 +6,12 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use indelible_control::Permission;
+use indelible_control::{Permission, StoredRules};
 use indelible_event::{Code, RuleSet};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::uncancelled;
 use crate::{
     body::receive,
     error::{ApiError, ItemError, ProblemDetails},
@@ -87,6 +88,7 @@ pub(crate) async fn objects(
 pub(crate) async fn rules(Ready(app): Ready, caller: Caller, params: Params) -> Result<Response, ApiError> {
     params.finish()?;
     caller.needs(Permission::SettingsManage)?;
+    caller.needs_everything()?;
     Ok(([(header::CONTENT_TYPE, "application/json")], app.rules.current().to_json()).into_response())
 }
 
@@ -115,9 +117,7 @@ pub(crate) async fn change_rules(
 ) -> Result<Json<RulesStored>, ApiError> {
     params.finish()?;
     caller.needs(Permission::SettingsManage)?;
-    if !caller.0.sees_everything() {
-        return Err(ApiError::new(Code::Forbidden, "the rules belong to the whole installation"));
-    }
+    caller.needs_everything()?;
     let body = receive(&app.body_budget, &headers, body, RULES_BYTES_MAX).await?;
     let text = std::str::from_utf8(&body.bytes).map_err(|error| {
         ApiError::new(Code::InvalidUtf8, format!("byte {} is not UTF-8", error.valid_up_to()))
@@ -136,9 +136,14 @@ pub(crate) async fn change_rules(
         ));
     }
     // The primary key refuses the second of two writers that got this far together.
-    app.control.insert_rule_set(rules.version(), text, app.now()).await?;
+    let stored = StoredRules { version: rules.version(), body: text.to_owned(), built_in: false };
     let version = rules.version();
-    app.rules.add(rules);
+    uncancelled(async move {
+        app.control.insert_rule_set(&stored, app.now()).await?;
+        app.rules.add(rules);
+        Ok(())
+    })
+    .await?;
     tracing::info!(version, "rules changed");
     Ok(Json(RulesStored { version }))
 }

@@ -1,7 +1,6 @@
 //! Finding events.
 
 use axum::{
-    extract::Path,
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
@@ -14,11 +13,13 @@ use utoipa::ToSchema;
 use super::blocking;
 use crate::{
     error::{ApiError, ProblemDetails},
-    extract::{Caller, Params, Ready},
+    extract::{Caller, Params, PathPart, Ready},
 };
 
 /// Events a page at most.
 const LIMIT_MAX: usize = 1_000;
+/// Bytes of the `Link` header.
+const LINK_BYTES_MAX: usize = 4 << 10;
 /// Events a page unless asked otherwise.
 const LIMIT_DEFAULT: usize = 25;
 
@@ -83,7 +84,7 @@ pub(crate) async fn list(
     let request = ListRequest { filters: filters.clone(), limit, after, before, total };
     let now = app.now();
     let page = blocking(move || Ok(reader.list(&request, now)?)).await?;
-    let links = links(&filters, limit, &page);
+    let links = links(&filters, limit, total, &page);
     let body = render(page)?;
     let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
     if let Some(links) = links.and_then(|links| links.parse().ok()) {
@@ -111,16 +112,21 @@ fn render(page: EventPage) -> Result<String, ApiError> {
 }
 
 /// RFC 8288 links, relative to the request's own address so that they hold behind any prefix.
-fn links(filters: &[(String, String)], limit: usize, page: &EventPage) -> Option<String> {
+fn links(filters: &[(String, String)], limit: usize, total: bool, page: &EventPage) -> Option<String> {
     let link = |cursor: &Option<String>, name: &str, relation: &str| {
         let cursor = cursor.as_ref()?;
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(filters).append_pair("limit", &limit.to_string()).append_pair(name, cursor);
+        if total {
+            query.append_pair("total", "true");
+        }
         Some(format!("<?{}>; rel=\"{relation}\"", query.finish()))
     };
     let links = [link(&page.next, "after", "next"), link(&page.prev, "before", "prev")];
     let links: Vec<_> = links.into_iter().flatten().collect();
-    (!links.is_empty()).then(|| links.join(", "))
+    let links = links.join(", ");
+    // Clients and proxies refuse long headers; the cursors stand in the body too.
+    (!links.is_empty() && links.len() <= LINK_BYTES_MAX).then_some(links)
 }
 
 /// One event, whatever the filters.
@@ -135,7 +141,7 @@ fn links(filters: &[(String, String)], limit: usize, page: &EventPage) -> Option
 pub(crate) async fn one(
     Ready(app): Ready,
     caller: Caller,
-    Path(id): Path<String>,
+    PathPart(id): PathPart,
     mut params: Params,
 ) -> Result<Response, ApiError> {
     let reader = app.trail.reader(&caller.0)?;
@@ -154,7 +160,7 @@ pub(crate) async fn one(
 pub(crate) async fn original(
     Ready(app): Ready,
     caller: Caller,
-    Path(id): Path<String>,
+    PathPart(id): PathPart,
     mut params: Params,
 ) -> Result<Response, ApiError> {
     let reader = app.trail.reader(&caller.0)?;
@@ -183,7 +189,7 @@ pub(crate) async fn original(
 pub(crate) async fn proof(
     Ready(app): Ready,
     caller: Caller,
-    Path(id): Path<String>,
+    PathPart(id): PathPart,
     headers: HeaderMap,
     mut params: Params,
 ) -> Result<Response, ApiError> {

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::{
     app::{App, Gate},
     error::{ApiError, ProblemDetails},
-    extract::{Caller, Ready},
+    extract::{Caller, Params, Ready},
     metrics,
 };
 
@@ -50,12 +50,19 @@ pub(crate) async fn ready(State(gate): State<Arc<Gate>>) -> Response {
             let progress = app.trail.progress();
             let ledger = app.writer.status();
             let refusing = refusing(app, &ledger);
-            let behind = progress.durable_size.saturating_sub(progress.indexed_size);
             // While events stream in the index is always a few behind; only a rebuild or a fault makes it unready.
             let search = !progress.rebuilding && progress.error.is_none();
-            let detail = refusing.clone().or_else(|| progress.error.clone()).or_else(|| {
-                progress.rebuilding.then(|| format!("the index is being rebuilt: {behind} leaves to go"))
-            });
+            let detail = refusing
+                .clone()
+                .or_else(|| {
+                    progress.error.as_ref().map(|_| "the index has trouble; the log says which".to_owned())
+                })
+                .or_else(|| {
+                    // How many there are is not for everybody who can reach this address.
+                    let done =
+                        (progress.indexed_size * 100).checked_div(progress.durable_size).unwrap_or(100);
+                    progress.rebuilding.then(|| format!("the index is being rebuilt: {done} % done"))
+                });
             Readiness { ingest: refusing.is_none(), search, detail }
         }
     };
@@ -78,7 +85,7 @@ fn refusing(app: &App, ledger: &LedgerStatus) -> Option<String> {
     }
 }
 
-/// Prometheus metrics; needs `settings.manage`, since they tell how much is sent.
+/// Prometheus metrics; needs `settings.manage` and reach over everything, since they tell how much is sent.
 #[utoipa::path(
     get, path = "/metrics", tag = "operation",
     responses((status = 200, description = "Prometheus text format"), (status = 401, body = ProblemDetails))
@@ -87,8 +94,11 @@ pub(crate) async fn metrics(
     State(gate): State<Arc<Gate>>,
     Ready(app): Ready,
     caller: Caller,
+    params: Params,
 ) -> Result<Response, ApiError> {
+    params.finish()?;
     caller.needs(Permission::SettingsManage)?;
+    caller.needs_everything()?;
     metrics::observe(&app);
     let headers = [(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((headers, gate.metrics.render()).into_response())

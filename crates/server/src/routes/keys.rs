@@ -3,7 +3,6 @@
 use axum::{
     Json,
     body::Body,
-    extract::Path,
     http::{HeaderMap, StatusCode},
 };
 use indelible_control::{ApiKey, Directory, NewKey, Permission, PermissionSet, Reach};
@@ -12,11 +11,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::tenants::read_json;
+use super::{
+    tenants::{deceives, read_json},
+    uncancelled,
+};
 use crate::{
     app::App,
     error::{ApiError, ProblemDetails},
-    extract::{Caller, Params, Ready},
+    extract::{Caller, Params, PathPart, Ready},
 };
 
 /// Which tenants a key is for.
@@ -146,7 +148,11 @@ pub(crate) async fn create(
     caller.needs(Permission::KeysManage)?;
     let request: KeyRequest = read_json(&app, &headers, body).await?;
     let new = check(&app, &caller, request)?;
-    let (key, secret) = app.control.create_key(new, app.now()).await?;
+    let work = {
+        let app = app.clone();
+        async move { Ok(app.control.create_key(new, app.now()).await?) }
+    };
+    let (key, secret) = uncancelled(work).await?;
     tracing::info!(name = key.name, prefix = key.prefix, "key created");
     let made = KeyMade { id: Uuid::from_bytes(key.id), key: secret, name: key.name, prefix: key.prefix };
     Ok((StatusCode::CREATED, Json(made)))
@@ -157,7 +163,7 @@ const NAME_MAX: usize = 100;
 
 fn check(app: &App, caller: &Caller, request: KeyRequest) -> Result<NewKey, ApiError> {
     let name = request.name.trim();
-    if name.is_empty() || name.chars().count() > NAME_MAX || name.chars().any(char::is_control) {
+    if name.is_empty() || name.chars().count() > NAME_MAX || deceives(name) {
         let message = "a key's name has 1 to 100 characters and no control characters";
         return Err(ApiError::field(Code::InvalidString, "/name", message));
     }
@@ -219,6 +225,11 @@ fn check(app: &App, caller: &Caller, request: KeyRequest) -> Result<NewKey, ApiE
     if expires_at.is_some_and(|expiry| expiry <= app.now()) {
         return Err(ApiError::field(Code::TimeOutOfRange, "/expires", "the expiry lies in the past"));
     }
+    // A key that ends must not leave one behind that does not.
+    let expires_at = match (expires_at, caller.0.expires_at) {
+        (Some(wanted), Some(own)) => Some(wanted.min(own)),
+        (wanted, own) => wanted.or(own),
+    };
     Ok(NewKey {
         name: name.to_owned(),
         permissions,
@@ -237,7 +248,7 @@ fn check(app: &App, caller: &Caller, request: KeyRequest) -> Result<NewKey, ApiE
 pub(crate) async fn revoke(
     Ready(app): Ready,
     caller: Caller,
-    Path(id): Path<String>,
+    PathPart(id): PathPart,
     params: Params,
 ) -> Result<StatusCode, ApiError> {
     params.finish()?;
@@ -247,7 +258,8 @@ pub(crate) async fn revoke(
     let directory = app.control.directory();
     let key =
         directory.key(id.as_bytes()).filter(|key| within(&caller, key, &directory)).ok_or_else(not_found)?;
-    app.control.revoke_key(&key.id, app.now()).await?;
+    let (id, revoking) = (key.id, app.clone());
+    uncancelled(async move { Ok(revoking.control.revoke_key(&id, revoking.now()).await?) }).await?;
     tracing::info!(name = key.name, prefix = key.prefix, "key revoked");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,7 +3,6 @@
 
 use axum::{
     Json,
-    extract::Path,
     http::header,
     response::{IntoResponse, Response},
 };
@@ -15,8 +14,8 @@ use utoipa::ToSchema;
 
 use super::blocking;
 use crate::{
-    error::{ApiError, ProblemDetails, chain},
-    extract::{Caller, Params, Ready},
+    error::{ApiError, ProblemDetails},
+    extract::{Caller, Params, PathPart, Ready},
 };
 
 /// The log.
@@ -42,15 +41,18 @@ pub(crate) async fn ledger(
     params: Params,
 ) -> Result<Json<Ledger>, ApiError> {
     params.finish()?;
-    let log = app.trail.log(&caller.0)?;
-    let checkpoint = log.hashes().checkpoint();
-    Ok(Json(Ledger {
-        origin: log.hashes().origin().to_owned(),
-        vkey: log.hashes().vkey().to_owned(),
-        size: checkpoint.size,
-        root: STANDARD.encode(checkpoint.root),
-        checkpoint: checkpoint.note.clone(),
-    }))
+    blocking(move || {
+        let log = app.trail.log(&caller.0)?;
+        let checkpoint = log.checkpoint()?;
+        Ok(Json(Ledger {
+            origin: log.origin().to_owned(),
+            vkey: log.vkey().to_owned(),
+            size: checkpoint.size,
+            root: STANDARD.encode(checkpoint.root),
+            checkpoint: checkpoint.note.clone(),
+        }))
+    })
+    .await
 }
 
 /// A consistency proof between two sizes.
@@ -75,7 +77,7 @@ pub(crate) async fn consistency(
     caller: Caller,
     mut params: Params,
 ) -> Result<Json<Consistency>, ApiError> {
-    let size = app.trail.log(&caller.0)?.hashes().checkpoint().size;
+    let size = app.trail.log(&caller.0)?.size();
     let mut number = |name: &'static str, default: Option<u64>| match params.one(name)? {
         Some(text) => text.parse().ok().filter(|number| *number <= size).ok_or_else(|| {
             ApiError::field(Code::InvalidFilter, name, format!("{name} is a size of the tree, 0 to {size}"))
@@ -92,7 +94,7 @@ pub(crate) async fn consistency(
     }
     let hashes = blocking(move || {
         let log = app.trail.log(&caller.0)?;
-        log.hashes().consistency(from, to).map_err(|error| ApiError::internal(chain(&error)))
+        Ok(log.consistency(from, to)?)
     })
     .await?;
     Ok(Json(Consistency { from, to, hashes: hashes.iter().map(|hash| STANDARD.encode(hash)).collect() }))
@@ -100,8 +102,13 @@ pub(crate) async fn consistency(
 
 /// The newest signed checkpoint.
 #[utoipa::path(get, path = "/checkpoint", tag = "proofs", responses((status = 200, description = "C2SP signed note"), (status = 403, body = ProblemDetails)))]
-pub(crate) async fn checkpoint(Ready(app): Ready, caller: Caller) -> Result<Response, ApiError> {
-    let checkpoint = app.trail.log(&caller.0)?.hashes().checkpoint();
+pub(crate) async fn checkpoint(
+    Ready(app): Ready,
+    caller: Caller,
+    params: Params,
+) -> Result<Response, ApiError> {
+    params.finish()?;
+    let checkpoint = blocking(move || Ok(app.trail.log(&caller.0)?.checkpoint()?)).await?;
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, checkpoint.note.clone()).into_response())
 }
@@ -115,17 +122,13 @@ pub(crate) async fn checkpoint(Ready(app): Ready, caller: Caller) -> Result<Resp
 pub(crate) async fn tile(
     Ready(app): Ready,
     caller: Caller,
-    Path(path): Path<String>,
+    PathPart(path): PathPart,
 ) -> Result<Response, ApiError> {
     let not_found = || ApiError::new(Code::NotFound, "no such tile");
     let tile: TilePath = format!("tile/{path}").parse().map_err(|_| not_found())?;
     let bytes = blocking(move || {
         let log = app.trail.log(&caller.0)?;
-        let found = match tile.level() {
-            Some(level) => log.hashes().tile(level, tile.index(), tile.width().into()),
-            None => log.entries()?.entries_tile(tile.index(), tile.width().into()),
-        };
-        found.map_err(|error| ApiError::internal(chain(&error)))?.ok_or_else(not_found)
+        log.tile(&tile)?.ok_or_else(not_found)
     })
     .await?;
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response())

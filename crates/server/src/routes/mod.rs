@@ -86,13 +86,13 @@ pub(crate) fn router(gate: Arc<Gate>) -> Router {
     let json = [(axum::http::header::CONTENT_TYPE, "application/json")];
     api.route("/openapi.json", get(move || async move { (json, document) }))
         .route("/docs/errors", get(web::error_page))
-        .fallback(web::asset)
+        .fallback(get(web::asset).fallback(wrong_method))
         .method_not_allowed_fallback(wrong_method)
         // The body's own limits are settings, applied where it is read.
         .layer(DefaultBodyLimit::disable())
         .layer(CompressionLayer::new().gzip(true))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn(metrics::track))
+        .layer(middleware::from_fn_with_state(gate.clone(), metrics::track))
         .with_state(gate)
 }
 
@@ -125,10 +125,8 @@ fn without_prefix(uri: &Uri, prefix: &str) -> Option<Uri> {
 }
 
 async fn wrong_method() -> impl IntoResponse {
-    let mut response =
-        ApiError::new(Code::NotFound, "this address does not take that method").into_response();
-    *response.status_mut() = axum::http::StatusCode::METHOD_NOT_ALLOWED;
-    response
+    ApiError::new(Code::NotFound, "this address does not take that method")
+        .with_status(axum::http::StatusCode::METHOD_NOT_ALLOWED)
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> axum::response::Response {
@@ -138,6 +136,15 @@ fn panicked(panic: Box<dyn std::any::Any + Send>) -> axum::response::Response {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
     ApiError::internal(format!("a handler panicked: {what}")).into_response()
+}
+
+/// Runs a change to its end even if the client goes away meanwhile: half a change must not depend on a connection.
+pub(crate) async fn uncancelled<T, F>(work: F) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, ApiError>> + Send + 'static,
+{
+    tokio::spawn(work).await.unwrap_or_else(|error| Err(ApiError::internal(error.to_string())))
 }
 
 /// Runs what may wait for the disk away from the threads that serve connections.

@@ -11,7 +11,6 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
 use indelible_access::Principal;
 use indelible_control::{Directory, Permission, Tenant};
 use indelible_event::{Code, Event, Limits, Problem, TimeSource, Timestamp};
@@ -32,7 +31,7 @@ use uuid::Uuid;
 use crate::{
     Receipts,
     app::App,
-    body::receive,
+    body::{Received, receive},
     error::{ApiError, ItemError, ProblemDetails, chain},
     extract::{Caller, Params, Ready},
 };
@@ -133,6 +132,8 @@ pub(crate) async fn send(
     let encoding = one_header(&headers, header::CONTENT_ENCODING.as_str())?.map(str::to_owned);
     let idempotency_key = one_header(&headers, "idempotency-key")?.map(str::to_owned);
     let received = receive(&app.body_budget, &headers, body, app.config.request_bytes_max).await?;
+    // The body may have taken minutes: a key that was revoked meanwhile stores nothing.
+    caller.still_valid(&app)?;
     let replay = idempotency_key
         .map(|key| replay_key(&caller.0, key, &headers, uri.query().unwrap_or_default(), &received.bytes))
         .transpose()?;
@@ -147,27 +148,32 @@ pub(crate) async fn send(
             }
         };
     }
-    let prepared = {
-        let (app, principal, bytes) = (app.clone(), caller.0.clone(), received.bytes.clone());
-        let work =
-            move || prepare(&app, &principal, &mode, encoding.as_deref(), &bytes).map(|made| (made, mode));
-        if received.bytes.len() > INLINE_BYTES_MAX { super::blocking(work).await? } else { work()? }
+    // What is packed may become a thousand times larger, so its size says nothing about the work.
+    let inline = received.bytes.len() <= INLINE_BYTES_MAX && encoding.is_none();
+    let work = {
+        let (app, principal) = (app.clone(), caller.0.clone());
+        move || prepare(&app, &principal, &mode, encoding.as_deref(), received)
     };
-    let (prepared, mode) = prepared;
+    let prepared = if inline {
+        work()?
+    } else {
+        let _slot =
+            app.prepare_slots.acquire().await.map_err(|error| ApiError::internal(error.to_string()))?;
+        super::blocking(work).await?
+    };
     count("rejected", prepared.rejected_events);
-    let nothing_to_store = prepared.events.is_empty() || (mode.atomic && prepared.rejected_events > 0);
-    if nothing_to_store {
+    if prepared.events.is_empty() || (prepared.atomic && prepared.rejected_events > 0) {
         return Err(refusal(prepared.note.rejected));
     }
     let request = AppendRequest {
         events: prepared.events,
-        atomic: mode.atomic,
-        on_conflict: mode.on_conflict,
+        atomic: prepared.atomic,
+        on_conflict: prepared.on_conflict,
         replay,
         note: serde_json::to_vec(&prepared.note).map_err(|error| ApiError::internal(error.to_string()))?,
     };
     let receipt = app.writer.append(request).await?;
-    drop(received);
+    drop(prepared.received);
     match &receipt.replayed {
         Some(note) => answer_again(&app, &caller.0, note, &receipt),
         None => answer(&app, &caller.0, prepared.note, &receipt),
@@ -256,6 +262,10 @@ struct Prepared {
     events: Vec<NewEvent>,
     note: Note,
     rejected_events: u64,
+    atomic: bool,
+    on_conflict: OnConflict,
+    /// Keeps its share of the memory until the ledger has answered.
+    received: Received,
 }
 
 fn prepare(
@@ -263,12 +273,16 @@ fn prepare(
     principal: &Principal,
     mode: &Mode,
     encoding: Option<&str>,
-    body: &Bytes,
+    mut received: Received,
 ) -> Result<Prepared, ApiError> {
     let config = &app.config;
     let body_limits =
         BodyLimits { body_bytes_max: config.request_bytes_max, events_max: config.request_events_max };
-    let unpacked = unpack(encoding, body, &body_limits)?;
+    let body = received.bytes.clone();
+    let unpacked = unpack(encoding, &body, &body_limits)?;
+    // The ledger gets a copy of each event, and what was unpacked stays until then.
+    let packed = matches!(unpacked, std::borrow::Cow::Owned(_));
+    received.grow(unpacked.len() * if packed { 2 } else { 1 })?;
     let items = split(mode.media, text(&unpacked)?, &body_limits)?;
     let limits = Limits {
         event_bytes_max: config.event_bytes_max,
@@ -282,6 +296,9 @@ fn prepare(
         events: Vec::with_capacity(items.len()),
         note: Note { rejected: vec![], warnings: vec![], sent: vec![], events_wanted: mode.events_wanted },
         rejected_events: 0,
+        atomic: mode.atomic,
+        on_conflict: mode.on_conflict,
+        received,
     };
     for item in &items {
         let index = Some(item.index);
@@ -304,7 +321,8 @@ fn prepare(
             }
             Err(problems) => {
                 prepared.rejected_events += 1;
-                let problems = problems.iter().take(PROBLEMS_MAX);
+                let told = if prepared.rejected_events > PROBLEMS_OF_FIRST { 1 } else { PROBLEMS_MAX };
+                let problems = problems.iter().take(told);
                 prepared
                     .note
                     .rejected
@@ -317,6 +335,8 @@ fn prepare(
 
 /// Of one event, so many problems are told at one time.
 const PROBLEMS_MAX: usize = 8;
+/// Of later events only the first problem is told, so that an answer does not become ten times its request.
+const PROBLEMS_OF_FIRST: u64 = 50;
 
 /// Parses one event and finds its tenant.
 fn check(
@@ -454,7 +474,8 @@ fn answer(app: &App, principal: &Principal, note: Note, receipt: &Receipt) -> Re
                 answer.accepted += 1;
                 let id = &place.id;
                 let base = id.rsplit_once('~').map_or(id.as_str(), |(base, _)| base);
-                id_used_twice |= seen.contains(&(sent.tenant.clone(), base.to_owned()));
+                // Whether this request used it before, be it for a stored event or for another reused one.
+                id_used_twice |= !seen.insert((sent.tenant.clone(), base.to_owned()));
                 let message = "the id was used with other content before; stored under the id given here";
                 warnings.push(about(Code::IdReused, "/id", message));
             }
@@ -474,8 +495,10 @@ fn answer(app: &App, principal: &Principal, note: Note, receipt: &Receipt) -> Re
             }
         }
     }
-    count("accepted", answer.accepted as u64);
-    count("duplicate", answer.duplicates as u64);
+    if receipt.replayed.is_none() {
+        count("accepted", answer.accepted as u64);
+        count("duplicate", answer.duplicates as u64);
+    }
     if answer.accepted + answer.duplicates == 0 {
         return Err(refusal(rejected));
     }

@@ -1,26 +1,28 @@
 //! Tenants: list, create, move, switch auditing on.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     body::Body,
-    extract::Path,
     http::{HeaderMap, StatusCode},
 };
 use indelible_access::Principal;
-use indelible_control::{Directory, Permission, Tenant};
-use indelible_event::Code;
+use indelible_control::{ControlError, Directory, Permission, Tenant, TenantNumber};
+use indelible_event::{Code, excerpt};
 use indelible_ledger::{ChainOpen, Outcome};
 use indelible_verify::{ChainId, Kind};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::uncancelled;
 use crate::{
     app::App,
     body::receive,
-    error::{ApiError, ProblemDetails},
-    extract::{Caller, Params, Ready},
-    reconcile::ChainDetails,
+    error::{ApiError, ProblemDetails, chain},
+    extract::{Caller, Params, PathPart, Ready},
+    reconcile::{AUDITING, ChainDetails, SettingChange, adopt_chains},
 };
 
 /// A tenant.
@@ -85,7 +87,7 @@ pub(crate) async fn list(
 pub(crate) async fn one(
     Ready(app): Ready,
     caller: Caller,
-    Path(name): Path<String>,
+    PathPart(name): PathPart,
     params: Params,
 ) -> Result<Json<TenantView>, ApiError> {
     params.finish()?;
@@ -131,12 +133,26 @@ pub(crate) async fn create(
         None => return Err(ApiError::field(Code::Forbidden, "/parent", "name a parent within your reach")),
     };
     check_display_name(new.display_name.as_deref())?;
+    let tenant = uncancelled(create_tenant(app.clone(), new, parent)).await?;
+    let view = TenantView::new(&tenant, &app.control.directory(), &caller.0);
+    Ok((StatusCode::CREATED, Json(view)))
+}
+
+/// Opens the chain and stores the row.
+async fn create_tenant(
+    app: Arc<App>,
+    new: NewTenant,
+    parent: Option<TenantNumber>,
+) -> Result<Tenant, ApiError> {
     let _turn = app.tenant_turn.lock().await;
+    let own = app.trail.own_entries();
+    // An earlier call may have opened a chain and failed to store its row; its name is taken.
+    adopt_chains(&app.control, &own).await.map_err(|error| ApiError::internal(chain(&error)))?;
     app.control.check_new_tenant(&new.name, parent)?;
-    let directory = app.control.directory();
     // Above every number that either store knows: a number is never used twice, even after a lost database.
-    let in_control = directory.tenants().map(|tenant| tenant.number).max();
-    let number = in_control.unwrap_or(0).max(app.trail.tenant_number_max()) + 1;
+    let in_control = app.control.directory().tenants().map(|tenant| tenant.number).max();
+    let in_ledger = own.chains().iter().map(|chain| chain.tenant_number).max();
+    let number = in_control.max(in_ledger).unwrap_or(0) + 1;
     let uuid = Uuid::new_v4();
     let details = ChainDetails { display_name: new.display_name.clone(), parent, auditing: new.auditing };
     let body = serde_json::to_vec(&details).map_err(|error| ApiError::internal(error.to_string()))?;
@@ -150,6 +166,7 @@ pub(crate) async fn create(
             body,
         })
         .await?;
+    let placed = receipt.outcomes.first().and_then(Outcome::placed);
     let tenant = Tenant {
         number,
         uuid,
@@ -158,16 +175,11 @@ pub(crate) async fn create(
         parent,
         auditing: new.auditing,
         chain_id: chain_id.0,
-        created_at: receipt
-            .outcomes
-            .first()
-            .and_then(Outcome::placed)
-            .map_or_else(|| app.now(), |place| place.received_at),
+        created_at: placed.map_or_else(|| app.now(), |place| place.received_at),
     };
     app.control.insert_tenant(&tenant).await?;
     tracing::info!(tenant = tenant.name, auditing = tenant.auditing, "tenant created");
-    let view = TenantView::new(&tenant, &app.control.directory(), &caller.0);
-    Ok((StatusCode::CREATED, Json(view)))
+    Ok(tenant)
 }
 
 /// What to change; absent fields stay.
@@ -200,7 +212,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 pub(crate) async fn change(
     Ready(app): Ready,
     caller: Caller,
-    Path(name): Path<String>,
+    PathPart(name): PathPart,
     params: Params,
     headers: HeaderMap,
     body: Body,
@@ -208,38 +220,58 @@ pub(crate) async fn change(
     params.finish()?;
     caller.needs(Permission::TenantsManage)?;
     let change: TenantChange = read_json(&app, &headers, body).await?;
+    let principal = caller.0.clone();
+    let number = uncancelled(change_tenant(app.clone(), principal, name, change)).await?;
+    let directory = app.control.directory();
+    let tenant = directory.tenant(number).ok_or_else(|| ApiError::internal("a tenant disappeared"))?;
+    Ok(Json(TenantView::new(tenant, &directory, &caller.0)))
+}
+
+/// Checks everything, then writes the ledger, then the row; returns the tenant's number.
+async fn change_tenant(
+    app: Arc<App>,
+    principal: Principal,
+    name: String,
+    change: TenantChange,
+) -> Result<TenantNumber, ApiError> {
     let _turn = app.tenant_turn.lock().await;
-    let tenant = app.tenant_within(&caller.0, &name)?;
-    // Everything is checked before anything is changed.
+    let tenant = app.tenant_within(&principal, &name)?;
     let parent = match &change.parent {
-        Some(Some(parent)) => Some(Some(app.tenant_within(&caller.0, parent)?.number)),
-        Some(None) if caller.0.sees_everything() => Some(None),
+        None => None,
+        Some(Some(parent)) => Some(Some(app.tenant_within(&principal, parent)?.number)),
+        Some(None) if principal.sees_everything() => Some(None),
         Some(None) => {
             return Err(ApiError::field(Code::Forbidden, "/parent", "name a parent within your reach"));
         }
-        None => None,
     };
+    if let Some(parent) = parent {
+        // Whoever moves a tenant away takes it from those above: they must be within the reach too.
+        let directory = app.control.directory();
+        let above = tenant.parent;
+        let may = principal.sees_everything()
+            || above.is_some_and(|above| directory.is_within(above, &principal.reach));
+        if !may {
+            let message = "a tenant is moved by somebody whose reach covers where it is now";
+            return Err(ApiError::field(Code::Forbidden, "/parent", message));
+        }
+        app.control.check_move(tenant.number, parent)?;
+    }
     check_display_name(change.display_name.as_ref().and_then(Option::as_deref))?;
     if change.auditing == Some(false) && tenant.auditing {
-        tracing::warn!(tenant = tenant.name, key = caller.0.name, "refused to switch auditing off");
-        return Err(indelible_control::ControlError::AuditingStaysOn.into());
+        tracing::warn!(tenant = tenant.name, key = principal.name, "refused to switch auditing off");
+        return Err(ControlError::AuditingStaysOn.into());
     }
-    if let Some(parent) = parent {
-        app.control.move_tenant(tenant.number, parent).await?;
-    }
-    if let Some(shown) = &change.display_name {
-        app.control.set_display_name(tenant.number, shown.as_deref()).await?;
-    }
-    if change.auditing == Some(true) && !tenant.auditing {
-        let body = serde_json::json!({"setting": "auditing", "old": false, "new": true, "key": hex::encode(caller.0.key_id)});
+    let switch_auditing_on = change.auditing == Some(true) && !tenant.auditing;
+    if switch_auditing_on {
+        let body = SettingChange { setting: AUDITING.into(), new: true, key: hex::encode(principal.key_id) };
         let body = serde_json::to_vec(&body).map_err(|error| ApiError::internal(error.to_string()))?;
         app.writer.append_system(Kind::SETTINGS, ChainId(tenant.chain_id), body).await?;
-        app.control.switch_auditing_on(tenant.number).await?;
         tracing::info!(tenant = tenant.name, "auditing switched on");
     }
-    let directory = app.control.directory();
-    let tenant = directory.tenant(tenant.number).ok_or_else(|| ApiError::internal("a tenant disappeared"))?;
-    Ok(Json(TenantView::new(tenant, &directory, &caller.0)))
+    let change =
+        indelible_control::TenantChange { parent, display_name: change.display_name, switch_auditing_on };
+    app.control.change_tenant(tenant.number, &change).await?;
+    Ok(tenant.number)
 }
 
 /// Characters of a name shown.
@@ -248,9 +280,7 @@ const DISPLAY_NAME_MAX: usize = 200;
 fn check_display_name(shown: Option<&str>) -> Result<(), ApiError> {
     match shown {
         Some(shown)
-            if shown.trim().is_empty()
-                || shown.chars().count() > DISPLAY_NAME_MAX
-                || shown.chars().any(char::is_control) =>
+            if shown.trim().is_empty() || shown.chars().count() > DISPLAY_NAME_MAX || deceives(shown) =>
         {
             Err(ApiError::field(
                 Code::InvalidString,
@@ -276,11 +306,16 @@ pub(crate) async fn read_json<T: for<'de> Deserialize<'de>>(
     if !media.is_some_and(|media| media.eq_ignore_ascii_case("application/json")) {
         return Err(ApiError::new(Code::UnsupportedMediaType, "send application/json"));
     }
-    let body = receive(&app.body_budget, headers, body, SMALL_BODY_MAX).await?;
+    let body = receive(&app.small_budget, headers, body, SMALL_BODY_MAX).await?;
     if body.bytes.is_empty() {
         return Err(ApiError::new(Code::EmptyBody, "the request has no body"));
     }
-    serde_json::from_slice(&body.bytes).map_err(|error| {
+    let text = std::str::from_utf8(&body.bytes).map_err(|error| {
+        ApiError::new(Code::InvalidUtf8, format!("byte {} is not UTF-8", error.valid_up_to()))
+    })?;
+    // Duplicate keys and the like are found by the same reader that events go through.
+    indelible_event::parse_json(text, SMALL_BODY_DEPTH)?;
+    serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
         let code = match error.classify() {
             serde_json::error::Category::Data if message.starts_with("missing field") => Code::MissingField,
@@ -291,10 +326,24 @@ pub(crate) async fn read_json<T: for<'de> Deserialize<'de>>(
             _ => Code::MalformedJson,
         };
         // serde quotes the name of the field first.
-        let field =
-            message.split('`').nth(1).filter(|_| code != Code::WrongType && code != Code::MalformedJson);
-        let field =
-            field.map(|name| format!("/{}", name.chars().take(40).collect::<String>())).unwrap_or_default();
-        ApiError::field(code, &field, message.chars().take(200).collect::<String>())
+        let named = matches!(code, Code::MissingField | Code::UnknownParameter);
+        let field = message.split('`').nth(1).filter(|_| named);
+        let field = field.map(|name| format!("/{}", excerpt(&name.replace('~', "~0").replace('/', "~1"))));
+        let message: String = message.chars().take(200).flat_map(shown).collect();
+        ApiError::field(code, &field.unwrap_or_default(), message)
     })
+}
+
+/// Levels of nesting in a body that changes settings.
+const SMALL_BODY_DEPTH: usize = 8;
+
+/// A character of a message that may hold a part of the input.
+fn shown(c: char) -> Vec<char> {
+    if c.is_ascii_graphic() || c == ' ' { vec![c] } else { c.escape_unicode().collect() }
+}
+
+/// Whether a name could deceive whoever reads it: control characters, and marks that turn the direction of text.
+pub(crate) fn deceives(name: &str) -> bool {
+    let turns = |c: char| matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    name.chars().any(|c| c.is_control() || turns(c))
 }

@@ -13,6 +13,8 @@ const ERRORS_SHOWN: usize = 20;
 pub(super) struct Report {
     pub(super) records: u64,
     pub(super) accepted: u64,
+    /// Stored by an earlier try of the same batch, whose answer did not arrive.
+    pub(super) replayed: u64,
     pub(super) duplicates: u64,
     pub(super) rejected: u64,
     pub(super) unusable: u64,
@@ -45,7 +47,8 @@ impl Report {
 
     pub(super) fn warning(&mut self, warning: &Value) {
         let text = |name: &str| warning[name].as_str().unwrap_or_default();
-        *self.warnings.entry(format!("{} {}", text("code"), text("field")).trim().to_owned()).or_default() += 1;
+        *self.warnings.entry(format!("{} {}", text("code"), text("field")).trim().to_owned()).or_default() +=
+            1;
     }
 
     fn error(&mut self, text: String) {
@@ -58,6 +61,7 @@ impl Report {
         json!({
             "records": self.records,
             "accepted": self.accepted,
+            "replayed": self.replayed,
             "duplicates": self.duplicates,
             "rejected": self.rejected,
             "not_sent": self.unusable,
@@ -75,6 +79,9 @@ impl Report {
             "{} records: {} stored, {} known already, {} rejected, {} not sent",
             self.records, self.accepted, self.duplicates, self.rejected, self.unusable
         ));
+        if self.replayed > 0 {
+            line(format!("{} stored by an earlier try, whose answer did not arrive", self.replayed));
+        }
         if !self.tenants_created.is_empty() {
             line(format!("{} tenants created", self.tenants_created.len()));
         }

@@ -1,0 +1,136 @@
+//! Changes to what the index consists of: a split made, put in place of others, or thrown out.
+//!
+//! Order that must hold for every change: files synced, then the manifest on disk, then the view. So the manifest
+//! never names what is not there, and a query never sees what a restart would not.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::RwLock;
+
+use crate::error::SearchError;
+use crate::manifest::{SplitMeta, seal, splits_dir, sync_dir};
+use crate::split::Split;
+use crate::state::{State, hex};
+use crate::tail::Block;
+
+/// The entries that a split covers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Covers {
+    pub(crate) first: u64,
+    pub(crate) end: u64,
+    pub(crate) received_through: i64,
+    pub(crate) last_leaf: [u8; 32],
+}
+
+impl State {
+    /// Makes a split in a directory of its own by `make`, seals it and opens it; the manifest does not know it yet.
+    pub(crate) fn make_split(
+        &self,
+        covers: &Covers,
+        make: impl FnOnce(&Path) -> Result<u64, SearchError>,
+    ) -> Result<Split, SearchError> {
+        let splits = splits_dir(&self.root);
+        let staged = splits.join(format!("new-{}", self.build_number.fetch_add(1, Ordering::Relaxed)));
+        let mut place = staged.clone();
+        let made = || {
+            fs::create_dir(&staged).map_err(SearchError::io("create", &staged))?;
+            let events = make(&staged)?;
+            let files = seal(&staged)?;
+            let name = {
+                let mut manifest = self.manifest.lock();
+                manifest.next_split += 1;
+                format!("{:012}-{:012}-{}", covers.first, covers.end, manifest.next_split)
+            };
+            place = splits.join(&name);
+            fs::rename(&staged, &place).map_err(SearchError::io("rename", &staged))?;
+            sync_dir(&splits)?;
+            let meta = SplitMeta {
+                name,
+                first: covers.first,
+                end: covers.end,
+                events,
+                received_through: covers.received_through,
+                last_leaf: hex(&covers.last_leaf),
+                files,
+            };
+            Split::open(&self.root, meta, &self.schema)
+        };
+        made().inspect_err(|_| {
+            // Half-made files are in the way of a next attempt only by their size; the next start sweeps too.
+            let _ = fs::remove_dir_all(&staged);
+            let _ = fs::remove_dir_all(&place);
+        })
+    }
+
+    /// Puts `split` into manifest and view, in the place of the splits named and the blocks given.
+    ///
+    /// Returns `false`, and removes the new split, if one of those to be replaced is gone, or if another split covers
+    /// some of its entries already: an event must never be found twice.
+    pub(crate) fn commit(
+        &self,
+        split: Split,
+        replaced: &[String],
+        blocks: &[Arc<RwLock<Block>>],
+    ) -> Result<bool, SearchError> {
+        let mut manifest = self.manifest.lock();
+        let mut next = manifest.clone();
+        next.splits.retain(|meta| !replaced.contains(&meta.name));
+        let overlaps = |meta: &SplitMeta| meta.first < split.meta.end && split.meta.first < meta.end;
+        if next.splits.len() + replaced.len() != manifest.splits.len() || next.splits.iter().any(overlaps) {
+            split.retire();
+            return Ok(false);
+        }
+        let at = next.splits.partition_point(|meta| meta.first < split.meta.first);
+        next.splits.insert(at, split.meta.clone());
+        if let Err(error) = next.write(&self.root) {
+            split.retire();
+            return Err(error);
+        }
+        *manifest = next;
+        let split = Arc::new(split);
+        self.change_view(|view| {
+            view.splits.retain(|old| {
+                let stays = !replaced.contains(&old.meta.name);
+                if !stays {
+                    old.retire();
+                }
+                stays
+            });
+            let at = view.splits.partition_point(|old| old.meta.first < split.meta.first);
+            view.splits.insert(at, split);
+            view.blocks.retain(|block| !blocks.iter().any(|flushed| Arc::ptr_eq(block, flushed)));
+        });
+        drop(manifest);
+        self.announce();
+        self.work.lock().merge_due = true;
+        self.work_changed.notify_all();
+        Ok(true)
+    }
+
+    /// Takes a damaged split out of manifest and view, and has its range indexed again.
+    pub(crate) fn discard(&self, name: &str) -> Result<(), SearchError> {
+        let mut manifest = self.manifest.lock();
+        let Some(at) = manifest.splits.iter().position(|meta| meta.name == name) else { return Ok(()) };
+        let mut next = manifest.clone();
+        let meta = next.splits.remove(at);
+        next.write(&self.root)?;
+        *manifest = next;
+        self.change_view(|view| {
+            view.splits.retain(|split| {
+                let stays = split.meta.name != name;
+                if !stays {
+                    split.retire();
+                }
+                stays
+            });
+        });
+        drop(manifest);
+        self.announce();
+        self.work.lock().holes.push_back(meta.first..meta.end);
+        self.work_changed.notify_all();
+        Ok(())
+    }
+}
