@@ -1,12 +1,20 @@
 //! The SQLite file: migrations, writes, and the snapshot that follows each of them.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use indelible_event::Timestamp;
 use sqlx::{
     Row, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
+use tempfile::TempDir;
 use tokio::sync::{Mutex, watch};
 use uuid::Uuid;
 
@@ -26,6 +34,31 @@ pub enum ControlError {
     /// A migration failed.
     #[error("the control database could not be brought to this version's form")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// There is no database to read.
+    #[error("there is no control database at {}", file.display())]
+    Missing {
+        /// Where it should be.
+        file: PathBuf,
+    },
+    /// The files of the database can't be read.
+    #[error("cannot read the control database {}", file.display())]
+    Unreadable {
+        /// The database.
+        file: PathBuf,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// The database has another version's form, and reading it must not change that.
+    #[error("the control database {} has schema version {found}, this program's is {known}", file.display())]
+    OtherSchema {
+        /// The database.
+        file: PathBuf,
+        /// Its version; 0 if it has none.
+        found: i64,
+        /// The version of this program.
+        known: i64,
+    },
     /// Stored data does not read back.
     #[error("the control database holds an unreadable {what}")]
     Corrupt {
@@ -62,6 +95,8 @@ pub struct Control {
     directory: watch::Sender<Arc<Directory>>,
     /// Writers take turns, so that each sees the snapshot that the one before left.
     turn: Arc<Mutex<()>>,
+    /// Where the files are if only a copy of them could be read.
+    _copy: Option<Arc<TempDir>>,
 }
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
@@ -83,8 +118,39 @@ impl Control {
             .busy_timeout(Duration::from_secs(5));
         let pool = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
         MIGRATIONS.run(&pool).await?;
+        Self::over(pool, None).await
+    }
+
+    /// Opens the database file of a stopped server to look at it, and leaves it and its directory as they are;
+    /// nothing can be written.
+    ///
+    /// A server that was killed leaves committed changes in the write-ahead log beside the file. Where there are
+    /// some, a copy of both files is read: SQLite would have to write to give them, or leave them out.
+    ///
+    /// # Errors
+    /// `Missing`, `Unreadable`, `OtherSchema`, and any [`ControlError`] about the database or its contents.
+    pub async fn open_read_only(file: &Path) -> Result<Self, ControlError> {
+        let unreadable = |source| ControlError::Unreadable { file: file.to_owned(), source };
+        match fs::metadata(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(ControlError::Missing { file: file.to_owned() });
+            }
+            found => found.map_err(unreadable)?,
+        };
+        let copy = copy_with_log(file).map_err(unreadable)?;
+        let options = match &copy {
+            Some(copy) => SqliteConnectOptions::new().filename(copy.path().join(COPY_NAME)).pragma("query_only", "ON"),
+            None => SqliteConnectOptions::new().filename(file).read_only(true).immutable(true),
+        };
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+        check_schema(&pool, file).await?;
+        Self::over(pool, copy).await
+    }
+
+    async fn over(pool: SqlitePool, copy: Option<TempDir>) -> Result<Self, ControlError> {
         let directory = load(&pool).await?;
-        Ok(Self { pool, directory: watch::channel(Arc::new(directory)).0, turn: Arc::default() })
+        let directory = watch::channel(Arc::new(directory)).0;
+        Ok(Self { pool, directory, turn: Arc::default(), _copy: copy.map(Arc::new) })
     }
 
     /// The picture of tenants and keys at this moment.
@@ -319,6 +385,53 @@ pub struct StoredRules {
     pub body: String,
     /// Whether they came with a release rather than from an administrator.
     pub built_in: bool,
+}
+
+/// Name of the database in a copy.
+const COPY_NAME: &str = "control.sqlite";
+
+/// Copies a database whose write-ahead log holds something, for its owner only; `None` where the log is empty.
+fn copy_with_log(file: &Path) -> io::Result<Option<TempDir>> {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    let log = PathBuf::from(log);
+    match fs::metadata(&log) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Ok(found) if found.len() == 0 => return Ok(None),
+        found => found?,
+    };
+    let owner_only = fs::Permissions::from_mode(0o700);
+    let copy = tempfile::Builder::new().prefix("indelible-").permissions(owner_only).tempdir()?;
+    for (from, name) in [(file, COPY_NAME.to_owned()), (&log, format!("{COPY_NAME}-wal"))] {
+        io::copy(&mut File::open(from)?, &mut File::create(copy.path().join(name))?)?;
+    }
+    Ok(Some(copy))
+}
+
+/// Compares the migrations that made the database with this program's, without running any.
+async fn check_schema(pool: &SqlitePool, file: &Path) -> Result<(), ControlError> {
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let other = |found| ControlError::OtherSchema { file: file.to_owned(), found, known };
+    let table = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = '_sqlx_migrations'";
+    if sqlx::query(table).fetch_optional(pool).await?.is_none() {
+        return Err(other(0));
+    }
+    let rows = sqlx::query("SELECT version, checksum, success FROM _sqlx_migrations ORDER BY version");
+    let applied: Vec<(i64, Vec<u8>, bool)> = rows
+        .fetch_all(pool)
+        .await?
+        .iter()
+        .map(|row| Ok((row.try_get("version")?, row.try_get("checksum")?, row.try_get("success")?)))
+        .collect::<Result<_, sqlx::Error>>()?;
+    let found = applied.last().map_or(0, |(version, ..)| *version);
+    if found != known {
+        return Err(other(found));
+    }
+    let same = applied.iter().all(|(_, _, success)| *success)
+        && MIGRATIONS.iter().map(|own| (own.version, &own.checksum[..])).eq(applied
+            .iter()
+            .map(|(version, checksum, _)| (*version, &checksum[..])));
+    if same { Ok(()) } else { Err(ControlError::Corrupt { what: "record of its migrations" }) }
 }
 
 async fn load(pool: &SqlitePool) -> Result<Directory, ControlError> {

@@ -103,6 +103,80 @@ async fn keys_tenants_and_rules_survive_a_restart_and_the_secret_is_not_stored()
     }
 }
 
+/// Name, length, time of change and bytes of every file.
+fn listing(dir: &Path) -> Vec<(std::ffi::OsString, u64, std::time::SystemTime, Vec<u8>)> {
+    let mut found: Vec<_> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let meta = entry.metadata().unwrap();
+            (entry.file_name(), meta.len(), meta.modified().unwrap(), fs::read(entry.path()).unwrap())
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn looking_reads_every_committed_change_and_leaves_the_directory_as_it_is() {
+    let (dir, control) = fresh().await;
+    let file = dir.path().join("control.sqlite");
+    control.insert_tenant(&tenant(1, "north", None)).await.unwrap();
+    // What a killed server leaves: changes that are only in the log.
+    let killed = tempfile::tempdir().unwrap();
+    for name in ["control.sqlite", "control.sqlite-wal"] {
+        fs::copy(dir.path().join(name), killed.path().join(name)).unwrap();
+    }
+    assert!(fs::metadata(killed.path().join("control.sqlite-wal")).unwrap().len() > 0);
+    control.insert_rule_set(&rules(), Timestamp::from_micros(8)).await.unwrap();
+    control.close().await;
+    for (what, dir, versions) in [("closed", dir.path(), 1), ("killed", killed.path(), 0)] {
+        let before = listing(dir);
+        let looked = Control::open_read_only(&dir.join("control.sqlite")).await.unwrap();
+        assert_eq!(looked.directory().tenant_named("north").unwrap().number, 1, "{what}");
+        assert_eq!(looked.rule_sets().await.unwrap().len(), versions, "{what}");
+        let written = looked.set_setting("a", b"1").await;
+        assert!(matches!(written, Err(ControlError::Database(_))), "{what}: {written:?}");
+        looked.close().await;
+        drop(looked);
+        assert_eq!(listing(dir), before, "{what}");
+    }
+    assert_eq!(Control::open(&file).await.unwrap().setting("a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn looking_makes_no_database_and_changes_no_schema() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("control.sqlite");
+    let missing = Control::open_read_only(&file).await.err().unwrap();
+    assert!(matches!(missing, ControlError::Missing { .. }) && missing.to_string().contains("control.sqlite"));
+    assert_eq!(listing(dir.path()).len(), 0);
+    fs::write(&file, b"").unwrap();
+    let other = Control::open_read_only(&file).await.err().unwrap();
+    assert!(matches!(other, ControlError::OtherSchema { found: 0, known: 1, .. }), "{other}");
+    fs::write(&file, b"no database at all, but words that go on for long enough".repeat(20)).unwrap();
+    assert!(matches!(Control::open_read_only(&file).await, Err(ControlError::Database(_))));
+    fs::remove_file(&file).unwrap();
+    for (change, newer) in [
+        ("UPDATE _sqlx_migrations SET checksum = x'00'", false),
+        ("UPDATE _sqlx_migrations SET version = 99", true),
+    ] {
+        let control = Control::open(&file).await.unwrap();
+        sqlx::query(change).execute(&control.pool).await.unwrap();
+        control.close().await;
+        let before = listing(dir.path());
+        let error = Control::open_read_only(&file).await.err().unwrap();
+        let known = MIGRATIONS.iter().count() as i64;
+        match error {
+            ControlError::OtherSchema { found, known: own, .. } => assert!(newer && (found, own) == (99, known), "{change}"),
+            ControlError::Corrupt { .. } => assert!(!newer, "{change}"),
+            other => panic!("{change}: {other}"),
+        }
+        assert_eq!(listing(dir.path()), before, "{change}");
+        fs::remove_file(&file).unwrap();
+    }
+}
+
 /// A database as the first version wrote it opens for ever.
 #[tokio::test]
 async fn the_database_of_version_1_opens() {

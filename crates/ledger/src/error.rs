@@ -81,6 +81,11 @@ impl StoreError {
         Self::Corrupt { file: file.to_owned(), offset, what: what.into() }
     }
 
+    /// The directory holds no ledger.
+    pub(crate) fn no_ledger(manifest: &Path) -> Self {
+        Self::corrupt(manifest, 0, "there is no manifest, so there is no ledger here")
+    }
+
     /// Whether trying again later can succeed without anybody repairing anything.
     pub fn retryable(&self) -> bool {
         matches!(self, Self::Locked { .. } | Self::Io { .. } | Self::Random(_))

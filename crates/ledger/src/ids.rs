@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::StoreError;
 use crate::codec::{Fields, Short};
+use crate::scratch::Scratch;
 
 /// Memory for blocks read back from the index.
 const CACHE_BYTES: u64 = 16 << 20;
@@ -111,6 +112,8 @@ pub(crate) struct FjallIds {
     times: Keyspace,
     meta: Keyspace,
     tagger: Tagger,
+    /// Where the files are if this is a copy. The last field, so that the database is closed before they go.
+    _scratch: Option<Scratch>,
 }
 
 impl FjallIds {
@@ -128,10 +131,12 @@ impl FjallIds {
         Ok(this)
     }
 
-    /// Opens the index if it is this log's, and leaves it as it is otherwise.
-    pub(crate) fn open_existing(dir: &Path, log_id: &[u8; 16]) -> Result<Option<Self>, StoreError> {
-        let (this, ours) = Self::open_any(dir, log_id)?;
-        Ok(ours.then_some(this))
+    /// Opens a copy of the index if there is one and it is this log's. Opening writes: it replays the journal,
+    /// removes files that nothing names, and may rewrite tables.
+    pub(crate) fn open_copy(dir: &Path, log_id: &[u8; 16]) -> Result<Option<Self>, StoreError> {
+        let Some(scratch) = Scratch::of(dir)? else { return Ok(None) };
+        let (this, ours) = Self::open_any(scratch.path(), log_id)?;
+        Ok(ours.then_some(Self { _scratch: Some(scratch), ..this }))
     }
 
     /// The index, and whether it belongs to this log.
@@ -149,7 +154,31 @@ impl FjallIds {
             _ => None,
         };
         let tagger = Tagger(secret.unwrap_or_default());
-        Ok((Self { db, ids, replays, times, meta, tagger }, secret.is_some()))
+        Ok((Self { db, ids, replays, times, meta, tagger, _scratch: None }, secret.is_some()))
+    }
+}
+
+/// Whether an error says that the index is damaged, and not only that it cannot be read or written now.
+pub(crate) fn is_damage(error: &fjall::Error) -> bool {
+    use std::io::ErrorKind;
+    // A file that is gone, cut short or beside what should have replaced it. All else may pass: a permission, a
+    // full disk, too many open files, a failing device.
+    let damaged = |error: &std::io::Error| {
+        let kinds =
+            [ErrorKind::NotFound, ErrorKind::UnexpectedEof, ErrorKind::InvalidData, ErrorKind::AlreadyExists];
+        kinds.contains(&error.kind())
+    };
+    match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => damaged(error),
+        fjall::Error::Storage(_)
+        | fjall::Error::JournalRecovery(_)
+        | fjall::Error::InvalidVersion(None)
+        | fjall::Error::Decompress(_)
+        | fjall::Error::InvalidTrailer
+        | fjall::Error::InvalidTag(_)
+        | fjall::Error::Unrecoverable => true,
+        // Locked, poisoned, the whole file of another release, and what a later fjall may add.
+        _ => false,
     }
 }
 
@@ -340,6 +369,30 @@ mod tests {
             ids.iter().flat_map(|id| [id_key(1, id), id_key(2, id)]).collect();
         assert_eq!(keys.len(), 2 * ids.len());
         assert_eq!(id_key(1, uuid).len(), 4 + 1 + 16);
+    }
+
+    #[test]
+    fn only_damage_is_called_damage() {
+        use fjall::{Error, LsmError};
+        use std::io::ErrorKind;
+        let io = |kind: ErrorKind| Error::Io(kind.into());
+        let stored = |kind: ErrorKind| Error::Storage(LsmError::Io(kind.into()));
+        for (error, damage) in [
+            (io(ErrorKind::UnexpectedEof), true),
+            (stored(ErrorKind::NotFound), true),
+            (Error::Storage(LsmError::Unrecoverable), true),
+            (Error::InvalidVersion(None), true),
+            (Error::InvalidTrailer, true),
+            (io(ErrorKind::PermissionDenied), false),
+            (stored(ErrorKind::PermissionDenied), false),
+            (io(ErrorKind::StorageFull), false),
+            (Error::Io(std::io::Error::from_raw_os_error(5)), false),
+            (Error::Io(std::io::Error::from_raw_os_error(24)), false),
+            (Error::Locked, false),
+            (Error::Poisoned, false),
+        ] {
+            assert_eq!(is_damage(&error), damage, "{error}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The durable, ordered, provable trail: sequencer, WAL, content segments, checkpoints, recovery.
 //!
 //! The stored bytes are described in `docs/protocol/storage.md`, the hashed ones in `docs/protocol/entry.md` and
-//! its neighbours. [`Ledger::open`] gives a [`LedgerWriter`] and a [`LedgerReader`]; [`check`] looks at everything
-//! in a directory whose server is stopped.
+//! its neighbours. [`Ledger::open`] gives a [`LedgerWriter`] and a [`LedgerReader`]. Of a directory whose server is
+//! stopped, [`Ledger::open_read_only`] gives a reader and [`check`] looks at everything; both leave it as it is.
 //!
 //! Invariant: what was answered is on disk and in the tree, and no damaged byte is ever served or cut away.
 //!
@@ -12,7 +12,7 @@
 //! | `sequencer`, `recent`, `replays`, `chains` | order: ids, numbers, links |
 //! | `committer`, `wal` | frames, made durable one at a time |
 //! | `shared`, `read`, `reader`, `cache`, `status` | the durable state and reading it |
-//! | `keeper`, `content`, `tree`, `flat`, `leaf`, `ids`, `files` | what is written behind the WAL |
+//! | `keeper`, `content`, `tree`, `flat`, `leaf`, `ids`, `scratch`, `files` | what is written behind the WAL |
 //! | `recover`, `follow`, `check` | opening, and checking everything against everything |
 
 mod cache;
@@ -38,6 +38,7 @@ mod recent;
 mod recover;
 mod replays;
 mod request;
+mod scratch;
 mod sequencer;
 mod shared;
 mod status;

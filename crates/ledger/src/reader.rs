@@ -11,6 +11,7 @@ use indelible_verify::{ChainId, ENTRY_LEN};
 use tokio::sync::watch;
 
 use crate::chains::ChainInfo;
+use crate::disk::DirLock;
 use crate::keeper::merkle;
 use crate::shared::Shared;
 use crate::{LedgerStatus, ReadError, Record, SignedCheckpoint, StoreError};
@@ -19,11 +20,18 @@ use crate::{LedgerStatus, ReadError, Record, SignedCheckpoint, StoreError};
 #[derive(Clone)]
 pub struct LedgerReader {
     shared: Arc<Shared>,
+    /// Where there is no writer, readers keep writers out.
+    _lock: Option<Arc<DirLock>>,
 }
 
 impl LedgerReader {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { shared, _lock: None }
+    }
+
+    /// A reader without a writer.
+    pub(crate) fn alone(shared: Arc<Shared>, lock: Option<DirLock>) -> Self {
+        Self { shared, _lock: lock.map(Arc::new) }
     }
 
     /// Number of durable entries; only these can be read.
@@ -72,7 +80,8 @@ impl LedgerReader {
     /// what was released last.
     ///
     /// # Errors
-    /// [`StoreError::Io`] where that cannot be written; nothing may be published then.
+    /// [`StoreError::Io`] where that cannot be written, as in a ledger opened for reading only; nothing may be
+    /// published then.
     pub fn publish(&self) -> Result<Arc<SignedCheckpoint>, ReadError> {
         self.shared.release()
     }

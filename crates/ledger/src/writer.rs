@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::committer::{Fatal, abort_process};
 use crate::disk::{DirLock, Disk, RealDisk, random};
-use crate::ids::{FjallIds, IdStore, Tagger, replay_key};
+use crate::ids::{FjallIds, IdStore, Tagger, is_damage, replay_key};
 use crate::queue::Queue;
 use crate::reader::LedgerReader;
 use crate::recover::{self, Parts};
@@ -58,6 +58,25 @@ impl Ledger {
         let parts = recover::open(disk, paths, config, clock, &open_ids, fatal, on_progress)?;
         start(parts, Some(lock))
     }
+
+    /// Opens the ledger in `dir` to look at it: replays the WAL as [`Ledger::open`] does, and leaves every file as
+    /// it is. No writer can open it until the last clone of the reader is gone.
+    ///
+    /// A torn tail, which was never acknowledged, is left out of the reader's view. The durable size never changes,
+    /// and [`LedgerReader::publish`] gives only what is written down as released already.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`]; [`StoreError::Corrupt`] also where there is no ledger, and none is made.
+    pub fn open_read_only(
+        dir: &Path,
+        config: LedgerConfig,
+        on_progress: &dyn Fn(OpenProgress),
+    ) -> Result<LedgerReader, OpenError> {
+        let paths = Paths::of(dir);
+        let lock = DirLock::share_existing(&paths.lock)?;
+        let shared = recover::open_read_only(Arc::new(RealDisk), paths, config, on_progress)?;
+        Ok(LedgerReader::alone(shared, lock))
+    }
 }
 
 /// Puts an open ledger on its threads.
@@ -69,12 +88,15 @@ pub(crate) fn start(parts: Parts, lock: Option<DirLock>) -> Result<(LedgerWriter
     Ok((LedgerWriter { inner: Arc::new(Inner { shared, queue, clock, tagger, running }) }, reader))
 }
 
-/// Opens the id index; one that cannot be opened is made anew, since the ledger can fill it again.
+/// Opens the id index; a damaged one is made anew, since the ledger can fill it again.
+///
+/// Only damage justifies that: the answers to idempotency keys of sealed frames go with it, so an index that merely
+/// cannot be read now is an error.
 fn open_ids(path: &Path, log_id: &[u8; 16]) -> Result<Arc<dyn IdStore>, StoreError> {
     match FjallIds::open(path, log_id) {
         Ok(ids) => Ok(Arc::new(ids)),
-        Err(StoreError::Ids(error)) if !matches!(error, fjall::Error::Locked) => {
-            tracing::warn!(%error, "the id index cannot be opened, making it anew");
+        Err(StoreError::Ids(error)) if is_damage(&error) => {
+            tracing::warn!(%error, "the id index is damaged, making it anew");
             std::fs::remove_dir_all(path).map_err(|source| StoreError::io("remove", path, source))?;
             Ok(Arc::new(FjallIds::open(path, log_id)?))
         }

@@ -1,8 +1,8 @@
 //! The check of everything against everything, for a ledger whose server is stopped.
 //!
 //! It believes no file: entries are derived again from content, chains followed from their first entry, the tree
-//! built again and every stored hash compared with it. It changes nothing, but opening the id index may replay
-//! that index's own journal. A problem is something that does not hold; an error means that nobody can tell.
+//! built again and every stored hash compared with it. It changes nothing; of the id index it opens a copy. A
+//! problem is something that does not hold; an error means that nobody can tell.
 
 mod files;
 mod walk;
@@ -14,7 +14,7 @@ use indelible_merkle::{Hash, SigningKey};
 
 use crate::disk::{DirLock, Disk, RealDisk};
 use crate::files::{Manifest, Released, ReleasedFile, load_key, load_term};
-use crate::ids::{FjallIds, IdStore};
+use crate::ids::{FjallIds, IdStore, is_damage};
 use crate::shared::Paths;
 use crate::{CheckError, StoreError};
 use walk::Walker;
@@ -115,14 +115,13 @@ impl CheckReport {
 /// [`StoreError::Version`]; [`StoreError::Corrupt`] only where there is no ledger at all.
 pub fn check(dir: &Path, on_progress: &dyn Fn(CheckProgress)) -> Result<CheckReport, CheckError> {
     let paths = Paths::of(dir);
-    let _lock = DirLock::take_existing(&paths.lock)?;
+    let _lock = DirLock::share_existing(&paths.lock)?;
     let open_ids = |path: &Path, log_id: &[u8; 16]| -> Result<Option<Arc<dyn IdStore>>, StoreError> {
-        if !path.is_dir() {
-            return Ok(None);
-        }
-        match FjallIds::open_existing(path, log_id) {
+        match FjallIds::open_copy(path, log_id) {
             Ok(ids) => Ok(ids.map(|ids| Arc::new(ids) as Arc<dyn IdStore>)),
-            Err(StoreError::Ids(error)) => Err(StoreError::corrupt(path, 0, error.to_string())),
+            Err(StoreError::Ids(error)) if is_damage(&error) => {
+                Err(StoreError::corrupt(path, 0, error.to_string()))
+            }
             Err(error) => Err(error),
         }
     };
@@ -142,11 +141,7 @@ pub(crate) fn check_on(
     let mut report = CheckReport::default();
     let loaded = match Manifest::load(disk, &paths.manifest) {
         Ok(None) => {
-            return Err(StoreError::corrupt(
-                &paths.manifest,
-                0,
-                "there is no manifest, so there is no ledger here",
-            ));
+            return Err(StoreError::no_ledger(&paths.manifest));
         }
         Ok(Some(manifest)) => Ok(manifest),
         Err(error) => Err(error),

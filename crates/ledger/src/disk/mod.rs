@@ -3,6 +3,7 @@
 //! What each promises: data is safe after [`DiskFile::sync`], a name after [`Disk::sync_dir`] of its directory,
 //! nothing before. Nothing here retries.
 
+mod read_only;
 mod real;
 #[cfg(test)]
 pub(crate) mod sim;
@@ -11,6 +12,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+pub(crate) use read_only::ReadOnlyDisk;
 pub(crate) use real::{DirLock, RealDisk};
 
 use crate::StoreError;

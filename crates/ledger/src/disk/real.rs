@@ -6,6 +6,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::fs::FlockOperation;
+
 use super::{Access, Disk, DiskFile};
 use crate::StoreError;
 
@@ -74,7 +76,7 @@ impl DiskFile for RealFile {
     }
 }
 
-/// Holds the data directory for one process, until it is dropped or the process ends.
+/// Holds the data directory, for one writer or for any number of readers, until it is dropped or the process ends.
 #[derive(Debug)]
 pub(crate) struct DirLock {
     _file: File,
@@ -94,23 +96,24 @@ impl DirLock {
             .mode(0o640)
             .open(path)
             .map_err(fail)?;
-        Self::lock(file, path)
+        Self::lock(file, path, FlockOperation::NonBlockingLockExclusive)
     }
 
-    /// Takes the lock of a ledger that may have been copied without its lock file; changes nothing.
+    /// Shares the lock of a ledger that is only read, and may have been copied without its lock file; changes
+    /// nothing.
     ///
     /// # Errors
-    /// As [`DirLock::take`].
-    pub(crate) fn take_existing(path: &Path) -> Result<Option<Self>, StoreError> {
+    /// [`StoreError::Locked`] where another process writes.
+    pub(crate) fn share_existing(path: &Path) -> Result<Option<Self>, StoreError> {
         match File::open(path) {
-            Ok(file) => Self::lock(file, path).map(Some),
+            Ok(file) => Self::lock(file, path, FlockOperation::NonBlockingLockShared).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StoreError::io("lock", path, source)),
         }
     }
 
-    fn lock(file: File, path: &Path) -> Result<Self, StoreError> {
-        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+    fn lock(file: File, path: &Path, how: FlockOperation) -> Result<Self, StoreError> {
+        match rustix::fs::flock(&file, how) {
             Ok(()) => Ok(Self { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked { path: path.to_owned() }),
             Err(error) => Err(StoreError::io("lock", path, error.into())),

@@ -5,33 +5,37 @@
 
 mod create;
 mod ids;
+mod load;
+mod read_only;
 mod replay;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use indelible_verify::Kind;
-use parking_lot::{Condvar, Mutex, RwLock};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 use self::create::create;
 use self::ids::fill_ids;
-use self::replay::{Replayed, replay};
-use crate::cache::Cache;
+use self::load::{Loaded, Rest};
+pub(crate) use self::read_only::open_read_only;
+use self::replay::Replayed;
 use crate::clock::Clock;
 use crate::committer::{Committer, Fatal};
 use crate::content::segment_name;
 use crate::disk::{Disk, random, remove_if_there};
-use crate::files::{Manifest, ReleasedFile, load_key, load_term, store_term};
+use crate::files::{Manifest, store_term};
 use crate::ids::IdStore;
 use crate::keeper::{FIRST_SPARE_BYTES, IdKeeper, ReleaseKeeper, Sealer};
 use crate::request::ChainOpen;
 use crate::sequencer::Sequencer;
-use crate::shared::{Counters, Paths, Shared, View};
-use crate::wal::{Cut, SpareSlot, Wal};
+use crate::shared::{Paths, Shared};
+use crate::wal::{Cut, SpareSlot, Wal, Walked};
 use crate::work::{Task, Work, stamp};
 use crate::{LedgerConfig, OpenProgress, StoreError};
+
+/// Hashes and leaf records that may gather in memory during replay.
+const UNWRITTEN_MAX: usize = 1 << 16;
 
 /// How the id index is made, once the log's id is known.
 pub(crate) type OpenIds<'a> = &'a dyn Fn(&Path, &[u8; 16]) -> Result<Arc<dyn IdStore>, StoreError>;
@@ -63,67 +67,18 @@ pub(crate) fn open(
         Some(manifest) => manifest,
         None => create(&*disk, &paths, &config, stamp(clock.now()))?,
     };
-    let key = load_key(&*disk, &paths.key)?;
-    if key.verifier().to_string() != manifest.vkey {
-        return Err(StoreError::corrupt(
-            &paths.key,
-            0,
-            format!("the manifest names the key {}", manifest.vkey),
-        ));
-    }
-    let log_id = manifest.log_id;
-    let term = load_term(&*disk, &paths.term, &log_id)?;
-    let (_, released) = ReleasedFile::load(&*disk, &paths.released, &log_id)?;
-    let replayed = replay(&*disk, &paths, &manifest, released, term, on_progress)?;
-    clean(&*disk, &paths, &manifest, &replayed)?;
-    let term = term + 1;
+    let loaded = Loaded::load(&*disk, &paths, manifest, UNWRITTEN_MAX, on_progress)?;
+    clean(&*disk, &paths, &loaded.manifest, &loaded.replayed)?;
+    let (log_id, term) = (loaded.manifest.log_id, loaded.term + 1);
     store_term(&*disk, &paths.term, &log_id, term)?;
     let ids = open_ids(&paths.ids, &log_id)?;
+    let (wal_dir, wal_bytes) = (paths.wal.clone(), config.wal_segment_bytes);
+    let (shared, rest) = loaded.share(disk.clone(), paths, config)?;
+    let Rest { manifest, follower, replays, walked: Walked { place, cut, segments, .. } } = rest;
     let spare = SpareSlot::default();
-    let (place, bytes) = (replayed.walked.place, config.wal_segment_bytes);
-    let wal = Wal::resume(disk.clone(), paths.wal.clone(), log_id, term, place, spare.clone(), bytes);
+    let wal = Wal::resume(disk, wal_dir, log_id, term, place, spare.clone(), wal_bytes);
     let next_frame = wal.next_number();
-    let (cut, follower, segments) = (replayed.walked.cut, replayed.follower, replayed.walked.segments);
-    let shared = Arc::new(Shared {
-        view: RwLock::new(View {
-            // Replaced below, once there is somebody to sign it.
-            checkpoint: Arc::default(),
-            chains: follower.chains.clone(),
-            sealed: manifest.sealed,
-            segments: replayed.contents,
-            frames: replayed.frames.into(),
-            ring: Default::default(),
-            ring_bytes: 0,
-            received_us: follower.received_us,
-        }),
-        durable: watch::Sender::new(follower.tree.size()),
-        released: AtomicU64::new(released.size),
-        released_file: Mutex::new(ReleasedFile::open(&*disk, &paths.released, &log_id)?),
-        released_checkpoint: Mutex::default(),
-        cache: Cache::new(config.cache_bytes),
-        id_work: Mutex::default(),
-        id_work_arrived: Condvar::new(),
-        id_apply: Mutex::default(),
-        ids_size: AtomicU64::new(follower.tree.size()),
-        ids_frame: AtomicU64::new(next_frame),
-        counters: Counters::default(),
-        wal_reserved: AtomicU64::new(0),
-        clock_step: Mutex::default(),
-        troubles: Mutex::default(),
-        closing: AtomicBool::new(false),
-        dead: AtomicBool::new(false),
-        vkey: manifest.vkey.clone(),
-        tree: replayed.tree,
-        leaves: replayed.leaves,
-        disk: disk.clone(),
-        log_id,
-        key,
-        config,
-        paths,
-    });
-    shared.view.write().checkpoint = shared.sign(follower.tree.size(), follower.tree.root());
-    *shared.released_checkpoint.lock() = shared.sign(released.size, released.root);
-    fill_ids(&shared, &*ids, &replayed.replays, next_frame, on_progress)?;
+    fill_ids(&shared, &*ids, &replays, next_frame, on_progress)?;
     let release_keeper = ReleaseKeeper { shared: shared.clone() };
     let sequencer = Sequencer::new(shared.clone(), ids.clone(), clock.clone(), follower, next_frame)
         .map_err(|source| StoreError::io("compress for", &shared.paths.wal, source))?;

@@ -16,9 +16,6 @@ use crate::tree::TreeFiles;
 use crate::wal::{FrameAt, FrameHeader, Unpacked, WalkFrom, Walked, walk};
 use crate::{OpenProgress, StoreError};
 
-/// Hashes and leaf records that may gather in memory during replay.
-const UNWRITTEN_MAX: usize = 1 << 16;
-
 /// What the stored files gave.
 pub(super) struct Replayed {
     pub(super) tree: TreeFiles,
@@ -38,6 +35,7 @@ pub(super) fn replay(
     manifest: &Manifest,
     released: Released,
     term: u64,
+    unwritten_max: usize,
     on_progress: &dyn Fn(OpenProgress),
 ) -> Result<Replayed, StoreError> {
     let tree = TreeFiles::open(disk, paths.tree.clone(), manifest.sealed)?;
@@ -65,6 +63,10 @@ pub(super) fn replay(
     let (mut frames, mut replays) = (Vec::new(), Vec::new());
     let walked = walk(disk, &paths.wal, &from, |frame, header, unpacked| {
         follow_frame(disk, frame, header, &unpacked, &mut follower, &tree, &leaves)?;
+        if leaves.unwritten() > unwritten_max {
+            leaves.write_out(disk)?;
+            tree.levels().iter().try_for_each(|level| level.write_out(disk))?;
+        }
         if header.size == released.size && header.count > 0 {
             released_seen = true;
             if header.root != released.root {
@@ -123,10 +125,5 @@ fn follow_frame(
     if follower.tree.root() != header.root {
         return Err(damaged(format!("frame {} does not give the root that it names", header.number)));
     }
-    tree.extend(disk, &nodes)?;
-    if leaves.unwritten() > UNWRITTEN_MAX {
-        leaves.write_out(disk)?;
-        tree.levels().iter().try_for_each(|level| level.write_out(disk))?;
-    }
-    Ok(())
+    tree.extend(disk, &nodes)
 }

@@ -6,6 +6,7 @@ mod formats;
 mod history;
 mod model;
 mod process;
+mod read_only;
 mod rig;
 mod rules;
 mod threads;

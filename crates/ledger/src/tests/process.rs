@@ -15,7 +15,12 @@ use crate::{Ledger, SystemClock, check};
 
 const ROLE: &str = "INDELIBLE_LEDGER_TEST_CHILD";
 
-fn child(role: &str, test: &str) -> Child {
+/// What this process was told to be.
+pub(super) fn role() -> Option<String> {
+    std::env::var(ROLE).ok()
+}
+
+pub(super) fn child(role: &str, test: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
@@ -26,7 +31,7 @@ fn child(role: &str, test: &str) -> Child {
 }
 
 /// Appends until it is killed, telling each batch once it is acknowledged.
-fn append_forever(dir: &Path) {
+pub(super) fn append_forever(dir: &Path) {
     let (writer, reader) = Ledger::open(dir, config(), Arc::new(SystemClock), &|_| {}).unwrap();
     let chain = match reader.chain_of_tenant(1) {
         Some(info) => info.chain,
@@ -51,7 +56,7 @@ fn append_forever(dir: &Path) {
 
 #[test]
 fn nothing_acknowledged_is_missing_after_kill_9() {
-    if let Ok(dir) = std::env::var(ROLE) {
+    if let Some(dir) = role() {
         return append_forever(Path::new(&dir));
     }
     let dir = tempfile::tempdir().unwrap();
@@ -84,7 +89,7 @@ fn nothing_acknowledged_is_missing_after_kill_9() {
 
 #[test]
 fn a_failed_write_or_sync_aborts_the_process_and_answers_nobody() {
-    if let Ok(call) = std::env::var(ROLE) {
+    if let Some(call) = role() {
         let mut rig = Rig::new();
         let (chain, _) = rig.open_chain(1);
         let mut parts = rig.parts.take().unwrap();

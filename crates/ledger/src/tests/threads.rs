@@ -6,7 +6,10 @@ use indelible_merkle::{Checkpoint, VerifierKey, verify_consistency, verify_inclu
 
 use super::rig::{Rig, config, event, events, read_and_verify, request, tenant};
 use crate::disk::sim::Failure;
-use crate::{AppendError, Ledger, LedgerReader, LedgerWriter, Outcome, StoreError, SystemClock, check};
+use crate::{
+    AppendError, AppendRequest, Ledger, LedgerReader, LedgerWriter, Outcome, Replay, ReplayKey, StoreError,
+    SystemClock, check,
+};
 
 fn open(dir: &std::path::Path) -> (LedgerWriter, LedgerReader) {
     Ledger::open(dir, config(), Arc::new(SystemClock), &|_| {}).unwrap()
@@ -172,6 +175,41 @@ fn a_lost_or_broken_id_index_is_filled_again() {
         let receipt = writer.append_blocking(request(vec![event(chain, "a", "{}")])).unwrap();
         assert!(matches!(receipt.outcomes[..], [Outcome::Duplicate(_)]), "{damage}: {receipt:?}");
     }
+}
+
+/// What passes by itself, or once a permission is given back, must not cost the remembered idempotency keys.
+#[test]
+fn an_id_index_that_cannot_be_read_now_is_kept_and_waited_for() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let key = ReplayKey { owner: [3; 16], key: "once".to_owned(), digest: [4; 32] };
+    {
+        let (writer, _) = open(dir.path());
+        let (chain, _) = writer.open_chain_blocking(tenant(1)).unwrap();
+        let once = AppendRequest { replay: Some(key.clone()), ..request(vec![event(chain, "a", "{}")]) };
+        writer.append_blocking(once).unwrap();
+    }
+    let ids = dir.path().join("ids");
+    let (lock, version, aside) = (ids.join("lock"), ids.join("version"), dir.path().join("aside"));
+    let refused = |what: &str| {
+        let opened = Ledger::open(dir.path(), config(), Arc::new(SystemClock), &|_| {});
+        assert!(matches!(opened, Err(StoreError::Ids(_))), "{what}: {:?}", opened.err());
+        let checked = check(dir.path(), &|_| {});
+        assert!(checked.is_err() || checked.is_ok_and(|report| report.is_ok()), "{what} is no damage");
+    };
+    std::fs::rename(&lock, &aside).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    refused("a directory in the way");
+    std::fs::remove_dir(&lock).unwrap();
+    std::fs::rename(&aside, &lock).unwrap();
+    std::fs::set_permissions(&version, std::fs::Permissions::from_mode(0)).unwrap();
+    // Root may read everything, so there is nothing to refuse.
+    if std::fs::read(&version).is_err() {
+        refused("no permission");
+    }
+    std::fs::set_permissions(&version, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let (writer, _) = open(dir.path());
+    assert!(matches!(writer.replayed(&key), Ok(Some(Replay::Same(_)))));
 }
 
 #[test]
