@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Keys(KeysArgs),
     /// Rules that map actions to types, severities and sentences.
     #[command(
-        after_help = "Example: indelible rules get > rules.json; edit it; indelible rules set rules.json"
+        after_help = "Example: indelible rules get > rules.json; edit it and raise its version by one; indelible rules set rules.json"
     )]
     Rules(RulesArgs),
     /// Check a configuration without starting.
@@ -93,6 +93,7 @@ pub(crate) struct ConfigArgs {
 #[allow(clippy::large_enum_variant, reason = "one value for the life of the process")]
 pub(crate) enum ConfigCommand {
     /// Say what would be in force, or what is wrong.
+    #[command(after_help = "Example: indelible config check --config /etc/indelible.toml")]
     Check {
         #[command(flatten)]
         serve: ServeArgs,
@@ -243,6 +244,7 @@ pub(crate) struct TenantsArgs {
 #[derive(Subcommand)]
 pub(crate) enum TenantsCommand {
     /// List the tenants within the key's reach.
+    #[command(after_help = "Example: indelible tenants list --json")]
     List {
         #[command(flatten)]
         remote: Remote,
@@ -251,6 +253,7 @@ pub(crate) enum TenantsCommand {
         json: bool,
     },
     /// Create a tenant.
+    #[command(after_help = "Example: indelible tenants create acme --audit --parent north")]
     Create {
         #[command(flatten)]
         remote: Remote,
@@ -270,6 +273,7 @@ pub(crate) enum TenantsCommand {
         name: String,
     },
     /// Move a tenant below another one.
+    #[command(after_help = "Example: indelible tenants move acme --parent south")]
     Move {
         #[command(flatten)]
         remote: Remote,
@@ -283,6 +287,7 @@ pub(crate) enum TenantsCommand {
         name: String,
     },
     /// Switch auditing on. It can't be switched off again.
+    #[command(after_help = "Example: indelible tenants audit acme")]
     Audit {
         #[command(flatten)]
         remote: Remote,
@@ -303,6 +308,7 @@ pub(crate) struct KeysArgs {
 #[derive(Subcommand)]
 pub(crate) enum KeysCommand {
     /// List the keys within the key's reach.
+    #[command(after_help = "Example: indelible keys list")]
     List {
         #[command(flatten)]
         remote: Remote,
@@ -311,6 +317,7 @@ pub(crate) enum KeysCommand {
         json: bool,
     },
     /// Make a key; it is printed once.
+    #[command(after_help = "Example: indelible keys create app --permission events.send --tenant acme")]
     Create {
         #[command(flatten)]
         remote: Remote,
@@ -339,6 +346,7 @@ pub(crate) enum KeysCommand {
         name: String,
     },
     /// Revoke a key at once.
+    #[command(after_help = "Example: indelible keys revoke 0190a5b2-7c1e-7000-8000-000000000000")]
     Revoke {
         #[command(flatten)]
         remote: Remote,
@@ -359,11 +367,13 @@ pub(crate) struct RulesArgs {
 #[derive(Subcommand)]
 pub(crate) enum RulesCommand {
     /// Print the rules in force.
+    #[command(after_help = "Example: indelible rules get > rules.json")]
     Get {
         #[command(flatten)]
         remote: Remote,
     },
-    /// Put edited rules into force for what is received from now on.
+    /// Put edited rules into force for what is received from now on. Raise `version` in the file by one.
+    #[command(after_help = "Example: indelible rules set rules.json")]
     Set {
         #[command(flatten)]
         remote: Remote,

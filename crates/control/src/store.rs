@@ -139,7 +139,9 @@ impl Control {
         };
         let copy = copy_with_log(file).map_err(unreadable)?;
         let options = match &copy {
-            Some(copy) => SqliteConnectOptions::new().filename(copy.path().join(COPY_NAME)).pragma("query_only", "ON"),
+            Some(copy) => {
+                SqliteConnectOptions::new().filename(copy.path().join(COPY_NAME)).pragma("query_only", "ON")
+            }
             None => SqliteConnectOptions::new().filename(file).read_only(true).immutable(true),
         };
         let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
@@ -428,9 +430,10 @@ async fn check_schema(pool: &SqlitePool, file: &Path) -> Result<(), ControlError
         return Err(other(found));
     }
     let same = applied.iter().all(|(_, _, success)| *success)
-        && MIGRATIONS.iter().map(|own| (own.version, &own.checksum[..])).eq(applied
+        && MIGRATIONS
             .iter()
-            .map(|(version, checksum, _)| (*version, &checksum[..])));
+            .map(|own| (own.version, &own.checksum[..]))
+            .eq(applied.iter().map(|(version, checksum, _)| (*version, &checksum[..])));
     if same { Ok(()) } else { Err(ControlError::Corrupt { what: "record of its migrations" }) }
 }
 

@@ -82,8 +82,10 @@ pub(crate) fn run(args: ImportArgs) -> Done {
     }
 }
 
-/// The file's records from the first on, and its size where that is a measure.
-fn open(file: &Path, mapping: Option<&Mapping>) -> Result<(Records<Box<dyn Read>>, Option<u64>), Exit> {
+/// A file's records from the first on, and its size where that is a measure.
+type Input = (Records<Box<dyn Read>>, Option<u64>);
+
+fn open(file: &Path, mapping: Option<&Mapping>) -> Result<Input, Exit> {
     let (input, size): (Box<dyn Read>, _) = if file == Path::new("-") {
         (Box::new(io::stdin().lock()), None)
     } else {
@@ -117,6 +119,9 @@ fn bar(size: Option<u64>) -> ProgressBar {
         None => ProgressBar::new_spinner(),
     }
 }
+
+/// Nesting of a record that can be sent; the server's own limit is lower.
+const DEPTH_MAX: usize = 256;
 
 /// Records on their way to the server.
 #[derive(Default)]
@@ -172,6 +177,12 @@ impl Import<'_> {
 
     fn take(&mut self, record: Record) -> Done {
         self.report.records += 1;
+        // A batch is one JSON array: a record that is not JSON would make all of it unreadable.
+        if let Err(problem) = indelible_event::parse_json(&record.json, DEPTH_MAX) {
+            self.passed.add(&record);
+            self.report.not_sent(record.line, format!("{} ({})", problem.message, problem.code.as_str()));
+            return Ok(());
+        }
         if let Some(mapping) = self.mapping {
             // What does not map is the server's to refuse: it is the one that stores, and it names field and reason.
             let now = Timestamp::from_micros(i64::MAX);

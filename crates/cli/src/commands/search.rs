@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::{
     args::{CountArgs, Filters, Format, SearchArgs},
@@ -18,7 +18,8 @@ const PAGE: usize = 1_000;
 
 #[derive(Deserialize)]
 struct Page {
-    data: Vec<Value>,
+    /// As they stand in the answer: numbers that no machine type holds come out as they were sent.
+    data: Vec<Box<RawValue>>,
     next: Option<String>,
     total: Option<u64>,
     complete_through: String,
@@ -98,23 +99,14 @@ fn pairs(filters: &Filters) -> Result<Vec<(String, String)>, Exit> {
     Ok(pairs)
 }
 
-/// The columns of table and CSV, and where their values are in an event.
-const COLUMNS: [(&str, &[&str]); 10] = [
-    ("Time", &["/time"]),
-    ("Tenant", &["/tenant"]),
-    ("Actor", &["/actor/username", "/actor/id"]),
-    ("Action", &["/action"]),
-    ("Type", &["/action_type"]),
-    ("Outcome", &["/outcome/result"]),
-    ("Target", &["/targets/0/name", "/targets/0/username", "/targets/0/id", "/targets/0/type"]),
-    ("Address", &["/client/ip", "/client/host"]),
-    ("Details", &["/details", "/summary"]),
-    ("Id", &["/id"]),
-];
+/// The columns of table and CSV.
+const COLUMNS: [&str; 10] =
+    ["Time", "Tenant", "Actor", "Action", "Type", "Outcome", "Target", "Address", "Details", "Id"];
 
 /// Columns that a terminal has no room for.
 const CSV_ONLY: [&str; 2] = ["Type", "Id"];
 
+#[expect(clippy::large_enum_variant, reason = "one value for the life of the command")]
 enum Writer {
     Table { zone: TimeZone, rows: Vec<Vec<String>> },
     Json { terminal: bool },
@@ -131,33 +123,32 @@ impl Writer {
             Format::Csv => {
                 let terminator = csv::Terminator::CRLF;
                 let mut csv = csv::WriterBuilder::new().terminator(terminator).from_writer(io::stdout());
-                csv_written(csv.write_record(COLUMNS.map(|(name, _)| name)))?;
+                csv_written(csv.write_record(COLUMNS))?;
                 Self::Csv { zone, csv, terminal }
             }
         })
     }
 
-    fn events(&mut self, events: &[Value]) -> Done {
+    fn events(&mut self, events: &[Box<RawValue>]) -> Done {
         match self {
             Self::Table { zone, rows } => {
-                rows.extend(events.iter().map(|event| {
-                    let cells = COLUMNS.iter().filter(|(name, _)| !CSV_ONLY.contains(name));
-                    cells.map(|column| cell(event, column, zone).unwrap_or_else(|| "-".into())).collect()
-                }));
+                for event in events {
+                    let cells = COLUMNS.iter().zip(Row::read(event)?.cells(zone));
+                    let shown = cells.filter(|(name, _)| !CSV_ONLY.contains(name));
+                    rows.push(shown.map(|(_, cell)| cell.unwrap_or_else(|| "-".into())).collect());
+                }
                 Ok(())
             }
             Self::Json { terminal } => {
                 let mut out = io::stdout().lock();
                 events.iter().try_for_each(|event| {
-                    let line = event.to_string();
-                    let line = if *terminal { harmless_json(&line) } else { line };
+                    let line = if *terminal { harmless_json(event.get()) } else { event.get().to_owned() };
                     written(writeln!(out, "{line}"))
                 })
             }
             Self::Csv { zone, csv, terminal } => events.iter().try_for_each(|event| {
-                let row =
-                    COLUMNS.iter().map(|column| csv_cell(&cell(event, column, zone).unwrap_or_default()));
-                let row = row.map(|cell| if *terminal { harmless(&cell) } else { cell });
+                let cells = Row::read(event)?.cells(zone).map(|cell| csv_cell(&cell.unwrap_or_default()));
+                let row = cells.map(|cell| if *terminal { harmless(&cell) } else { cell });
                 csv_written(csv.write_record(row))
             }),
         }
@@ -167,8 +158,7 @@ impl Writer {
         match self {
             Self::Table { rows, .. } => {
                 let count = rows.len();
-                let header: Vec<_> =
-                    COLUMNS.iter().map(|(name, _)| *name).filter(|name| !CSV_ONLY.contains(name)).collect();
+                let header: Vec<_> = COLUMNS.into_iter().filter(|name| !CSV_ONLY.contains(name)).collect();
                 print_table(&header, rows)?;
                 eprintln!("{count} events{}", if more { "; there are more (--limit, --all)" } else { "" });
             }
@@ -179,13 +169,75 @@ impl Writer {
     }
 }
 
-fn cell(event: &Value, (name, pointers): &(&str, &[&str]), zone: &TimeZone) -> Option<String> {
-    let text = pointers.iter().find_map(|pointer| event.pointer(pointer)?.as_str())?;
-    if *name != "Time" {
-        return Some(text.to_owned());
+/// The fields of an event that a row shows.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Row {
+    time: Option<String>,
+    tenant: Option<String>,
+    actor: Option<Party>,
+    action: Option<String>,
+    action_type: Option<String>,
+    outcome: Option<Outcome>,
+    targets: Option<Vec<Party>>,
+    client: Option<Origin>,
+    details: Option<String>,
+    summary: Option<String>,
+    id: Option<String>,
+}
+
+/// An actor or a target.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Party {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    id: Option<String>,
+    username: Option<String>,
+    name: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Outcome {
+    result: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Origin {
+    ip: Option<String>,
+    host: Option<String>,
+}
+
+impl Row {
+    fn read(event: &RawValue) -> Result<Self, Exit> {
+        serde_json::from_str(event.get()).map_err(|error| {
+            Exit::unknown(format!("an event of the answer is not in the expected form: {error}"))
+        })
     }
-    let time: Timestamp = text.parse().ok()?;
-    Some(time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.6f %:z").to_string())
+
+    /// In the order of [`COLUMNS`]; `None` is what was not captured.
+    fn cells(self, zone: &TimeZone) -> [Option<String>; COLUMNS.len()] {
+        let time = self.time.and_then(|time| time.parse::<Timestamp>().ok());
+        let time =
+            time.map(|time| time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.6f %:z").to_string());
+        let actor = self.actor.unwrap_or_default();
+        let target = self.targets.unwrap_or_default().into_iter().next().unwrap_or_default();
+        let client = self.client.unwrap_or_default();
+        [
+            time,
+            self.tenant,
+            actor.username.or(actor.id),
+            self.action,
+            self.action_type,
+            self.outcome.unwrap_or_default().result,
+            target.name.or(target.username).or(target.id).or(target.kind),
+            client.ip.or(client.host),
+            self.details.or(self.summary),
+            self.id,
+        ]
+    }
 }
 
 fn csv_written(result: Result<(), csv::Error>) -> Done {
@@ -209,11 +261,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_captured_is_empty() {
-        let event = serde_json::json!({"time": "2026-03-01T12:34:56.123456Z", "targets": [{"type": "user"}]});
-        let utc = TimeZone::UTC;
-        assert_eq!(cell(&event, &COLUMNS[0], &utc).unwrap(), "2026-03-01 12:34:56.123456 +00:00");
-        assert_eq!(cell(&event, &COLUMNS[6], &utc).unwrap(), "user");
-        assert_eq!(cell(&event, &COLUMNS[2], &utc), None);
+    fn what_was_not_captured_is_empty_and_no_number_is_too_large() {
+        let event =
+            r#"{"time":"2026-03-01T12:34:56.123456Z","targets":[{"type":"user"}],"data":[1e400,-0,1.50]}"#;
+        let page: Page =
+            serde_json::from_str(&format!(r#"{{"data":[{event}],"next":null,"complete_through":""}}"#))
+                .unwrap();
+        assert_eq!(page.data[0].get(), event);
+        let cells = Row::read(&page.data[0]).unwrap().cells(&TimeZone::UTC);
+        assert_eq!(cells[0].as_deref(), Some("2026-03-01 12:34:56.123456 +00:00"));
+        assert_eq!(cells[6].as_deref(), Some("user"));
+        assert_eq!(cells[2], None);
     }
 }

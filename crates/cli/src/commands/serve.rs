@@ -41,7 +41,12 @@ pub(crate) fn check(args: ConfigArgs) -> Done {
     indelible_server::check_config(&config).map_err(|error| refused(&error))?;
     // A secret is not for the screen.
     config.admin_key = config.admin_key.map(|_| "(set)".into());
-    if json { print_json(&to_json(&config)) } else { print_line(&harmless_lines(&format!("{config:#?}"))) }
+    let settings = to_json(&config);
+    if json {
+        return print_json(&settings);
+    }
+    let lines = settings.as_object().into_iter().flatten().map(|(name, value)| format!("{name} = {value}"));
+    print_line(&harmless_lines(&lines.collect::<Vec<_>>().join("\n")))
 }
 
 fn refused(error: &RunError) -> Exit {

@@ -34,7 +34,8 @@ fn every_form_of_body_is_stored_and_given_back_byte_for_byte() {
     let with_id = |id: &str| one.replace(r#""one""#, &format!(r#""{id}""#));
     let [g1, z1, l1, l2, i1, three, marked] = ["gz", "zs", "l1", "l2", "idn", "three", "bom"].map(with_id);
     let padded = format!("\u{feff}  {marked}\n ");
-    let rows: [(&str, &str, &str, Vec<u8>, Vec<String>); 9] = [
+    type Row<'a> = (&'a str, &'a str, &'a str, Vec<u8>, Vec<String>);
+    let rows: [Row<'_>; 9] = [
         ("one event", json, "", one.into(), originals(&[one])),
         ("an array", json, "", format!("[ {two} ,\n{three}]").into(), originals(&[two, &three])),
         ("lines", ndjson, "", format!("{l1}\r\n\n{l2}").into(), originals(&[&l1, &l2])),

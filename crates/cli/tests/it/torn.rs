@@ -43,11 +43,9 @@ impl LastFrame {
     }
 
     /// Leaves only some of the frame's bytes in a copy from before it.
-    fn put(&self, data: &Path, kept: &[Range<usize>]) {
+    fn put(&self, data: &Path, kept: Range<usize>) {
         let file = fs::OpenOptions::new().write(true).open(data.join(&self.file)).unwrap();
-        for kept in kept {
-            file.write_all_at(&self.after[kept.clone()], kept.start as u64).unwrap();
-        }
+        file.write_all_at(&self.after[kept.clone()], kept.start as u64).unwrap();
     }
 }
 
@@ -71,16 +69,16 @@ fn a_frame_that_was_never_acknowledged_is_cut_wherever_it_is_torn() {
     // A disk writes sectors of 512 bytes, in any order.
     let sector = start + 512;
     for (what, kept) in [
-        ("nothing", vec![]),
-        ("one byte", vec![start..start + 1]),
-        ("part of the header", vec![start..start + 40]),
-        ("half", vec![start..middle]),
-        ("all but the last byte", vec![start..end - 1]),
-        ("all but the first sector", vec![sector.min(end)..end]),
+        ("nothing", start..start),
+        ("one byte", start..start + 1),
+        ("part of the header", start..start + 40),
+        ("half", start..middle),
+        ("all but the last byte", start..end - 1),
+        ("all but the first sector", sector.min(end)..end),
     ] {
         eprintln!("of the frame there is: {what}");
         let torn = before.copy();
-        frame.put(&torn.data(), &kept);
+        frame.put(&torn.data(), kept);
         let server = torn.start();
         let admin = server.admin();
         assert_eq!(ids(&admin.found("", 5)), ["e4", "e3", "e2", "e1", "e0"], "{what}");
@@ -98,7 +96,7 @@ fn a_frame_that_was_never_acknowledged_is_cut_wherever_it_is_torn() {
     }
     // Whole, though nobody heard of it: it stays.
     let whole = before.copy();
-    frame.put(&whole.data(), &[start..end]);
+    frame.put(&whole.data(), start..end);
     let server = whole.start();
     server.admin().found("", 9);
     let again =

@@ -202,7 +202,7 @@ fn an_id_index_that_cannot_be_read_now_is_kept_and_waited_for() {
     refused("a directory in the way");
     std::fs::remove_dir(&lock).unwrap();
     std::fs::rename(&aside, &lock).unwrap();
-    std::fs::set_permissions(&version, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&version, std::fs::Permissions::from_mode(0o000)).unwrap();
     // Root may read everything, so there is nothing to refuse.
     if std::fs::read(&version).is_err() {
         refused("no permission");

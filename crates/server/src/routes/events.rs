@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use indelible_access::{EventPage, ListRequest};
-use indelible_event::Code;
+use indelible_event::{Code, RuleSet};
 use indelible_search::KNOWN_PARAMETERS;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -81,6 +81,7 @@ pub(crate) async fn list(
     let mut filters = params.all_of(&KNOWN_PARAMETERS);
     filters.extend(params.one("tz")?.map(|zone| ("tz".to_owned(), zone)));
     params.finish()?;
+    check_catalogue_names(&app.rules.current(), &mut filters)?;
     let request = ListRequest { filters: filters.clone(), limit, after, before, total };
     let now = app.now();
     let page = blocking(move || Ok(reader.list(&request, now)?)).await?;
@@ -91,6 +92,33 @@ pub(crate) async fn list(
         response.headers_mut().insert(header::LINK, links);
     }
     Ok(response)
+}
+
+/// Turns labels of the catalogue into ids, and refuses what is neither: a misspelt type must not look like "none".
+fn check_catalogue_names(rules: &RuleSet, filters: &mut [(String, String)]) -> Result<(), ApiError> {
+    for (name, value) in filters {
+        let (negation, given) = value.strip_prefix('!').map_or(("", value.as_str()), |rest| ("!", rest));
+        let is = |id: &str, label: &str| given.eq_ignore_ascii_case(id) || given.eq_ignore_ascii_case(label);
+        let found = match name.as_str() {
+            "action_type" => {
+                rules.action_types().iter().find(|kind| is(&kind.id, &kind.label)).map(|kind| &kind.id)
+            }
+            "object_category" => rules
+                .categories()
+                .iter()
+                .find(|category| is(&category.id, &category.label))
+                .map(|category| &category.id),
+            _ => continue,
+        };
+        let Some(id) = found else {
+            let message = format!(
+                "{name} is an id or a label of the catalogue, which /v1/actions and /v1/objects list"
+            );
+            return Err(ApiError::field(Code::InvalidFilter, name, message));
+        };
+        *value = format!("{negation}{id}");
+    }
+    Ok(())
 }
 
 fn render(page: EventPage) -> Result<String, ApiError> {

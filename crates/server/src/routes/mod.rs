@@ -20,10 +20,15 @@ use axum::{
     routing::get,
 };
 use indelible_event::Code;
+use indelible_search::KNOWN_PARAMETERS;
 use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+    openapi::{
+        ObjectBuilder, RefOr, Type,
+        path::{ParameterBuilder, ParameterIn},
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -73,15 +78,34 @@ fn api() -> OpenApiRouter<Arc<Gate>> {
         .routes(routes!(health::metrics))
 }
 
+/// The routes and their document, with every filter of `GET /v1/events` from the list that requests are read by.
+fn document() -> (Router<Arc<Gate>>, utoipa::openapi::OpenApi) {
+    let (api, mut document) = api().split_for_parts();
+    let listing = document.paths.paths.get_mut("/v1/events").and_then(|path| path.get.as_mut());
+    let listing = listing.expect("the route is in the list above");
+    let parameters = listing.parameters.get_or_insert_default();
+    for name in KNOWN_PARAMETERS.into_iter().chain(["tz"]) {
+        if !parameters
+            .iter()
+            .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
+        {
+            let text = ObjectBuilder::new().schema_type(Type::String);
+            let parameter =
+                ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).schema(Some(text));
+            parameters.push(RefOr::T(parameter.build()));
+        }
+    }
+    (api, document)
+}
+
 /// The OpenAPI 3.1 document as JSON.
 pub fn openapi() -> String {
-    let (_, document) = api().split_for_parts();
-    document.to_pretty_json().expect("the document holds only strings, numbers and lists")
+    document().1.to_pretty_json().expect("the document holds only strings, numbers and lists")
 }
 
 /// The whole site: API, metrics, page.
 pub(crate) fn router(gate: Arc<Gate>) -> Router {
-    let (api, document) = api().split_for_parts();
+    let (api, document) = document();
     let document = document.to_json().expect("the document holds only strings, numbers and lists");
     let json = [(axum::http::header::CONTENT_TYPE, "application/json")];
     api.route("/openapi.json", get(move || async move { (json, document) }))

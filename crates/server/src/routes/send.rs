@@ -3,7 +3,7 @@
 //! Everything is checked here, on many threads; order, duplicates and durability are the ledger's. The answer is
 //! given only after the sync, and says of every event what became of it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use axum::{
     body::Body,
@@ -79,6 +79,8 @@ struct Note {
     warnings: Vec<ItemError>,
     sent: Vec<Sent>,
     events_wanted: bool,
+    /// Whether the request uses one id for different events.
+    contradicts_itself: bool,
 }
 
 /// An event that went to the ledger.
@@ -294,12 +296,19 @@ fn prepare(
     let rule_version = app.rules.current().version();
     let mut prepared = Prepared {
         events: Vec::with_capacity(items.len()),
-        note: Note { rejected: vec![], warnings: vec![], sent: vec![], events_wanted: mode.events_wanted },
+        note: Note {
+            rejected: vec![],
+            warnings: vec![],
+            sent: vec![],
+            events_wanted: mode.events_wanted,
+            contradicts_itself: false,
+        },
         rejected_events: 0,
         atomic: mode.atomic,
         on_conflict: mode.on_conflict,
         received,
     };
+    let mut ids: HashMap<(u64, String), &str> = HashMap::new();
     for item in &items {
         let index = Some(item.index);
         let checked = check(mode, item, &limits, received_at, principal, &directory);
@@ -307,6 +316,10 @@ fn prepare(
             Ok((event, warnings, tenant)) => {
                 let warnings = warnings.iter().map(|warning| ItemError::of(warning, index, item.line));
                 prepared.note.warnings.extend(warnings);
+                if let Some(id) = event.id.clone() {
+                    let first = ids.entry((tenant.number, id)).or_insert(item.json);
+                    prepared.note.contradicts_itself |= *first != item.json;
+                }
                 let sent = Sent { index: item.index, line: item.line, tenant: tenant.name.clone() };
                 prepared.note.sent.push(sent);
                 prepared.events.push(new_event(
@@ -451,7 +464,7 @@ fn answer_again(
 }
 
 fn answer(app: &App, principal: &Principal, note: Note, receipt: &Receipt) -> Result<Response, ApiError> {
-    let Note { mut rejected, mut warnings, sent, events_wanted } = note;
+    let Note { mut rejected, mut warnings, sent, events_wanted, contradicts_itself } = note;
     let mut answer = Answer {
         accepted: 0,
         duplicates: 0,
@@ -460,8 +473,6 @@ fn answer(app: &App, principal: &Principal, note: Note, receipt: &Receipt) -> Re
         events: events_wanted.then(Vec::new),
         checkpoint: None,
     };
-    let mut seen = HashSet::new();
-    let mut id_used_twice = false;
     for (sent, outcome) in sent.into_iter().zip(&receipt.outcomes) {
         let about = |code, field: &str, message: &str| {
             let problem = Problem { code, field: field.into(), message: message.into() };
@@ -470,12 +481,8 @@ fn answer(app: &App, principal: &Principal, note: Note, receipt: &Receipt) -> Re
         match outcome {
             Outcome::Stored { .. } => answer.accepted += 1,
             Outcome::Duplicate { .. } => answer.duplicates += 1,
-            Outcome::Reused(place) => {
+            Outcome::Reused(_) => {
                 answer.accepted += 1;
-                let id = &place.id;
-                let base = id.rsplit_once('~').map_or(id.as_str(), |(base, _)| base);
-                // Whether this request used it before, be it for a stored event or for another reused one.
-                id_used_twice |= !seen.insert((sent.tenant.clone(), base.to_owned()));
                 let message = "the id was used with other content before; stored under the id given here";
                 warnings.push(about(Code::IdReused, "/id", message));
             }
@@ -488,7 +495,6 @@ fn answer(app: &App, principal: &Principal, note: Note, receipt: &Receipt) -> Re
         }
         if let Some(place) = outcome.placed() {
             let (id, tenant_seq) = (&place.id, place.tenant_seq);
-            seen.insert((sent.tenant.clone(), id.clone()));
             if let Some(events) = &mut answer.events {
                 let (index, line, tenant) = (sent.index, sent.line, sent.tenant);
                 events.push(Place { index, line, id: id.clone(), tenant, tenant_seq });
@@ -507,7 +513,7 @@ fn answer(app: &App, principal: &Principal, note: Note, receipt: &Receipt) -> Re
     warnings.sort_by_key(|error| error.index);
     // One request that uses one id for different events contradicts itself: nothing is lost, but the sender is told
     // by the status that not all is stored as sent.
-    let partial = !rejected.is_empty() || id_used_twice;
+    let partial = !rejected.is_empty() || contradicts_itself;
     (answer.rejected, answer.warnings) = (rejected, warnings);
     let may_hold_receipts = app.config.receipts == Receipts::All || principal.may(Permission::AuditVerify);
     answer.checkpoint = may_hold_receipts.then(|| receipt.checkpoint.note.clone());

@@ -1,6 +1,7 @@
 //! Events and files to test with.
 
 use std::{
+    env,
     io::Write,
     path::{Path, PathBuf},
 };
@@ -47,8 +48,16 @@ pub(crate) fn project_file(path: &str) -> PathBuf {
     file.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// The Python that has `tools/requirements.txt`: that of `make test`, else the system's.
+/// The Python that has `tools/requirements.txt`: that of `make test`, else the system's. An absolute path, since a test
+/// may put its own `python3` before it.
 pub(crate) fn python() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/venv/bin/python");
-    if own.exists() { own } else { "python3".into() }
+    if own.exists() {
+        return own;
+    }
+    let directories = env::var_os("PATH").unwrap_or_default();
+    let mut found = env::split_paths(&directories)
+        .map(|directory| directory.join("python3"))
+        .filter(|file| file.is_file());
+    found.next().expect("the tests need Python 3")
 }

@@ -2,21 +2,30 @@
 
 use std::{
     fs::{self, OpenOptions},
+    io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
-/// Copies a directory with everything in it.
+/// Copies a directory with everything in it. What a running server removes meanwhile is not in the copy.
 pub(crate) fn copy_tree(from: &Path, to: &Path) {
+    let Some(entries) = unless_gone(fs::read_dir(from)) else { return };
     fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
+    for entry in entries {
+        let Some(entry) = unless_gone(entry) else { continue };
         let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
+        if entry.path().is_dir() {
             copy_tree(&entry.path(), &target);
         } else {
-            fs::copy(entry.path(), target).unwrap();
+            unless_gone(fs::copy(entry.path(), target));
         }
+    }
+}
+
+fn unless_gone<T>(result: io::Result<T>) -> Option<T> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        result => Some(result.unwrap()),
     }
 }
 
