@@ -162,7 +162,7 @@ fn config_check_shows_what_would_be_in_force_and_no_secret() {
     assert!(output.status.success(), "{}", words(&output));
     let shown = String::from_utf8(output.stdout).unwrap();
     // Flag over environment over file over default.
-    for expected in ["\"/var/lib/indelible\"", "127.0.0.1:9191", "\"debug\"", "request_events_max: 10000"] {
+    for expected in ["\"/var/lib/indelible\"", "127.0.0.1:9191", "\"debug\"", "request_events_max = 10000"] {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
     assert!(!shown.contains(ADMIN_KEY));

@@ -8,11 +8,11 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Installation, files_below, flip_byte, numbered};
+use crate::support::{Installation, LONG, files_below, flip_byte, numbered, within};
 
-/// A stopped server's directory with some events, and what they are.
-fn filled(seal_bytes: &str, events: u64) -> (Installation, BTreeMap<String, String>) {
-    let installation = Installation::new().with("SEAL_BYTES", seal_bytes);
+/// A stopped server's directory with some events, and what they are. At most `seal_bytes` of them are in the WAL only.
+fn filled(seal_bytes: u64, events: u64) -> (Installation, BTreeMap<String, String>) {
+    let installation = Installation::new().with("SEAL_BYTES", &seal_bytes.to_string());
     let server = installation.start();
     server.admin().tenant("acme");
     let mut sent = BTreeMap::new();
@@ -24,6 +24,11 @@ fn filled(seal_bytes: &str, events: u64) -> (Installation, BTreeMap<String, Stri
         server.admin().send(&Value::from(batch)).expect(201);
     }
     server.admin().found("", events);
+    within(LONG, "content is sealed", || {
+        let metrics = server.admin().get("/metrics").expect(200).text();
+        let unsealed = metrics.lines().find_map(|line| line.strip_prefix("indelible_ledger_unsealed_bytes "));
+        (unsealed.unwrap().parse::<u64>().unwrap() < seal_bytes).then_some(())
+    });
     server.stop();
     let verdict = installation.verify();
     assert_eq!(verdict.code, Some(0), "{}", verdict.stderr);
@@ -87,26 +92,26 @@ fn try_all(installation: &Installation, sent: &BTreeMap<String, String>, directo
 
 #[test]
 fn a_flipped_bit_in_the_wal_is_refused() {
-    let (installation, sent) = filled("67108864", 200);
+    let (installation, sent) = filled(67_108_864, 200);
     try_all(&installation, &sent, "ledger/wal", true);
 }
 
 #[test]
 fn a_flipped_bit_in_content_is_named_and_never_served() {
-    let (installation, sent) = filled("65536", 1500);
+    let (installation, sent) = filled(65_536, 1500);
     try_all(&installation, &sent, "ledger/content", false);
 }
 
 #[test]
 fn a_flipped_bit_in_tree_or_leaves_is_named() {
-    let (installation, sent) = filled("65536", 1500);
+    let (installation, sent) = filled(65_536, 1500);
     try_all(&installation, &sent, "ledger/tree", false);
     try_all(&installation, &sent, "ledger/leaves", false);
 }
 
 #[test]
 fn a_flipped_bit_in_a_small_file_is_refused() {
-    let (installation, sent) = filled("65536", 1500);
+    let (installation, sent) = filled(65_536, 1500);
     for file in ["ledger/manifest", "ledger/signing.key", "ledger/term"] {
         try_all(&installation, &sent, file, true);
     }
@@ -114,7 +119,7 @@ fn a_flipped_bit_in_a_small_file_is_refused() {
 
 #[test]
 fn a_damaged_index_costs_time_and_no_event() {
-    let (installation, sent) = filled("65536", 1500);
+    let (installation, sent) = filled(65_536, 1500);
     let files = files_below(&installation.data().join("search"));
     let largest = files.iter().max_by_key(|file| fs::metadata(file).unwrap().len()).unwrap();
     for at in places(largest) {
