@@ -30,13 +30,24 @@ is_ready() {
     [[ $status == *' 200 '* ]]
 } 2>/dev/null
 
+# Imports a sample; ends with the server, which gets no second Ctrl-C to wait for.
+import_sample() {
+    local server=$1 format=$2 file=testdata/events/$3
+    # The tenants are those that the records name; auditing is switched on for each.
+    "$binary" import --format "$format" --create-tenants "$file" &
+    local import=$!
+    while kill -0 "$import" 2>/dev/null; do
+        kill -0 "$server" 2>/dev/null || kill "$import" 2>/dev/null || :
+        sleep 0.1
+    done
+    wait "$import"
+}
+
 import_samples() {
     # The notes of how far an import came live and die with the data that they are about.
     export INDELIBLE_URL=http://$listen INDELIBLE_KEY XDG_STATE_HOME=$data/import-notes
     INDELIBLE_KEY=$(<"$key_file")
-    # The tenants are those that the records name; auditing is switched on for each.
-    "$binary" import --format aws-cloudtrail --create-tenants testdata/events/aws-cloudtrail.ndjson
-    "$binary" import --format wikipedia --create-tenants testdata/events/wikipedia-edits.ndjson
+    import_sample "$1" aws-cloudtrail aws-cloudtrail.ndjson && import_sample "$1" wikipedia wikipedia-edits.ndjson
 }
 
 say_what_to_try() {
@@ -59,7 +70,6 @@ EOF
 
 # Waits for the server, whose process id is given, and fills it once.
 help_along() {
-    trap '' INT
     local server=$1
     until (is_ready); do
         kill -0 "$server" 2>/dev/null || return 0
@@ -67,7 +77,7 @@ help_along() {
     done
     if [ ! -e "$data/samples-imported" ]; then
         echo "importing sample events" >&2
-        if ! import_samples; then
+        if ! import_samples "$server"; then
             echo "error: the sample events were not imported; the next \`make run\` goes on with it" >&2
             return
         fi
@@ -77,4 +87,5 @@ help_along() {
 }
 
 help_along $$ &
+unset INDELIBLE_ADMIN_KEY
 INDELIBLE_ADMIN_KEY_FILE=$key_file exec "$binary" serve --data "$data" --listen "$listen"
