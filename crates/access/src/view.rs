@@ -1,10 +1,13 @@
 //! An event as the API gives it back: the fields as sent, and what the server adds.
 
+use std::collections::BTreeMap;
+
 use indelible_control::Directory;
 use indelible_event::{EventTime, TimeSource, Timestamp};
 use indelible_ledger::Record;
 use indelible_search::Decode;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 /// One event, ready to be written as JSON.
 #[derive(Clone, Debug)]
@@ -63,6 +66,26 @@ const OWNED: [&str; 13] = [
     "checkpoint",
 ];
 
+/// Fields that are answered as null where they were not captured.
+const CAPTURED: [&str; 16] = [
+    "source",
+    "actor",
+    "on_behalf_of",
+    "client",
+    "action_code",
+    "occurrences",
+    "outcome",
+    "targets",
+    "related",
+    "details",
+    "parameters",
+    "changes",
+    "data",
+    "session_id",
+    "request_id",
+    "trace_id",
+];
+
 impl EventView {
     pub(crate) fn new(
         record: &Record,
@@ -119,11 +142,18 @@ impl EventView {
     /// The event as one JSON object.
     pub fn to_json(&self) -> String {
         let mut json = self.event.to_json();
-        let added =
-            serde_json::to_string(&self.added).expect("strings, numbers and booleans always serialise");
+        let added = serde_json::to_string(&self.added).expect("strings, numbers and booleans always serialise");
+        let present: BTreeMap<String, &RawValue> =
+            serde_json::from_str(&json).expect("an event is serialised as one object");
+        let absent: String = CAPTURED
+            .iter()
+            .filter(|name| !present.contains_key(**name))
+            .map(|name| format!("\"{name}\":null,"))
+            .collect();
         // Both are objects with at least one field, so the second's fields follow the first's.
         json.truncate(json.len() - 1);
         json.push(',');
+        json.push_str(&absent);
         json.push_str(&added[1..]);
         json
     }
