@@ -142,7 +142,8 @@ impl EventView {
     /// The event as one JSON object.
     pub fn to_json(&self) -> String {
         let mut json = self.event.to_json();
-        let added = serde_json::to_string(&self.added).expect("strings, numbers and booleans always serialise");
+        let added =
+            serde_json::to_string(&self.added).expect("strings, numbers and booleans always serialise");
         let present: BTreeMap<String, &RawValue> =
             serde_json::from_str(&json).expect("an event is serialised as one object");
         let absent: String = CAPTURED
