@@ -20,7 +20,7 @@ usage: cargo xtask COMMAND
                  --only NAME      only the suites whose name contains NAME; repeat it
   bench          measures the release binary on this machine; Markdown on standard output
                  --runs N         medians of N runs (default 3)
-                 --seconds N      seconds of load for each batch size (default 5)
+                 --seconds N      seconds of load for each batch size (default 4)
                  --dir DIR        where the data goes (default target/bench); decides which disk is measured
                  --binary FILE    another binary than target/release/indelible
                  --write FILE     put the figures into this page, between its two `bench` marks

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File, OpenOptions},
     os::unix::fs::{FileExt, MetadataExt},
     path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -11,20 +12,23 @@ use anyhow::Result;
 
 const PAGE: usize = 4096;
 /// Samples; the file has a page for each, so that no page is written twice, as in the WAL.
-const SYNCS: usize = 500;
+const SYNCS: u32 = 400;
 
-/// Times of writing a page into a pre-zeroed file and `fdatasync`, what an acknowledgement must wait for at least.
-pub(crate) fn syncs(directory: &Path) -> Result<Vec<Duration>> {
+/// Times of writing a page into a pre-zeroed file and `fdatasync`, what an acknowledgement must wait for at least; one
+/// write in each `every`, since a disk that rests in between answers later than one that is kept busy.
+pub(crate) fn syncs(directory: &Path, every: Duration) -> Result<Vec<Duration>> {
     let path = directory.join("fdatasync");
     let file = OpenOptions::new().create(true).truncate(true).write(true).open(&path)?;
-    file.write_all_at(&vec![0; SYNCS * PAGE], 0)?;
+    file.write_all_at(&vec![0; SYNCS as usize * PAGE], 0)?;
     file.sync_all()?;
     File::open(directory)?.sync_all()?;
-    let mut times = Vec::with_capacity(SYNCS);
+    let mut times = Vec::new();
+    let begin = Instant::now();
     for number in 0..SYNCS {
+        thread::sleep((begin + every * number).saturating_duration_since(Instant::now()));
         let page = [number as u8 | 1; PAGE];
         let started = Instant::now();
-        file.write_all_at(&page, (number * PAGE) as u64)?;
+        file.write_all_at(&page, u64::from(number) * PAGE as u64)?;
         file.sync_data()?;
         times.push(started.elapsed());
     }

@@ -104,16 +104,20 @@ fn send(
     Ok(())
 }
 
-/// Times of single acknowledgements under light load: one event each 5 ms on one connection.
-pub(crate) fn acknowledgements(server: &Server, key: &str, samples: u32) -> Result<Vec<Duration>> {
-    const EVERY: Duration = Duration::from_millis(5);
+/// Times of single acknowledgements under light load: one event in each `every`, on one connection.
+pub(crate) fn acknowledgements(
+    server: &Server,
+    key: &str,
+    samples: u32,
+    every: Duration,
+) -> Result<Vec<Duration>> {
     let mut numbers = Numbers::new(7);
     let mut request = Request::new(1, key, &mut numbers);
     let mut connection = Connection::open(server.address)?;
     let begin = Instant::now();
     let mut times = Vec::new();
     for sample in 0..samples {
-        thread::sleep((begin + EVERY * sample).saturating_duration_since(Instant::now()));
+        thread::sleep((begin + every * sample).saturating_duration_since(Instant::now()));
         let bytes = request.fresh(&mut numbers);
         let started = Instant::now();
         let answer = connection.exchange(bytes)?;

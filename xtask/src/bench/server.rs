@@ -118,6 +118,19 @@ impl Server {
         }
     }
 
+    /// Waits until fewer than `bytes` of events are in the WAL only.
+    pub(crate) fn wait_until_sealed(&self, bytes: u64) -> Result<()> {
+        let mut connection = Connection::open(self.address)?;
+        let deadline = Instant::now() + PATIENCE;
+        while self.gauge(&mut connection, "indelible_ledger_unsealed_bytes")? >= bytes {
+            if Instant::now() > deadline {
+                bail!("the events were not sealed");
+            }
+            thread::sleep(GLANCE);
+        }
+        Ok(())
+    }
+
     /// Waits for `/readyz`; returns the time since the process was started.
     pub(crate) fn wait_until_ready(&self) -> Result<Duration> {
         let mut connection = Connection::open(self.address)?;
