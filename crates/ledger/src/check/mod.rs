@@ -154,7 +154,8 @@ pub(crate) fn check_on(
     }
     let term = report.note(load_term(disk, &paths.term, &manifest.log_id))?;
     let released = report.note(ReleasedFile::load(disk, &paths.released, &manifest.log_id))?;
-    let released = released.map(|(_, released)| released);
+    report.notes.extend(released.and_then(|floor| floor.damage()));
+    let released = released.map(|floor| floor.newest);
     let ids = match report.note(open_ids(&paths.ids, &manifest.log_id))? {
         Some(None) => {
             report.notes.push(

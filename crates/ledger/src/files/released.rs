@@ -24,6 +24,27 @@ pub(crate) struct Released {
     pub(crate) root: Hash,
 }
 
+/// What the file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Floor {
+    pub(crate) newest: Released,
+    /// Where the other slot is, if it is not whole: a write that a crash interrupted, or damage. Had the newest
+    /// release stood there, it would be forgotten, so this is always said.
+    pub(crate) damaged: Option<u64>,
+    counter: u64,
+}
+
+impl Floor {
+    /// The damaged slot, in words.
+    pub(crate) fn damage(&self) -> Option<String> {
+        let (offset, size) = (self.damaged?, self.newest.size);
+        Some(format!(
+            "released: the slot at offset {offset} is not whole (an interrupted write, or damage); checkpoints up to \
+             size {size} are known to be released, a newer one may be forgotten"
+        ))
+    }
+}
+
 /// The open file.
 pub(crate) struct ReleasedFile {
     path: PathBuf,
@@ -48,24 +69,28 @@ impl ReleasedFile {
     }
 
     /// What was released last, by the newer of the slots that are whole.
-    pub(crate) fn load(
-        disk: &dyn Disk,
-        path: &Path,
-        log_id: &[u8; 16],
-    ) -> Result<(u64, Released), StoreError> {
+    pub(crate) fn load(disk: &dyn Disk, path: &Path, log_id: &[u8; 16]) -> Result<Floor, StoreError> {
         let bytes = read_file(disk, path)?
             .ok_or_else(|| StoreError::corrupt(path, 0, "the released file is missing"))?;
         let slots = [0, SLOT_STRIDE].map(|at| bytes.get(at..at + SLOT_LEN).and_then(|b| parse(b, log_id)));
-        slots
+        let (at, (counter, newest)) = slots
             .into_iter()
-            .flatten()
-            .max_by_key(|(counter, _)| *counter)
-            .ok_or_else(|| StoreError::corrupt(path, 0, "neither slot of the released file is whole"))
+            .enumerate()
+            .filter_map(|(at, slot)| Some((at, slot?)))
+            .max_by_key(|(_, (counter, _))| *counter)
+            .ok_or_else(|| StoreError::corrupt(path, 0, "neither slot of the released file is whole"))?;
+        let other = 1 - at;
+        // The second slot of a log that has released nothing yet was never written.
+        let written =
+            |at: usize| bytes.get(at..at + SLOT_LEN).is_none_or(|slot| slot.iter().any(|b| *b != 0));
+        let place = other * SLOT_STRIDE;
+        let damaged = (slots[other].is_none() && (counter > 0 || written(place))).then_some(place as u64);
+        Ok(Floor { newest, damaged, counter })
     }
 
     /// Opens the file for writing.
     pub(crate) fn open(disk: &dyn Disk, path: &Path, log_id: &[u8; 16]) -> Result<Self, StoreError> {
-        let (counter, newest) = Self::load(disk, path, log_id)?;
+        let Floor { newest, counter, .. } = Self::load(disk, path, log_id)?;
         let file = disk.open(path, Access::Write).map_err(|source| StoreError::io("open", path, source))?;
         Ok(Self { path: path.to_owned(), file, log_id: *log_id, counter, newest, failed: false })
     }
@@ -126,6 +151,26 @@ mod tests {
     use crate::disk::sim::SimDisk;
 
     #[test]
+    fn tells_of_a_damaged_slot_and_mends_it_with_the_next_release() {
+        for (releases, torn, left) in [(&[5][..], 0, 5), (&[5], 1, 0), (&[5, 9], 0, 5), (&[5, 9], 1, 9)] {
+            let (disk, path, id) = (SimDisk::new(), Path::new("/d/released"), [1; 16]);
+            disk.create_dir(Path::new("/d")).unwrap();
+            ReleasedFile::create(&disk, path, &id, [0; 32]).unwrap();
+            let mut file = ReleasedFile::open(&disk, path, &id).unwrap();
+            assert_eq!(ReleasedFile::load(&disk, path, &id).unwrap().damaged, None, "a new log's");
+            releases.iter().for_each(|&size| file.raise(Released { size, root: [0; 32] }).unwrap());
+            let at = (torn * SLOT_STRIDE) as u64;
+            disk.open(path, Access::Write).unwrap().write_all_at(b"x", at + 40).unwrap();
+            let floor = ReleasedFile::load(&disk, path, &id).unwrap();
+            assert_eq!((floor.newest.size, floor.damaged), (left, Some(at)), "{releases:?} {torn}");
+            let mut file = ReleasedFile::open(&disk, path, &id).unwrap();
+            file.raise(Released { size: 50, root: [0; 32] }).unwrap();
+            let floor = ReleasedFile::load(&disk, path, &id).unwrap();
+            assert_eq!((floor.newest.size, floor.damaged), (50, None), "{releases:?} {torn}");
+        }
+    }
+
+    #[test]
     fn keeps_the_newest_and_survives_one_damaged_slot() {
         let (disk, path, id) = (SimDisk::new(), Path::new("/d/released"), [1; 16]);
         disk.create_dir(Path::new("/d")).unwrap();
@@ -135,11 +180,14 @@ mod tests {
             file.raise(Released { size, root: [size as u8; 32] }).unwrap();
         }
         assert_eq!(file.newest(), Released { size: 12, root: [12; 32] });
-        assert_eq!(ReleasedFile::load(&disk, path, &id).unwrap(), (3, file.newest()));
+        let floor = Floor { newest: file.newest(), damaged: None, counter: 3 };
+        assert_eq!(ReleasedFile::load(&disk, path, &id).unwrap(), floor);
         assert!(ReleasedFile::load(&disk, path, &[2; 16]).is_err(), "another log's");
         let raw = disk.open(path, Access::Write).unwrap();
         raw.write_all_at(b"x", SLOT_STRIDE as u64 + 30).unwrap();
-        assert_eq!(ReleasedFile::load(&disk, path, &id).unwrap().1.size, 9);
+        let floor = ReleasedFile::load(&disk, path, &id).unwrap();
+        assert_eq!((floor.newest.size, floor.damaged), (9, Some(SLOT_STRIDE as u64)));
+        assert!(floor.damage().unwrap().contains("offset 4096"));
         raw.write_all_at(b"x", 30).unwrap();
         assert!(ReleasedFile::load(&disk, path, &id).is_err());
     }

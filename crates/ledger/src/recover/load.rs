@@ -46,7 +46,11 @@ impl Loaded {
     ) -> Result<Self, StoreError> {
         let key = key_of(disk, &paths.key, &manifest)?;
         let term = load_term(disk, &paths.term, &manifest.log_id)?;
-        let (_, released) = ReleasedFile::load(disk, &paths.released, &manifest.log_id)?;
+        let floor = ReleasedFile::load(disk, &paths.released, &manifest.log_id)?;
+        if let Some(damage) = floor.damage() {
+            tracing::warn!("{damage}");
+        }
+        let released = floor.newest;
         let replayed = replay(disk, paths, &manifest, released, term, unwritten_max, on_progress)?;
         Ok(Self { manifest, key, term, released, replayed })
     }

@@ -306,7 +306,8 @@ fn what_is_published_is_written_down_first() {
     rig.reader().publish().unwrap();
     assert_eq!(rig.disk.calls(), calls, "what is written down is not written again");
     rig.crash(4);
-    let (_, released) = crate::files::ReleasedFile::load(&rig.disk, &Rig::paths().released, &log_id).unwrap();
+    let released =
+        crate::files::ReleasedFile::load(&rig.disk, &Rig::paths().released, &log_id).unwrap().newest;
     assert_eq!((released.size, released.root), (published.size, published.root));
 }
 
