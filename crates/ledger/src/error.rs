@@ -57,9 +57,9 @@ pub enum StoreError {
         /// Entries that are durable.
         size: u64,
     },
-    /// The id index answered with an error.
-    #[error("id index: {0}")]
-    Ids(#[from] fjall::Error),
+    /// The database of idempotency keys answered with an error.
+    #[error("idempotency keys: {0}")]
+    Replays(#[from] fjall::Error),
     /// The system gave no random bytes.
     #[error("no random bytes: {0}")]
     Random(getrandom::Error),

@@ -261,7 +261,7 @@ impl Sealer {
     /// Frames are sealed only when the id index has them.
     fn wait_for_ids(&self, frame: u64) -> Result<(), StoreError> {
         let keeper = IdKeeper { shared: self.shared.clone(), ids: self.ids.clone() };
-        while self.ids.mark()?.is_none_or(|mark| mark.frame < frame) {
+        while self.ids.mark().is_none_or(|mark| mark.frame < frame) {
             keeper.step();
             if let Some(trouble) = self.shared.troubles.lock().get("ids") {
                 let source = std::io::Error::other(trouble.clone());

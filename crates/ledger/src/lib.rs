@@ -12,7 +12,7 @@
 //! | `sequencer`, `recent`, `replays`, `chains` | order: ids, numbers, links |
 //! | `committer`, `wal` | frames, made durable one at a time |
 //! | `shared`, `read`, `reader`, `cache`, `status` | the durable state and reading it |
-//! | `keeper`, `content`, `tree`, `flat`, `leaf`, `ids`, `scratch`, `files` | what is written behind the WAL |
+//! | `keeper`, `content`, `tree`, `flat`, `leaf`, `ids`, `files` | what is written behind the WAL |
 //! | `recover`, `follow`, `check` | opening, and checking everything against everything |
 
 mod cache;
@@ -38,7 +38,6 @@ mod recent;
 mod recover;
 mod replays;
 mod request;
-mod scratch;
 mod sequencer;
 mod shared;
 mod status;

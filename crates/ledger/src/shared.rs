@@ -39,6 +39,7 @@ pub(crate) struct Paths {
     pub(crate) leaves: PathBuf,
     pub(crate) content: PathBuf,
     pub(crate) ids: PathBuf,
+    pub(crate) replays: PathBuf,
 }
 
 impl Paths {
@@ -55,6 +56,7 @@ impl Paths {
             leaves: root.join("leaves"),
             content: root.join("content"),
             ids: root.join("ids"),
+            replays: root.join("replays"),
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::committer::{Fatal, abort_process};
 use crate::disk::{DirLock, Disk, RealDisk, random};
-use crate::ids::{FjallIds, IdStore, Tagger, is_damage, replay_key};
+use crate::ids::{DiskIds, IdStore, Tagger, replay_key};
 use crate::queue::Queue;
 use crate::reader::LedgerReader;
 use crate::recover::{self, Parts};
@@ -46,16 +46,18 @@ impl Ledger {
         clock: Arc<dyn Clock>,
         on_progress: &dyn Fn(OpenProgress),
     ) -> Result<(LedgerWriter, LedgerReader), OpenError> {
-        let disk = Arc::new(RealDisk);
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         disk.create_dir(dir).map_err(|source| StoreError::io("create", dir, source))?;
         if let Some(above) = dir.canonicalize().ok().as_deref().and_then(Path::parent) {
             disk.sync_dir(above).map_err(|source| StoreError::io("sync", above, source))?;
         }
         let paths = Paths::of(dir);
         let lock = DirLock::take(&paths.lock)?;
-        let open_ids = |path: &Path, log_id: &[u8; 16]| open_ids(path, log_id);
+        let ids = |paths: &Paths, log_id: &[u8; 16]| -> Result<Arc<dyn IdStore>, StoreError> {
+            Ok(Arc::new(DiskIds::open(disk.clone(), paths, log_id)?))
+        };
         let fatal: Fatal = Arc::new(abort_process);
-        let parts = recover::open(disk, paths, config, clock, &open_ids, fatal, on_progress)?;
+        let parts = recover::open(disk.clone(), paths, config, clock, &ids, fatal, on_progress)?;
         start(parts, Some(lock))
     }
 
@@ -86,22 +88,6 @@ pub(crate) fn start(parts: Parts, lock: Option<DirLock>) -> Result<(LedgerWriter
     let running = Mutex::new(Some(threads::start(parts, &queue, lock)?));
     let reader = LedgerReader::new(shared.clone());
     Ok((LedgerWriter { inner: Arc::new(Inner { shared, queue, clock, tagger, running }) }, reader))
-}
-
-/// Opens the id index; a damaged one is made anew, since the ledger can fill it again.
-///
-/// Only damage justifies that: the answers to idempotency keys of sealed frames go with it, so an index that merely
-/// cannot be read now is an error.
-fn open_ids(path: &Path, log_id: &[u8; 16]) -> Result<Arc<dyn IdStore>, StoreError> {
-    match FjallIds::open(path, log_id) {
-        Ok(ids) => Ok(Arc::new(ids)),
-        Err(StoreError::Ids(error)) if is_damage(&error) => {
-            tracing::warn!(%error, "the id index is damaged, making it anew");
-            std::fs::remove_dir_all(path).map_err(|source| StoreError::io("remove", path, source))?;
-            Ok(Arc::new(FjallIds::open(path, log_id)?))
-        }
-        Err(error) => Err(error),
-    }
 }
 
 /// Appends to the ledger. Clones share one ledger; the last one dropped closes it.

@@ -1,8 +1,8 @@
 //! The check of everything against everything, for a ledger whose server is stopped.
 //!
 //! It believes no file: entries are derived again from content, chains followed from their first entry, the tree
-//! built again and every stored hash compared with it. It changes nothing; of the id index it opens a copy. A
-//! problem is something that does not hold; an error means that nobody can tell.
+//! built again and every stored hash compared with it. It changes nothing, and does not
+//! look at idempotency keys, which nothing else can vouch for. A problem is something that does not hold; an error means that nobody can tell.
 
 mod files;
 mod walk;
@@ -14,7 +14,7 @@ use indelible_merkle::{Hash, SigningKey};
 
 use crate::disk::{DirLock, Disk, RealDisk};
 use crate::files::{Manifest, Released, ReleasedFile, load_key, load_term};
-use crate::ids::{FjallIds, IdStore, is_damage};
+use crate::ids::{DiskIds, Ids};
 use crate::shared::Paths;
 use crate::{CheckError, StoreError};
 use walk::Walker;
@@ -116,20 +116,13 @@ impl CheckReport {
 pub fn check(dir: &Path, on_progress: &dyn Fn(CheckProgress)) -> Result<CheckReport, CheckError> {
     let paths = Paths::of(dir);
     let _lock = DirLock::share_existing(&paths.lock)?;
-    let open_ids = |path: &Path, log_id: &[u8; 16]| -> Result<Option<Arc<dyn IdStore>>, StoreError> {
-        match FjallIds::open_copy(path, log_id) {
-            Ok(ids) => Ok(ids.map(|ids| Arc::new(ids) as Arc<dyn IdStore>)),
-            Err(StoreError::Ids(error)) if is_damage(&error) => {
-                Err(StoreError::corrupt(path, 0, error.to_string()))
-            }
-            Err(error) => Err(error),
-        }
-    };
+    let open_ids =
+        |paths: &Paths, log_id: &[u8; 16]| DiskIds::open_read_only(Arc::new(RealDisk), paths, log_id);
     check_on(&RealDisk, &paths, &open_ids, on_progress)
 }
 
 /// How the check gets the id index; `None` where there is none.
-pub(crate) type OpenIds<'a> = &'a dyn Fn(&Path, &[u8; 16]) -> Result<Option<Arc<dyn IdStore>>, StoreError>;
+pub(crate) type OpenIds<'a> = &'a dyn Fn(&Paths, &[u8; 16]) -> Result<Option<Arc<dyn Ids>>, StoreError>;
 
 /// [`check`] on any disk.
 pub(crate) fn check_on(
@@ -156,7 +149,7 @@ pub(crate) fn check_on(
     let released = report.note(ReleasedFile::load(disk, &paths.released, &manifest.log_id))?;
     report.notes.extend(released.and_then(|floor| floor.damage()));
     let released = released.map(|floor| floor.newest);
-    let ids = match report.note(open_ids(&paths.ids, &manifest.log_id))? {
+    let ids = match report.note(open_ids(paths, &manifest.log_id))? {
         Some(None) => {
             report.notes.push(
                 "the id index is missing or another log's; the next start fills it from the ledger"

@@ -13,7 +13,7 @@ use crate::content::{Block, Content, ContentSegment};
 use crate::disk::Disk;
 use crate::files::{Manifest, Released};
 use crate::follow::Fixed;
-use crate::ids::{IdStore, Mark, id_key};
+use crate::ids::{Ids, Mark, id_key};
 use crate::leaf::LeafRecord;
 use crate::shared::Paths;
 use crate::wal::{FrameHeader, Unpacked, WalkFrom, walk};
@@ -28,7 +28,7 @@ pub(super) struct Walker<'a> {
     manifest: &'a Manifest,
     released: Option<Released>,
     released_root: Option<Hash>,
-    ids: Option<(&'a dyn IdStore, Mark)>,
+    ids: Option<(&'a dyn Ids, Mark)>,
     on_progress: &'a dyn Fn(CheckProgress),
     report: CheckReport,
     levels: Vec<Sequential>,
@@ -51,7 +51,7 @@ impl<'a> Walker<'a> {
         paths: &'a Paths,
         manifest: &'a Manifest,
         released: Option<Released>,
-        ids: Option<&'a dyn IdStore>,
+        ids: Option<&'a dyn Ids>,
         on_progress: &'a dyn Fn(CheckProgress),
         mut report: CheckReport,
     ) -> Result<Self, StoreError> {
@@ -65,7 +65,7 @@ impl<'a> Walker<'a> {
         let leaves = Sequential::open(disk, paths.leaves.clone(), manifest.sealed)?;
         missing(&mut report, &leaves, manifest.sealed);
         let ids = match ids {
-            Some(ids) => match ids.mark()? {
+            Some(ids) => match ids.mark() {
                 Some(mark) => Some((ids, mark)),
                 None => {
                     report
@@ -295,7 +295,10 @@ impl<'a> Walker<'a> {
     ) -> Result<(), StoreError> {
         let Some((ids, mark)) = self.ids.filter(|(_, mark)| index < mark.size) else { return Ok(()) };
         self.report.ids += 1;
-        match ids.get(&id_key(fixed.chain, &envelope.event_id))? {
+        let Some(found) = self.report.note(ids.get(&id_key(fixed.chain, &envelope.event_id)))? else {
+            return Ok(());
+        };
+        match found {
             Some(found) if found.index == index && found.tag == ids.tagger().tag(body) => {}
             Some(found) if found.index == index => {
                 self.report.problem(place(), "the id index has another body's tag")
@@ -414,7 +417,7 @@ impl<'a> Walker<'a> {
             check_released(&mut self.report, self.paths, released, self.released_root);
         }
         if let Some((ids, mark)) = self.ids {
-            let (count, expected) = (ids.count()?, mark.size);
+            let (count, expected) = (ids.count(), mark.size);
             let place = self.paths.ids.display().to_string();
             if mark.size > self.tree.size() {
                 self.report

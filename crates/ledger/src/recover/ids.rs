@@ -16,7 +16,7 @@ pub(super) fn fill_ids(
     on_progress: &dyn Fn(OpenProgress),
 ) -> Result<(), StoreError> {
     let size = shared.durable_size();
-    let mark = ids.mark()?;
+    let mark = ids.mark();
     let fits = |mark: &Mark| -> Result<bool, StoreError> {
         if mark.size > size || mark.frame > next_frame {
             return Ok(false);

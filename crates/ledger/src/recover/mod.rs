@@ -9,7 +9,6 @@ mod load;
 mod read_only;
 mod replay;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use indelible_verify::Kind;
@@ -38,7 +37,7 @@ use crate::{LedgerConfig, OpenProgress, StoreError};
 const UNWRITTEN_MAX: usize = 1 << 16;
 
 /// How the id index is made, once the log's id is known.
-pub(crate) type OpenIds<'a> = &'a dyn Fn(&Path, &[u8; 16]) -> Result<Arc<dyn IdStore>, StoreError>;
+pub(crate) type OpenIds<'a> = &'a dyn Fn(&Paths, &[u8; 16]) -> Result<Arc<dyn IdStore>, StoreError>;
 
 /// Everything of an open ledger, not yet on threads.
 pub(crate) struct Parts {
@@ -71,7 +70,7 @@ pub(crate) fn open(
     clean(&*disk, &paths, &loaded.manifest, &loaded.replayed)?;
     let (log_id, term) = (loaded.manifest.log_id, loaded.term + 1);
     store_term(&*disk, &paths.term, &log_id, term)?;
-    let ids = open_ids(&paths.ids, &log_id)?;
+    let ids = open_ids(&paths, &log_id)?;
     let (wal_dir, wal_bytes) = (paths.wal.clone(), config.wal_segment_bytes);
     let (shared, rest) = loaded.share(disk.clone(), paths, config)?;
     let Rest { manifest, follower, replays, walked: Walked { place, cut, segments, .. } } = rest;

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::check::check_on;
 use crate::disk::sim::SimDisk;
 use crate::disk::{Disk, random};
-use crate::ids::{IdStore, MemoryIds};
+use crate::ids::{IdStore, Ids, MemoryIds};
 use crate::recover::{self, Parts};
 use crate::shared::Paths;
 use crate::work::{Answer, Prepared, Task, Work, stamp};
@@ -131,7 +131,7 @@ impl Rig {
         let paths = Self::paths();
         self.disk.create_dir(&paths.root).unwrap();
         let ids = self.ids.clone();
-        let open_ids = |_: &Path, _: &[u8; 16]| -> Result<Arc<dyn IdStore>, StoreError> { Ok(ids.clone()) };
+        let open_ids = |_: &Paths, _: &[u8; 16]| -> Result<Arc<dyn IdStore>, StoreError> { Ok(ids.clone()) };
         let (disk, clock) = (Arc::new(self.disk.clone()), self.clock.clone());
         let parts = recover::open(
             disk,
@@ -234,9 +234,8 @@ impl Rig {
 
     pub(super) fn check(&self) -> Result<CheckReport, StoreError> {
         let ids = self.ids.clone();
-        let open_ids = |_: &Path, _: &[u8; 16]| -> Result<Option<Arc<dyn IdStore>>, StoreError> {
-            Ok(Some(ids.clone()))
-        };
+        let open_ids =
+            |_: &Paths, _: &[u8; 16]| -> Result<Option<Arc<dyn Ids>>, StoreError> { Ok(Some(ids.clone())) };
         check_on(&self.disk, &Self::paths(), &open_ids, &|_| {})
     }
 }

@@ -179,7 +179,7 @@ fn a_lost_or_broken_id_index_is_filled_again() {
 
 /// What passes by itself, or once a permission is given back, must not cost the remembered idempotency keys.
 #[test]
-fn an_id_index_that_cannot_be_read_now_is_kept_and_waited_for() {
+fn idempotency_keys_that_cannot_be_read_now_are_kept_and_waited_for() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();
     let key = ReplayKey { owner: [3; 16], key: "once".to_owned(), digest: [4; 32] };
@@ -189,11 +189,11 @@ fn an_id_index_that_cannot_be_read_now_is_kept_and_waited_for() {
         let once = AppendRequest { replay: Some(key.clone()), ..request(vec![event(chain, "a", "{}")]) };
         writer.append_blocking(once).unwrap();
     }
-    let ids = dir.path().join("ids");
-    let (lock, version, aside) = (ids.join("lock"), ids.join("version"), dir.path().join("aside"));
+    let keys = dir.path().join("replays");
+    let (lock, version, aside) = (keys.join("lock"), keys.join("version"), dir.path().join("aside"));
     let refused = |what: &str| {
         let opened = Ledger::open(dir.path(), config(), Arc::new(SystemClock), &|_| {});
-        assert!(matches!(opened, Err(StoreError::Ids(_))), "{what}: {:?}", opened.err());
+        assert!(matches!(opened, Err(StoreError::Replays(_))), "{what}: {:?}", opened.err());
         let checked = check(dir.path(), &|_| {});
         assert!(checked.is_err() || checked.is_ok_and(|report| report.is_ok()), "{what} is no damage");
     };
