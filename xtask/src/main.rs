@@ -24,6 +24,11 @@ usage: cargo xtask COMMAND
                  --dir DIR        where the data goes (default target/bench); decides which disk is measured
                  --binary FILE    another binary than target/release/indelible
                  --write FILE     put the figures into this page, between its two `bench` marks
+  bench search   many events in, then the same questions again and again
+                 --events N       events (default 10,000,000)
+                 --questions N    questions of each kind under each reach (default 100)
+                 --beside         ask PostgreSQL and SQLite the same (Python 3, npm and pip fetch them)
+                 --dir DIR, --binary FILE, --write FILE as above; the marks are `bench search`
 ";
 
 fn main() -> ExitCode {
@@ -35,7 +40,10 @@ fn main() -> ExitCode {
     let done = match command.as_str() {
         "layers" => layers::run(&root()),
         "ci" => ci::run(&root(), rest),
-        "bench" => bench::run(&root(), rest),
+        "bench" => match rest.split_first() {
+            Some((what, rest)) if what == "search" => bench::search::run(&root(), rest),
+            _ => bench::run(&root(), rest),
+        },
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(true)

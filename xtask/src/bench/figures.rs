@@ -26,7 +26,7 @@ impl Unit {
     }
 }
 
-fn thousands(value: f64) -> String {
+pub(crate) fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -82,7 +82,7 @@ impl Figures {
 }
 
 /// The value below which a share of the sorted values lies (nearest rank).
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     // Ranks are small whole numbers.
     let at = (share * last as f64).round() as usize;

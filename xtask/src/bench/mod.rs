@@ -9,6 +9,7 @@ mod events;
 mod figures;
 mod http;
 mod load;
+pub(crate) mod search;
 mod server;
 
 use std::{
@@ -62,8 +63,8 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool> {
     print!("{result}");
     if let Some(page) = &options.page {
         let text = fs::read_to_string(page).with_context(|| format!("can't read {}", page.display()))?;
-        let text =
-            replace_marked(&text, &result).with_context(|| format!("no marks in {}", page.display()))?;
+        let text = replace_marked(&text, "bench", &result)
+            .with_context(|| format!("no marks in {}", page.display()))?;
         fs::write(page, text).with_context(|| format!("can't write {}", page.display()))?;
     }
     eprintln!("took {:.0} s", begin.elapsed().as_secs_f64());
@@ -192,10 +193,11 @@ fn mebibytes(bytes: u64) -> f64 {
 }
 
 /// What stands between the marks of a page, replaced.
-fn replace_marked(page: &str, figures: &str) -> Option<String> {
-    let (before, rest) = page.split_once("<!-- bench -->\n")?;
-    let (_, after) = rest.split_once("<!-- /bench -->\n")?;
-    Some(format!("{before}<!-- bench -->\n{figures}<!-- /bench -->\n{after}"))
+fn replace_marked(page: &str, mark: &str, figures: &str) -> Option<String> {
+    let (begin, end) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->\n"));
+    let (before, rest) = page.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}{figures}{end}{after}"))
 }
 
 /// What was measured on.
@@ -221,14 +223,14 @@ mod tests {
     #[test]
     fn figures_stand_between_the_marks() {
         let page = "a\n<!-- bench -->\nold\n<!-- /bench -->\nb\n";
-        let new = replace_marked(page, "new\n").unwrap();
+        let new = replace_marked(page, "bench", "new\n").unwrap();
         assert_eq!(new, "a\n<!-- bench -->\nnew\n<!-- /bench -->\nb\n");
-        assert_eq!(replace_marked("no marks\n", "new\n"), None);
+        assert_eq!(replace_marked("no marks\n", "bench", "new\n"), None);
     }
 
     #[test]
     fn the_page_of_the_figures_has_the_marks() {
         let page = fs::read_to_string(crate::root().join("docs/benchmarks.md")).unwrap();
-        assert!(replace_marked(&page, "").is_some());
+        assert!(["bench", "bench search"].iter().all(|mark| replace_marked(&page, mark, "").is_some()));
     }
 }

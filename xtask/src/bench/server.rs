@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::http::{Connection, get, post};
 
 /// The administrator's key of every server that is measured.
-const ADMIN_KEY: &str = "bench-administrator-key";
+pub(crate) const ADMIN_KEY: &str = "bench-administrator-key";
 /// A server that takes longer to start or to catch up is a failure of the bench.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// How often a condition is looked at.
@@ -90,6 +90,16 @@ impl Server {
             r#"{"name":"bench","permissions":["events.send","audit.read"],"reach":{"tenants":["bench"]},"default_tenant":"bench"}"#,
         )?;
         Ok(key["key"].as_str().context("the answer has a key")?.to_owned())
+    }
+
+    /// Makes something as the administrator; returns the answer.
+    pub(crate) fn create(&self, path: &str, body: &Value) -> Result<Value> {
+        let mut connection = Connection::open(self.address)?;
+        let answer = connection.exchange(&post(path, ADMIN_KEY, body.to_string().as_bytes()))?;
+        if answer.status != 201 {
+            bail!("{path}: status {}: {}", answer.status, String::from_utf8_lossy(answer.body));
+        }
+        Ok(serde_json::from_slice(answer.body)?)
     }
 
     /// The value of a gauge.
