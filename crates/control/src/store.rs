@@ -165,6 +165,10 @@ impl Control {
         self.pool.close().await;
     }
 
+    pub(crate) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
     async fn refresh(&self) -> Result<(), ControlError> {
         self.directory.send_replace(Arc::new(load(&self.pool).await?));
         Ok(())

@@ -161,7 +161,10 @@ async fn looking_makes_no_database_and_changes_no_schema() {
     fs::remove_file(&file).unwrap();
     for (change, newer) in [
         ("UPDATE _sqlx_migrations SET checksum = x'00'", false),
-        ("UPDATE _sqlx_migrations SET version = 99", true),
+        (
+            "UPDATE _sqlx_migrations SET version = 99 WHERE version = (SELECT max(version) FROM _sqlx_migrations)",
+            true,
+        ),
     ] {
         let control = Control::open(&file).await.unwrap();
         sqlx::query(change).execute(&control.pool).await.unwrap();

@@ -9,6 +9,7 @@ mod cloudevents;
 mod item;
 mod mapping;
 mod media;
+mod nearest;
 mod records;
 mod split;
 mod stored;
@@ -18,7 +19,10 @@ mod unpack;
 mod tests;
 
 pub use item::{media_for_mapping, parse_item, parse_mapped};
-pub use mapping::{Form, LoadError, Mapped, Mapping, MappingError, MappingErrors, Registry};
+pub use mapping::{
+    Candidate, DETECT_RECORDS_MAX, Detection, Evidence, Form, LoadError, Mapped, Mapping, MappingError,
+    MappingErrors, Registry, Trace, Undecided, Unmatched, detect,
+};
 pub use media::{Media, Protocol, parse_media};
 pub use records::{Record, RecordError, Records, RecordsError, RecordsOptions};
 pub use split::{Item, split, text};

@@ -16,6 +16,7 @@ use super::expr::{Base, Const, Expr, Function, Path, Piece, Segment};
 use super::record::{Kind, Node};
 use super::steps;
 use super::table::Table;
+use super::trace::Trace;
 
 /// What an expression gives.
 #[derive(Clone, Debug)]
@@ -69,6 +70,8 @@ pub(crate) struct Scope<'r> {
     pub(crate) tables: &'r [Table],
     /// Whether the values taken matter to the caller (they cost the untaken alternatives of `??`).
     pub(crate) tracking: bool,
+    /// Where it is noted which paths lead to something.
+    pub(crate) trace: Option<&'r Trace>,
     /// Whether a time could not be read since this was last cleared.
     pub(crate) unread_time: RefCell<Option<String>>,
 }
@@ -238,6 +241,20 @@ impl<'r> Value<'r> {
 }
 
 impl<'r> Scope<'r> {
+    /// Without the values of `[let]`.
+    pub(crate) fn new(record: &'r Node<'r>, tables: &'r [Table], tracking: bool) -> Self {
+        Self { record, lets: Vec::new(), tables, tracking, trace: None, unread_time: RefCell::new(None) }
+    }
+
+    /// Computes `[let]`, in order.
+    pub(crate) fn compute_lets(&mut self, lets: &'r [Expr]) {
+        let here = Value::Node(self.record);
+        for expr in lets {
+            let value = self.eval(expr, &here);
+            self.lets.push(value);
+        }
+    }
+
     /// Computes `expr`; paths start at `here`.
     pub(crate) fn eval(&self, expr: &'r Expr, here: &Value<'r>) -> Value<'r> {
         match expr {
@@ -314,8 +331,10 @@ impl<'r> Scope<'r> {
             Function::Hash => {
                 let mut hasher = Sha256::new();
                 for value in values {
+                    // An id of what stands there is no understanding of it: nothing is taken.
+                    let mut json = String::new();
+                    value.write_json(&mut json);
                     // Lengths keep ("ab", "c") apart from ("a", "bc").
-                    let json = value.json();
                     hasher.update((json.len() as u64).to_be_bytes());
                     hasher.update(json.as_bytes());
                 }
@@ -336,7 +355,10 @@ impl<'r> Scope<'r> {
             Base::Record => Value::Node(self.record),
             Base::Let(place) => self.lets.get(place).cloned().unwrap_or(Value::Nothing),
         };
-        walk(start, &path.segments)
+        let Some(trace) = self.trace else { return walk(start, &path.segments) };
+        let end = walk(start.clone(), &path.segments);
+        trace.note(path.place, &start, &path.segments, &end);
+        end
     }
 }
 

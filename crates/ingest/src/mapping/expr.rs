@@ -43,6 +43,8 @@ pub(crate) enum Piece {
 /// Where a value stands.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Path {
+    /// Its number among the paths of the mapping.
+    pub(crate) place: usize,
     pub(crate) base: Base,
     pub(crate) segments: Vec<Segment>,
 }
@@ -101,7 +103,8 @@ pub(crate) enum Step {
     Number,
     Hex,
     Json,
-    KeyValues,
+    /// The names, each with or without `*` at its end, whose values without quotes are hex digits.
+    KeyValues(Vec<String>),
     Time(TimeForm),
     At(i64),
     Char(i64),
@@ -109,12 +112,17 @@ pub(crate) enum Step {
     Flat,
     Distinct,
     Count,
-    Pairs(String, String),
+    /// The member with the name, and those of which the first that is there is the value.
+    Pairs(String, Vec<String>),
     Entries,
     Keys,
     Values,
     Omit(Vec<String>),
     Keep(Vec<String>),
+    /// The members whose name begins so, without that.
+    Under(String),
+    /// To this many characters at least, with this one in front.
+    Pad(usize, char),
 }
 
 /// How a vendor writes an instant.

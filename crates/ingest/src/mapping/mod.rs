@@ -7,6 +7,7 @@
 mod address;
 mod assemble;
 mod compile;
+mod detect;
 mod eval;
 mod expr;
 mod grammar;
@@ -16,6 +17,7 @@ mod registry;
 mod steps;
 mod table;
 mod times;
+mod trace;
 mod unread;
 
 use std::fmt;
@@ -28,8 +30,10 @@ use serde_json::value::RawValue;
 mod tests;
 
 pub(crate) use assemble::{NO_ACTION, derived_id, is_event_id};
+pub use detect::{Candidate, DETECT_RECORDS_MAX, Detection, Evidence, Undecided, detect};
 pub(crate) use record::{Kind, Node};
 pub use registry::Registry;
+pub use trace::{Trace, Unmatched};
 
 use assemble::Terms;
 use program::Program;
@@ -46,7 +50,10 @@ pub struct Mapping {
     about: String,
     wrappers: Vec<String>,
     form: Form,
+    /// How its records are told from others; without it only a name picks the mapping.
+    signs: Option<detect::Signs>,
     shape: Shape,
+    text: String,
 }
 
 /// What a file for a mapping holds.
@@ -54,7 +61,7 @@ pub struct Mapping {
 pub enum Form {
     /// JSON records.
     Json,
-    /// Lines of text; each becomes the record `{"message": line}`.
+    /// Lines of text; each becomes the record `{"message": line}`, unless it is a JSON object already.
     Text,
 }
 
@@ -188,6 +195,11 @@ impl Mapping {
         &self.wrappers
     }
 
+    /// The file that it was read from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// What its files hold.
     pub fn form(&self) -> Form {
         self.form
@@ -204,7 +216,21 @@ impl Mapping {
         limits: &Limits,
         received_at: Timestamp,
     ) -> Result<Mapped, Vec<Problem>> {
-        let terms = Terms { name: &self.name, received_at: Some(received_at), tracking: true };
+        self.apply_traced(record, limits, received_at, None)
+    }
+
+    /// As [`Mapping::apply`], and notes in `trace` which of the mapping's paths led to something.
+    ///
+    /// # Errors
+    /// As [`Mapping::apply`].
+    pub fn apply_traced(
+        &self,
+        record: &str,
+        limits: &Limits,
+        received_at: Timestamp,
+        trace: Option<&Trace>,
+    ) -> Result<Mapped, Vec<Problem>> {
+        let terms = Terms { name: &self.name, received_at: Some(received_at), tracking: true, trace };
         match &self.shape {
             Shape::Api => {
                 let Parsed { event, warnings } = indelible_event::parse(record, limits, received_at)?;
@@ -224,7 +250,7 @@ impl Mapping {
             Shape::Api => crate::stored::api_event(record),
             Shape::Mapped(program) => {
                 let node = Node::parse(record)?;
-                let terms = Terms { name: &self.name, received_at: None, tracking: false };
+                let terms = Terms { name: &self.name, received_at: None, tracking: false, trace: None };
                 Some(assemble::assemble(program, &node, &terms).event)
             }
         }

@@ -2,11 +2,14 @@
 
 use super::expr::Expr;
 use super::table::Table;
+use super::trace::Place;
 use super::unread::Ignored;
 
 /// Everything that a mapping says about a record.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Program {
+    /// Where the paths stand, by their numbers.
+    pub(super) places: Vec<Place>,
     /// `[let]`, in order; each may use those above it.
     pub(crate) lets: Vec<Expr>,
     pub(crate) tables: Vec<Table>,
@@ -126,5 +129,5 @@ pub(crate) enum ChangeRule {
     /// One changed field, or one for each element.
     Field { each: Option<Expr>, when: Option<Expr>, field: Expr, old: Option<Expr>, new: Option<Expr> },
     /// Whole objects before and after; each member that differs is a change.
-    Objects { when: Option<Expr>, before: Option<Expr>, after: Option<Expr> },
+    Objects { each: Option<Expr>, when: Option<Expr>, before: Option<Expr>, after: Option<Expr> },
 }

@@ -3,7 +3,7 @@
 //! Those of `mappings/` are built in. An envelope names the version that read its record; as long as that version
 //! is here, the record is read as it was then.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::Mapping;
 
@@ -13,7 +13,7 @@ include!(concat!(env!("OUT_DIR"), "/mappings.rs"));
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     /// In order of name, then version.
-    mappings: Vec<Mapping>,
+    mappings: Vec<Arc<Mapping>>,
 }
 
 impl Registry {
@@ -35,28 +35,35 @@ impl Registry {
     /// Adds a mapping; one of the same name and version is replaced.
     pub fn add(&mut self, mapping: Mapping) {
         let key = |mapping: &Mapping| (mapping.name().to_owned(), mapping.version());
-        match self.mappings.binary_search_by_key(&key(&mapping), key) {
-            Ok(at) => self.mappings[at] = mapping,
-            Err(at) => self.mappings.insert(at, mapping),
+        match self.mappings.binary_search_by_key(&key(&mapping), |known| key(known)) {
+            Ok(at) => self.mappings[at] = Arc::new(mapping),
+            Err(at) => self.mappings.insert(at, Arc::new(mapping)),
         }
     }
 
     /// The newest mapping of this name.
-    pub fn get(&self, name: &str) -> Option<&Mapping> {
+    pub fn get(&self, name: &str) -> Option<&Arc<Mapping>> {
         self.mappings.iter().rev().find(|mapping| mapping.name() == name)
     }
 
+    /// The mapping of this name and version.
+    pub fn get_exact(&self, name: &str, version: u32) -> Option<&Arc<Mapping>> {
+        self.mappings.iter().find(|mapping| mapping.name() == name && mapping.version() == version)
+    }
+
+    /// Every mapping, in order of name, then version.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Mapping>> {
+        self.mappings.iter()
+    }
+
     /// The mapping of this name and version, else the newest of this name.
-    pub fn get_version(&self, name: &str, version: u32) -> Option<&Mapping> {
-        let exact =
-            self.mappings.iter().find(|mapping| mapping.name() == name && mapping.version() == version);
-        exact.or_else(|| self.get(name))
+    pub fn get_version(&self, name: &str, version: u32) -> Option<&Arc<Mapping>> {
+        self.get_exact(name, version).or_else(|| self.get(name))
     }
 
     /// The newest mapping of each name, in order of name.
-    pub fn newest(&self) -> impl Iterator<Item = &Mapping> {
-        let names = self.mappings.iter().map(Mapping::name);
-        let mut names: Vec<&str> = names.collect();
+    pub fn newest(&self) -> impl Iterator<Item = &Arc<Mapping>> {
+        let mut names: Vec<&str> = self.mappings.iter().map(|mapping| mapping.name()).collect();
         names.dedup();
         names.into_iter().filter_map(|name| self.get(name))
     }
@@ -89,9 +96,9 @@ mod tests {
             registry.add(mapping(version));
         }
         assert_eq!(registry.mappings.len(), 3);
-        let version = |version| registry.get_version("x", version).map(Mapping::version);
+        let version = |version| registry.get_version("x", version).map(|mapping| mapping.version());
         assert_eq!((version(1), version(2), version(9)), (Some(1), Some(2), Some(3)));
         assert!(registry.get("y").is_none());
-        assert_eq!(registry.newest().map(Mapping::version).collect::<Vec<_>>(), [3]);
+        assert_eq!(registry.newest().map(|mapping| mapping.version()).collect::<Vec<_>>(), [3]);
     }
 }

@@ -31,14 +31,15 @@ pub(crate) fn apply<'r>(scope: &Scope<'r>, step: &'r Step, value: Value<'r>) -> 
         Step::Flat => Value::List(value.into_list().into_iter().flat_map(Value::into_list).collect()),
         Step::Distinct => distinct(value),
         Step::Count => Value::Number(Cow::Owned(value.into_list().len().to_string())),
-        Step::Pairs(name, content) => pairs(value, name, content),
+        Step::Pairs(name, contents) => pairs(value, name, contents),
         Step::Entries => Value::List(value.into_members().into_iter().map(entry).collect()),
         Step::Keys => {
             Value::List(value.into_members().into_iter().map(|(key, _)| Value::Text(key)).collect())
         }
         Step::Values => Value::List(value.into_members().into_iter().map(|(_, value)| value).collect()),
-        Step::Omit(names) => members(value, |key| !names.iter().any(|name| name == key)),
-        Step::Keep(names) => members(value, |key| names.iter().any(|name| name == key)),
+        Step::Omit(names) => members(value, |key| !names.iter().any(|name| names_it(name, key))),
+        Step::Keep(names) => members(value, |key| names.iter().any(|name| names_it(name, key))),
+        Step::Under(prefix) => under(value, prefix),
         _ if value.is_list() => {
             let values = value.into_list().into_iter().map(|value| apply(scope, step, value));
             Value::List(values.filter(|value| !value.is_nothing()).collect())
@@ -101,8 +102,12 @@ fn on_text<'r>(scope: &Scope<'r>, step: &'r Step, text: Cow<'r, str>) -> Value<'
             Ok(_) => Value::Number(Cow::Owned(text.trim().to_owned())),
             Err(_) => Value::Nothing,
         },
+        Step::Pad(width, with) => {
+            let missing = width.saturating_sub(text.chars().count());
+            some(Cow::Owned(with.to_string().repeat(missing) + &text))
+        }
         Step::Hex => from_hex(&text).map_or(Value::Nothing, |text| some(Cow::Owned(text))),
-        Step::KeyValues => key_values(&text),
+        Step::KeyValues(encoded) => key_values(&text, encoded),
         Step::Char(index) => {
             character(&text, *index).map_or(Value::Nothing, |c| some(Cow::Owned(c.to_string())))
         }
@@ -118,7 +123,8 @@ fn on_text<'r>(scope: &Scope<'r>, step: &'r Step, text: Cow<'r, str>) -> Value<'
         | Step::Keys
         | Step::Values
         | Step::Omit(_)
-        | Step::Keep(_) => Value::Nothing,
+        | Step::Keep(_)
+        | Step::Under(_) => Value::Nothing,
     }
 }
 
@@ -141,19 +147,24 @@ fn distinct(value: Value<'_>) -> Value<'_> {
     Value::List(value.into_list().into_iter().filter(|value| seen.insert(value.json())).collect())
 }
 
-/// A list of `{name, value}` objects to one object.
-fn pairs<'r>(value: Value<'r>, name: &str, content: &str) -> Value<'r> {
+/// A list of `{name, value}` objects to one object. An element without a value is passed over: another list of the same
+/// names may have it.
+fn pairs<'r>(value: Value<'r>, name: &str, contents: &[String]) -> Value<'r> {
     let mut members = Members::default();
     for element in value.into_list() {
-        let (mut key, mut found) = (None, Value::Nothing);
+        let (mut key, mut found) = (None, None::<(bool, usize, Value<'r>)>);
         for (member, value) in element.into_members() {
             if member == name {
                 key = value.text();
-            } else if member == content {
-                found = value;
+            } else if let Some(place) = contents.iter().position(|content| *content == *member) {
+                // What is not null before null, then in the order of the names.
+                let rank = (value.is_nothing(), place);
+                if found.as_ref().is_none_or(|(nothing, known, _)| rank < (*nothing, *known)) {
+                    found = Some((rank.0, rank.1, value));
+                }
             }
         }
-        if let Some(key) = key {
+        if let (Some(key), Some((.., found))) = (key, found) {
             members.add(key, found);
         }
     }
@@ -164,8 +175,23 @@ fn entry<'r>((key, value): (Cow<'r, str>, Value<'r>)) -> Value<'r> {
     Value::Map(vec![(Cow::Borrowed("name"), Value::Text(key)), (Cow::Borrowed("value"), value)])
 }
 
+/// A name may end in `*` for any rest.
+fn names_it(name: &str, key: &str) -> bool {
+    name.strip_suffix('*').map_or(name == key, |start| key.starts_with(start))
+}
+
 fn members<'r>(value: Value<'r>, wanted: impl Fn(&str) -> bool) -> Value<'r> {
     Value::Map(value.into_members().into_iter().filter(|(key, _)| wanted(key)).collect())
+}
+
+/// The members whose name is `prefix` and more, under the rest of their names.
+fn under<'r>(value: Value<'r>, prefix: &str) -> Value<'r> {
+    let rest = |key: Cow<'r, str>| {
+        let rest = key.strip_prefix(prefix).filter(|rest| !rest.is_empty())?.len();
+        Some(slice(key.clone(), key.len() - rest, key.len()))
+    };
+    let members = value.into_members().into_iter();
+    Value::Map(members.filter_map(|(key, value)| Some((rest(key)?, value))).collect())
 }
 
 /// JSON in a text, as a value of its own; a value that is no text is left as it is.
@@ -213,13 +239,16 @@ fn from_hex(text: &str) -> Option<String> {
     String::from_utf8(bytes?).ok()
 }
 
-/// `a=1 b="two words" c='d=3 e=4'` to an object; words without `=` are passed over.
-fn key_values<'r>(text: &str) -> Value<'r> {
+/// `a=1 b="two words" c='d=3 e=4'` to an object; words without `=` are passed over. The group separator, which enriched
+/// lines of the Linux audit have, parts too. A value without quotes is text in hex digits where its name is in `encoded`
+/// and it can be.
+fn key_values<'r>(text: &str, encoded: &[String]) -> Value<'r> {
+    let parts = |c: char| c.is_whitespace() || c == '\u{1d}';
     let mut members = Members::default();
     let mut rest = text;
     loop {
-        rest = rest.trim_start();
-        let Some(end) = rest.find(|c: char| c == '=' || c.is_whitespace()) else {
+        rest = rest.trim_start_matches(parts);
+        let Some(end) = rest.find(|c: char| c == '=' || parts(c)) else {
             return members.into_value();
         };
         if !rest[end..].starts_with('=') {
@@ -229,21 +258,24 @@ fn key_values<'r>(text: &str) -> Value<'r> {
         let key = &rest[..end];
         rest = &rest[end + 1..];
         let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
-        let value = match quote.and_then(|quote| rest[1..].find(quote)) {
+        let (quoted, value) = match quote.and_then(|quote| rest[1..].find(quote)) {
             Some(len) => {
                 let value = &rest[1..=len];
                 rest = &rest[len + 2..];
-                value
+                (true, value)
             }
             None => {
-                let len = rest.find(char::is_whitespace).unwrap_or(rest.len());
+                let len = rest.find(parts).unwrap_or(rest.len());
                 let value = &rest[..len];
                 rest = &rest[len..];
-                value
+                (false, value)
             }
         };
         if !key.is_empty() {
-            members.add(Cow::Owned(key.to_owned()), Value::Text(Cow::Owned(value.to_owned())));
+            let is_encoded = !quoted && encoded.iter().any(|name| names_it(name, key));
+            let decoded = if is_encoded { from_hex(value) } else { None };
+            let value = decoded.unwrap_or_else(|| value.to_owned());
+            members.add(Cow::Owned(key.to_owned()), Value::Text(Cow::Owned(value)));
         }
     }
 }

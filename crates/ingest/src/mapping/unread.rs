@@ -50,6 +50,9 @@ impl Walk<'_> {
                 nodes.iter().for_each(|node| self.visit(node));
                 self.path.pop();
             }
+            // Nothing stands in these that could be taken.
+            Kind::Map(_) | Kind::List(_) => {}
+            Kind::Text(text) if text.is_empty() => {}
             _ => self.found.push(written(&self.path)),
         }
     }

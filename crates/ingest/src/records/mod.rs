@@ -14,6 +14,8 @@ mod unpacked;
 
 use std::io::{self, BufReader, Cursor, Read};
 
+use indelible_event::Limits;
+
 use crate::Form;
 use source::{Source, Taken};
 use unpacked::Unpacked;
@@ -339,10 +341,18 @@ impl Taken {
             .map_err(|failed| error(RecordsError::NotUtf8 { at: failed.utf8_error().valid_up_to() }))?;
         let json = match options.form {
             Form::Json => text,
+            Form::Text if is_object(&text) => text,
             Form::Text => serde_json::json!({ "message": text }).to_string(),
         };
         Ok(Record { index, line, start, end, json })
     }
+}
+
+/// Whether a line of a text file is a record already: shippers send `{"message": line}`. One that could not be taken as
+/// a record (a key twice, half a surrogate pair) is text like any other.
+fn is_object(line: &str) -> bool {
+    let depth_max = Limits::default().depth_max;
+    line.trim_start().starts_with('{') && indelible_event::parse_json(line, depth_max).is_ok()
 }
 
 #[cfg(test)]

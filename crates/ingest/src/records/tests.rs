@@ -96,13 +96,20 @@ fn tells_the_form_of_a_file() {
 #[test]
 fn lines_of_text_become_messages() {
     let options = RecordsOptions { form: Form::Text, ..options() };
-    let records = Records::open(&b"type=A msg=\"x\"\r\n\n[1] {\n"[..], options).unwrap();
+    let file = "type=A msg=\"x\"\r\n\n[1] {\n {\"a\": 1}\r\n{\"a\": 1\n{\"a\":1,\"a\":2}";
+    let records = Records::open(file.as_bytes(), options).unwrap();
     let got: Vec<_> =
         records.map(|record| record.map(|record| (record.line, record.json)).unwrap()).collect();
-    assert_eq!(
-        got,
-        [(1, r#"{"message":"type=A msg=\"x\""}"#.to_owned()), (3, r#"{"message":"[1] {"}"#.to_owned())]
-    );
+    let want = [
+        (1, r#"{"message":"type=A msg=\"x\""}"#),
+        (3, r#"{"message":"[1] {"}"#),
+        // A record already.
+        (4, " {\"a\": 1}"),
+        // Not JSON, and JSON that is no evidence of anything: text.
+        (5, r#"{"message":"{\"a\": 1"}"#),
+        (6, r#"{"message":"{\"a\":1,\"a\":2}"}"#),
+    ];
+    assert_eq!(got, want.map(|(line, json)| (line, json.to_owned())));
 }
 
 #[test]

@@ -102,22 +102,25 @@ impl<'r> Assembly<'r> {
         for rule in rules {
             match rule {
                 ChangeRule::Field { each, when, field, old, new } => {
+                    let values_unsaid = old.is_none() && new.is_none();
                     for here in self.elements(each.as_ref()) {
                         if !self.holds(when.as_ref(), &here) {
                             continue;
                         }
                         let raw = |expr: &'r Option<Expr>| self.scope.eval(expr.as_ref()?, &here).raw();
                         let (old, new) = (raw(old), raw(new));
-                        if let Some(field) =
-                            self.text(Some(field), &here).filter(|_| old.is_some() || new.is_some())
-                        {
+                        // A rule without values is for vendors that say only which fields changed.
+                        let tells = values_unsaid || old.is_some() || new.is_some();
+                        if let Some(field) = self.text(Some(field), &here).filter(|_| tells) {
                             push(&mut changes, Change { field, old, new, extra: Default::default() });
                         }
                     }
                 }
-                ChangeRule::Objects { when, before, after } => {
-                    if self.holds(when.as_ref(), &self.here) {
-                        self.compare(before.as_ref(), after.as_ref(), &mut changes);
+                ChangeRule::Objects { each, when, before, after } => {
+                    for here in self.elements(each.as_ref()) {
+                        if self.holds(when.as_ref(), &here) {
+                            self.compare(before.as_ref(), after.as_ref(), &here, &mut changes);
+                        }
                     }
                 }
             }
@@ -126,9 +129,15 @@ impl<'r> Assembly<'r> {
     }
 
     /// The members that differ between two objects, those of the later one first.
-    fn compare(&self, before: Option<&'r Expr>, after: Option<&'r Expr>, changes: &mut Vec<Change>) {
+    fn compare(
+        &self,
+        before: Option<&'r Expr>,
+        after: Option<&'r Expr>,
+        here: &Value<'r>,
+        changes: &mut Vec<Change>,
+    ) {
         let members = |expr: Option<&'r Expr>| {
-            let value = expr.map_or(Value::Nothing, |expr| self.scope.eval(expr, &self.here));
+            let value = expr.map_or(Value::Nothing, |expr| self.scope.eval(expr, here));
             value.mark_used();
             value.into_members()
         };

@@ -6,7 +6,6 @@
 mod lists;
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 
 use indelible_event::{
     Actor, ActorType, Client, Code, Event, EventTime, Occurrences, Outcome, OutcomeResult, Problem, Severity,
@@ -21,6 +20,7 @@ use super::eval::{Scope, Value, hex};
 use super::expr::Expr;
 use super::program::{ActorRule, Program};
 use super::record::Node;
+use super::trace::Trace;
 use super::unread;
 
 /// What an event is assembled with, beside the record.
@@ -31,6 +31,7 @@ pub(super) struct Terms<'m> {
     pub(super) received_at: Option<Timestamp>,
     /// Whether to say what was not understood.
     pub(super) tracking: bool,
+    pub(super) trace: Option<&'m Trace>,
 }
 
 /// The API's bound on times in the future: 24 h.
@@ -44,19 +45,11 @@ const ITEMS_MAX: usize = 256;
 pub(crate) const NO_ACTION: &str = "-";
 
 /// Makes the event of a record.
-pub(super) fn assemble<'r>(program: &'r Program, record: &'r Node<'r>, terms: &Terms<'_>) -> Mapped {
-    let mut scope = Scope {
-        record,
-        lets: Vec::with_capacity(program.lets.len()),
-        tables: &program.tables,
-        tracking: terms.tracking,
-        unread_time: RefCell::new(None),
-    };
+pub(super) fn assemble<'r>(program: &'r Program, record: &'r Node<'r>, terms: &Terms<'r>) -> Mapped {
+    let mut scope = Scope::new(record, &program.tables, terms.tracking);
+    scope.trace = terms.trace;
+    scope.compute_lets(&program.lets);
     let here = Value::Node(record);
-    for expr in &program.lets {
-        let value = scope.eval(expr, &here);
-        scope.lets.push(value);
-    }
     let mut assembly = Assembly { scope, here, warnings: Vec::new() };
     let event = assembly.event(program, terms);
     let not_understood = if terms.tracking { unread::unread(record, &program.ignored) } else { Vec::new() };

@@ -7,6 +7,7 @@ mod read;
 use indelible_event::{ActorType, OutcomeResult, Severity};
 use toml::de::{DeTable, DeValue};
 
+use super::detect::{Sign, Signs};
 use super::expr::{Base, Const, Expr, Segment};
 use super::grammar::{self, Mistake};
 use super::program::{
@@ -25,13 +26,12 @@ pub(super) fn compile(file: &str, text: &str) -> Result<Mapping, MappingErrors> 
     let table = match DeTable::parse(text) {
         Ok(table) => table.into_inner(),
         Err(error) => {
-            let mut compiler =
-                Compiler { file, text, errors: Vec::new(), lets: Vec::new(), tables: Vec::new() };
+            let mut compiler = Compiler::new(file, text);
             compiler.mistake(error.span().unwrap_or(0..0), "", error.message().to_owned());
             return Err(MappingErrors(compiler.errors));
         }
     };
-    let mut compiler = Compiler { file, text, errors: Vec::new(), lets: Vec::new(), tables: Vec::new() };
+    let mut compiler = Compiler::new(file, text);
     let mapping = compiler.mapping(&table);
     if compiler.errors.is_empty() {
         return Ok(mapping);
@@ -79,8 +79,51 @@ impl<'t> Compiler<'t> {
                 Shape::Api
             }
         };
+        let signs = self.section(&mut top, "detect").map(|detect| self.signs(detect));
         self.done(&top);
-        Mapping { name, version, title, about, wrappers, form, shape }
+        let text = self.text.to_owned();
+        Mapping { name, version, title, about, wrappers, form, signs, shape, text }
+    }
+
+    fn signs(&mut self, mut detect: Section<'t>) -> Signs {
+        let mut signs = Signs { needs: Vec::new(), base: Signs::BASE, evidence: Vec::new() };
+        if let Some(value) = detect.get("needs") {
+            for (text, span) in self.texts_of("detect.needs", value) {
+                if let Some(expr) = self.read("detect.needs", &text, span) {
+                    signs.needs.push(Sign { text, expr, weight: 0.0 });
+                }
+            }
+        }
+        if signs.needs.is_empty() {
+            let span = detect.members.first().map_or(0..0, |(_, span, _)| span.clone());
+            self.mistake(span, "detect.needs", "expected at least one condition".to_owned());
+        }
+        if let Some(value) = detect.get("base") {
+            signs.base = self.weight("detect.base", value, 0.0);
+        }
+        if let Some(evidence) = self.section(&mut detect, "evidence") {
+            for (text, span, value) in &evidence.members {
+                let weight = self.weight("detect.evidence", value, -1.0);
+                if let Some(expr) = self.read("detect.evidence", text, span.clone()) {
+                    signs.evidence.push(Sign { text: (*text).to_owned(), expr, weight });
+                }
+            }
+        }
+        self.done(&detect);
+        signs
+    }
+
+    /// A number from `least` to 1.
+    fn weight(&mut self, field: &str, value: &'t Spanned<DeValue<'t>>, least: f64) -> f64 {
+        let number = match value.get_ref() {
+            DeValue::Integer(number) => number.to_string().parse::<f64>().ok(),
+            DeValue::Float(number) => number.to_string().parse::<f64>().ok(),
+            _ => None,
+        };
+        number.filter(|number| (least..=1.0).contains(number)).unwrap_or_else(|| {
+            self.mistake(value.span(), field, format!("expected a number from {least} to 1"));
+            0.0
+        })
     }
 
     fn version(&mut self, top: &mut Section<'t>) -> u32 {
@@ -134,6 +177,7 @@ impl<'t> Compiler<'t> {
             Some(event) => self.event(event, &mut program),
             None => self.mistake(0..0, "event", "the mapping has no [event]".to_owned()),
         }
+        program.places = self.places.clone();
         program
     }
 
@@ -275,14 +319,13 @@ impl<'t> Compiler<'t> {
         let (field, old, new) =
             (self.expr(change, "field"), self.expr(change, "old"), self.expr(change, "new"));
         let whole = before.is_some() || after.is_some();
-        let fielded = field.is_some() || each.is_some() || old.is_some() || new.is_some();
+        let fielded = field.is_some() || old.is_some() || new.is_some();
         match field {
-            _ if whole && !fielded => Some(ChangeRule::Objects { when, before, after }),
+            _ if whole && !fielded => Some(ChangeRule::Objects { each, when, before, after }),
             Some(field) if !whole => Some(ChangeRule::Field { each, when, field, old, new }),
             _ => {
                 let span = change.members.first().map_or(0..0, |(_, span, _)| span.clone());
-                let message =
-                    "a change has either field (with old, new, each) or before and after".to_owned();
+                let message = "a change has either field (with old, new) or before and after".to_owned();
                 self.mistake(span, &change.field, message);
                 None
             }

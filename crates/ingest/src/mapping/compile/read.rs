@@ -8,7 +8,9 @@ use super::super::MappingError;
 use super::super::expr::{Const, Expr, Piece, Step};
 use super::super::grammar::{self, Mistake, Names};
 use super::super::table::Table;
+use super::super::trace::Place;
 use super::Spanned;
+use crate::nearest::nearest;
 
 /// Reads a mapping's file and collects its mistakes.
 pub(super) struct Compiler<'t> {
@@ -18,6 +20,8 @@ pub(super) struct Compiler<'t> {
     /// Names of `[let]` that may be used so far.
     pub(super) lets: Vec<String>,
     pub(super) tables: Vec<String>,
+    /// Where the mapping's paths stand.
+    pub(super) places: Vec<Place>,
 }
 
 /// A table of the file, its members in the file's order.
@@ -49,6 +53,10 @@ impl<'t> Section<'t> {
 }
 
 impl<'t> Compiler<'t> {
+    pub(super) fn new(file: &'t str, text: &'t str) -> Self {
+        Self { file, text, errors: Vec::new(), lets: Vec::new(), tables: Vec::new(), places: Vec::new() }
+    }
+
     pub(super) fn section(&mut self, parent: &mut Section<'t>, name: &'static str) -> Option<Section<'t>> {
         let value = parent.get(name)?;
         let field = parent.path(name);
@@ -177,9 +185,16 @@ impl<'t> Compiler<'t> {
     }
 
     pub(super) fn read(&mut self, field: &str, text: &str, span: Range<usize>) -> Option<Expr> {
-        let names = Names { lets: &self.lets, tables: &self.tables };
+        let names = Names { places: self.places.len(), lets: &self.lets, tables: &self.tables };
         match grammar::parse(text, names) {
-            Ok(expr) => Some(expr),
+            Ok((expr, paths)) => {
+                for path in paths {
+                    let (line, column) = self.line_and_column(self.place_in(&span, path.start));
+                    let text = text.get(path).unwrap_or_default().to_owned();
+                    self.places.push(Place { line, column, field: field.to_owned(), text });
+                }
+                Some(expr)
+            }
             Err(mistake) => {
                 self.in_text(span, field, mistake);
                 None
@@ -188,28 +203,46 @@ impl<'t> Compiler<'t> {
     }
 
     pub(super) fn in_text(&mut self, span: Range<usize>, field: &str, mistake: Mistake) {
-        // The place within the file: past the opening quotes, exact where the TOML text has no escapes.
-        let quoted = self.text.get(span.clone()).unwrap_or("");
-        let quotes = if quoted.starts_with("\"\"\"") || quoted.starts_with("'''") { 3 } else { 1 };
-        let start = (span.start + quotes + mistake.at).min(span.end);
+        let start = self.place_in(&span, mistake.at);
         self.mistake(start..span.end, field, mistake.message);
+    }
+
+    /// The place in the file of byte `at` of the text that `span` quotes: exact where the TOML text has no escapes.
+    fn place_in(&self, span: &Range<usize>, at: usize) -> usize {
+        let quoted = self.text.get(span.clone()).unwrap_or("");
+        let triple = quoted.starts_with("\"\"\"") || quoted.starts_with("'''");
+        let quotes = match quoted.as_bytes() {
+            // A new line after the opening quotes is no part of the text.
+            [_, _, _, b'\n', ..] if triple => 4,
+            _ if triple => 3,
+            [b'"' | b'\'', ..] => 1,
+            _ => 0,
+        };
+        (span.start + quotes + at).min(span.end)
+    }
+
+    /// Both 1-based, the column in characters.
+    fn line_and_column(&self, at: usize) -> (usize, usize) {
+        let before = self.text.get(..at.min(self.text.len())).unwrap_or("");
+        let line = before.matches('\n').count() + 1;
+        (line, before.rsplit('\n').next().unwrap_or("").chars().count() + 1)
     }
 
     /// Complains about every name that nobody asked for.
     pub(super) fn done(&mut self, section: &Section<'t>) {
         for (name, span, _) in &section.members {
             if !section.known.contains(name) {
-                let message = format!("there is no `{name}` here; there are {}", section.known.join(", "));
+                let meant = nearest(name, section.known.iter().copied());
+                let meant = meant.map_or(String::new(), |meant| format!("did you mean `{meant}`? "));
+                let message =
+                    format!("there is no `{name}` here; {meant}there are {}", section.known.join(", "));
                 self.mistake(span.clone(), &section.path(name), message);
             }
         }
     }
 
     pub(super) fn mistake(&mut self, span: Range<usize>, field: &str, message: String) {
-        let start = span.start.min(self.text.len());
-        let before = self.text.get(..start).unwrap_or("");
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        let (line, column) = self.line_and_column(span.start);
         self.errors.push(MappingError {
             file: self.file.to_owned(),
             line,

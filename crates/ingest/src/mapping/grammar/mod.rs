@@ -14,11 +14,15 @@
 
 mod steps;
 
+use std::ops::Range;
+
 use super::expr::{Base, Const, Expr, Function, Path, Piece, Segment};
 
 /// What names an expression may use.
 #[derive(Clone, Copy)]
 pub(crate) struct Names<'n> {
+    /// Paths of the mapping so far.
+    pub(crate) places: usize,
     pub(crate) lets: &'n [String],
     pub(crate) tables: &'n [String],
 }
@@ -33,17 +37,27 @@ pub(crate) struct Mistake {
 /// Deep enough for every honest mapping, shallow enough for the stack.
 const DEPTH_MAX: usize = 64;
 
-/// Reads one whole expression.
-pub(crate) fn parse(text: &str, names: Names<'_>) -> Result<Expr, Mistake> {
-    let mut parser = Parser { text, at: 0, names, depth: 0, starred: false };
+/// Reads one whole expression; also returns where its paths stand, in the order of their numbers.
+pub(crate) fn parse(text: &str, names: Names<'_>) -> Result<(Expr, Vec<Range<usize>>), Mistake> {
+    let mut parser = Parser { text, at: 0, names, depth: 0, starred: false, paths: Vec::new() };
     let expr = parser.expr()?;
     parser.space();
-    if parser.at < text.len() { Err(parser.mistake("nothing more, or an operator")) } else { Ok(expr) }
+    match parser.at < text.len() {
+        true => Err(parser.mistake("nothing more, or an operator")),
+        false => Ok((expr, parser.paths)),
+    }
 }
 
 /// Reads a bare path, as `ignore` holds them; a name in it may end in `*`.
 pub(crate) fn parse_path(text: &str) -> Result<Path, Mistake> {
-    let mut parser = Parser { text, at: 0, names: Names { lets: &[], tables: &[] }, depth: 0, starred: true };
+    let mut parser = Parser {
+        text,
+        at: 0,
+        names: Names { places: 0, lets: &[], tables: &[] },
+        depth: 0,
+        starred: true,
+        paths: Vec::new(),
+    };
     let path = parser.path()?;
     parser.space();
     if parser.at < text.len() { Err(parser.mistake("a path and nothing more")) } else { Ok(path) }
@@ -56,6 +70,8 @@ struct Parser<'t> {
     depth: usize,
     /// Whether `*` is a part of names.
     starred: bool,
+    /// Where paths stand.
+    paths: Vec<Range<usize>>,
 }
 
 impl<'t> Parser<'t> {
@@ -256,6 +272,7 @@ impl<'t> Parser<'t> {
 
     fn path(&mut self) -> Result<Path, Mistake> {
         self.space();
+        let path_start = self.at;
         let mut segments = Vec::new();
         let base = match self.peek() {
             Some('$') => {
@@ -294,7 +311,11 @@ impl<'t> Parser<'t> {
                     self.at += 1;
                     segments.push(self.bracket()?);
                 }
-                _ => return Ok(Path { base, segments }),
+                _ => {
+                    let place = self.names.places + self.paths.len();
+                    self.paths.push(path_start..self.at);
+                    return Ok(Path { place, base, segments });
+                }
             }
         }
     }

@@ -2,6 +2,51 @@
 
 use super::super::expr::{Const, Expr, Step, TimeForm};
 use super::{Mistake, Parser};
+use crate::nearest::nearest;
+
+/// Every step, for the one that was probably meant.
+const STEPS: [&str; 37] = [
+    "text",
+    "lower",
+    "upper",
+    "trim",
+    "strip",
+    "strip_end",
+    "before",
+    "after",
+    "before_last",
+    "after_last",
+    "split",
+    "starts",
+    "ends",
+    "contains",
+    "none",
+    "lookup",
+    "number",
+    "hex",
+    "json",
+    "keyvalues",
+    "time",
+    "at",
+    "char",
+    "first",
+    "last",
+    "join",
+    "flat",
+    "distinct",
+    "count",
+    "pairs",
+    "entries",
+    "keys",
+    "values",
+    "omit",
+    "keep",
+    "under",
+    "pad",
+];
+
+/// The widest that `pad` makes a text: no number of a vendor is wider.
+const PAD_MAX: usize = 64;
 
 impl Parser<'_> {
     /// One step, after its bar.
@@ -37,7 +82,7 @@ impl Parser<'_> {
             "number" => Step::Number,
             "hex" => Step::Hex,
             "json" => Step::Json,
-            "keyvalues" => Step::KeyValues,
+            "keyvalues" => Step::KeyValues(self.any_texts()?),
             "time" => Step::Time(self.time_form()?),
             "at" => {
                 self.space();
@@ -53,13 +98,19 @@ impl Parser<'_> {
             "flat" => Step::Flat,
             "distinct" => Step::Distinct,
             "count" => Step::Count,
-            "pairs" => Step::Pairs(self.plain_text()?, self.plain_text()?),
+            "pairs" => Step::Pairs(self.plain_text()?, self.texts()?),
             "entries" => Step::Entries,
             "keys" => Step::Keys,
             "values" => Step::Values,
             "omit" => Step::Omit(self.texts()?),
             "keep" => Step::Keep(self.texts()?),
-            _ => return Err(Mistake { at: start, message: format!("no step is called `{name}`") }),
+            "under" => Step::Under(self.separator()?),
+            "pad" => self.pad()?,
+            _ => {
+                let meant = nearest(name, STEPS).map(|meant| format!("; did you mean `{meant}`?"));
+                let message = format!("no step is called `{name}`{}", meant.unwrap_or_default());
+                return Err(Mistake { at: start, message });
+            }
         };
         Ok(step)
     }
@@ -106,6 +157,23 @@ impl Parser<'_> {
         Ok(TimeForm::Pattern(form, zone))
     }
 
+    /// A width and the character in front.
+    fn pad(&mut self) -> Result<Step, Mistake> {
+        self.space();
+        let start = self.at;
+        let width = usize::try_from(self.int()?).ok().filter(|width| *width <= PAD_MAX);
+        let message = format!("expected a width of at most {PAD_MAX}");
+        let width = width.ok_or(Mistake { at: start, message })?;
+        self.space();
+        let start = self.at;
+        let text = self.plain_text()?;
+        let mut chars = text.chars();
+        match (chars.next(), chars.next()) {
+            (Some(with), None) => Ok(Step::Pad(width, with)),
+            _ => Err(Mistake { at: start, message: "expected one character".to_owned() }),
+        }
+    }
+
     /// A text without `{}`.
     pub(super) fn plain_text(&mut self) -> Result<String, Mistake> {
         self.space();
@@ -132,7 +200,15 @@ impl Parser<'_> {
 
     /// One or more texts.
     fn texts(&mut self) -> Result<Vec<String>, Mistake> {
-        let mut texts = vec![self.plain_text()?];
+        let first = self.plain_text()?;
+        let mut texts = self.any_texts()?;
+        texts.insert(0, first);
+        Ok(texts)
+    }
+
+    /// Texts, as many as there are.
+    fn any_texts(&mut self) -> Result<Vec<String>, Mistake> {
+        let mut texts = Vec::new();
         loop {
             self.space();
             if self.peek() != Some('\'') {

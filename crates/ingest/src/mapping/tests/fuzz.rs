@@ -18,12 +18,12 @@ proptest! {
             }
         }
         let _ = Mapping::parse("x.toml", &text);
-        let _ = grammar::parse(&text, grammar::Names { lets: &[], tables: &[] });
+        let _ = grammar::parse(&text, grammar::Names { places: 0, lets: &[], tables: &[] });
     }
 
     #[test]
     fn no_expression_panics(expr in "([a-c@$]|\\.|'|\\{|\\}|\\[|\\]|\\||\\?\\?|\\?| |if|then|else|and|not|in|==|\\(|\\)|,|`|split|time|at|0|-1|lower|entries|json|é){0,40}") {
-        let names = grammar::Names { lets: &[], tables: &[] };
+        let names = grammar::Names { places: 0, lets: &[], tables: &[] };
         match grammar::parse(&expr, names) {
             Ok(_) if !expr.contains("'''") => {
                 let text = format!("name = \"t\"\nversion = 1\n[event]\naction = '''{expr}'''");

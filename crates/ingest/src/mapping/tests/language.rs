@@ -101,11 +101,29 @@ fn expressions_give_what_the_documentation_says() {
         ("json | json", Some(r#"{"in":{"x":[1.50]}}"#)),
         ("a.b | json ?? a.b", Some(r#""B""#)),
         ("kv | keyvalues", Some(r#"{"msg":["audit(1.5:7):","uid=0 x=1"],"res":"success","cmd":"a b"}"#)),
+        (
+            "'n=2F62696E m=2F62696E q=\"3005\" x=GG a0=\"4142\" a1=4142 n2=zz' | keyvalues 'n' 'q' 'x' 'a*'",
+            Some(r#"{"n":"/bin","m":"2F62696E","q":"3005","x":"GG","a0":"4142","a1":"AB","n2":"zz"}"#),
+        ),
         ("list | pairs 'k' 'v'", Some(r#"{"x":1,"y":[[2,3],"z"]}"#)),
+        ("list | pairs 'k' 'w' 'v'", Some(r#"{"x":1,"y":[[2,3],"z"]}"#)),
+        ("list | pairs 'v' 'n' 'k' | keep '1'", Some(r#"{"1":"x"}"#)),
+        ("list | pairs 'k' 'w'", Some("{}")),
+        ("list(a, a) | pairs 'b' 'n' 'c.d'", Some(r#"{"B":["CD","CD"]}"#)),
+        ("list(a) | pairs 'b' 'n'", Some(r#"{"B":null}"#)),
         ("before | entries | at 0", Some(r#"{"name":"p","value":1}"#)),
         ("before | keys", Some(r#"["p","q","r"]"#)),
         ("before | values", Some(r#"[1,"old",true]"#)),
         ("before | omit 'p' 'r'", Some(r#"{"q":"old"}"#)),
+        ("list[0] | under 'k'", Some("{}")),
+        ("before | under 'p'", Some("{}")),
+        ("merge(a, before) | under 'c.' | keys", Some(r#"["d"]"#)),
+        ("a.b | under 'B'", Some("{}")),
+        ("'93' | pad 5 '0'", Some(r#""00093""#)),
+        ("123456 | pad 5 '0'", Some(r#""123456""#)),
+        ("list[v='1'].v | pad 2 'é'", Some(r#""é1""#)),
+        ("before | omit 'p*' 'x*'", Some(r#"{"q":"old","r":true}"#)),
+        ("a | keep 'c*'", Some(r#"{"c.d":"CD"}"#)),
         ("before | keep 'p'", Some(r#"{"p":1}"#)),
         ("text | contains 'ada'", Some("true")),
         ("a.x | contains 'ada'", Some("false")),
@@ -215,6 +233,19 @@ fn changes_come_in_every_shape() {
             r#"{"b":{"p":1,"q":"old","r":true},"a":{"p":1,"q":"new","s":null}}"#
         ),
         ["q:\"old\">\"new\"", "s:->null", "r:true>-"]
+    );
+    // Only which fields changed.
+    assert_eq!(
+        changes("each = \"f\"\nfield = \"@\"", r#"{"f":["Groups",null,"E-mail"]}"#),
+        ["Groups:->-", "E-mail:->-"]
+    );
+    // A list of them.
+    assert_eq!(
+        changes(
+            "each = \"l\"\nwhen = \"a\"\nbefore = \"b\"\nafter = \"a\"",
+            r#"{"l":[{"b":{"p":1},"a":{"p":2}},{"b":{"p":3}},{"a":{"q":4}}]}"#
+        ),
+        ["p:1>2", "q:->4"]
     );
     // New values only.
     assert_eq!(
@@ -332,12 +363,12 @@ id = "if kind == 'user' then uid else sid"
     let record = r#"{"what":"w","name":"n","kind":"user","uid":"1","sid":"2","args":{"x":[1,{"y":2}]},"nothing":null,
         "meta":{"a":1,"b":{"c":2}},"p_row":1,"rows":[{"skip":1,"keep":2},{"keep":3,"odd name":4}],"e":{},"l":[]}"#;
     let mapped = apply(&mapping, record);
-    assert_eq!(mapped.not_understood, ["sid", "rows[].keep", "rows[].`odd name`", "e", "l"]);
+    assert_eq!(mapped.not_understood, ["sid", "rows[].keep", "rows[].`odd name`"]);
     let warnings = mapped.into_parsed().warnings;
     let fields: Vec<_> = warnings.iter().map(|warning| (warning.code, warning.field.as_str())).collect();
     assert_eq!(fields[2], (Code::UnknownField, "/rows/-/odd name"));
     // What it says can be put into `ignore` as it is.
-    assert!(mapped_ignoring(&["sid", "rows[].keep", "rows[].`odd name`", "e", "l"]).is_empty());
+    assert!(mapped_ignoring(&["sid", "rows[].keep", "rows[].`odd name`"]).is_empty());
 
     fn mapped_ignoring(paths: &[&str]) -> Vec<String> {
         let text = format!("ignore = {paths:?}\n[event]\naction = \"'a'\"");
@@ -446,7 +477,7 @@ fn the_documentation_s_mappings_and_examples_are_true() {
     assert!(mappings >= 1);
     let misspelt = blocks[0].replace("| time", "| tiem");
     let mistake = Mapping::parse("door-log.toml", &misspelt).unwrap_err().to_string();
-    assert!(documentation.contains(mistake.split(';').next().unwrap()), "{mistake}");
+    assert!(documentation.contains(&format!("``{mistake}``")), "{mistake}");
     // Rows of tables: | `expression` | `value` | ...
     let mut examples = 0;
     let record = documentation.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
@@ -463,6 +494,27 @@ fn the_documentation_s_mappings_and_examples_are_true() {
         examples += 1;
     }
     assert!(examples > 40, "{examples}");
+}
+
+#[test]
+fn the_documentation_s_list_of_formats_is_that_of_the_mappings() {
+    let documentation = documentation();
+    let (before, rest) = documentation.split_once("<!-- formats").unwrap();
+    let (comment, rest) = rest.split_once("-->\n").unwrap();
+    let (table, after) = rest.split_once("<!-- /formats -->").unwrap();
+    let mut wanted = "\n| `--format` | product | reads |\n|---|---|---|\n".to_owned();
+    for mapping in Registry::builtin().newest() {
+        let about = mapping.about().replace('|', "\\|");
+        wanted.push_str(&format!("| `{}` | {} | {about} |\n", mapping.name(), mapping.title()));
+    }
+    wanted.push('\n');
+    if std::env::var("INDELIBLE_BLESS").is_ok_and(|value| value == "1") {
+        let text = format!("{before}<!-- formats{comment}-->\n{wanted}<!-- /formats -->{after}");
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/importing.md");
+        std::fs::write(path, text).unwrap();
+    } else {
+        assert!(table == wanted, "the list in docs/importing.md is stale; INDELIBLE_BLESS=1 writes it");
+    }
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! The mapping language as a whole, and every built-in mapping on real records.
 
 mod builtin;
+mod detection;
 mod fuzz;
+mod golden;
 mod language;
+mod trace;
 mod vendors;
 
 use indelible_event::{Limits, Timestamp};

@@ -58,6 +58,16 @@ id = "$inner.cmd | hex ?? $inner.cmd"
 }
 
 #[test]
+fn enriched_lines_have_names_after_a_group_separator() {
+    let rules = "[let]\nf = \"message | keyvalues 'cmd'\"\n[event]\naction = \"$f.type\"\n[event.parameters]\n\"*\" = \"$f\"";
+    let record = json!({"message": "type=X cmd=6C73 m='a=1 b=2'\u{1d}UID=\"root\"\u{1d}AUID=ada"});
+    assert_eq!(
+        event(rules, &record.to_string()),
+        json!({"action": "X", "parameters": {"type": "X", "cmd": "ls", "m": "a=1 b=2", "UID": "root", "AUID": "ada"}})
+    );
+}
+
+#[test]
 fn bitbucket_lines_split_at_bars_with_json_within() {
     let rules = r#"
 [let]
