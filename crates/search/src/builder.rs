@@ -86,7 +86,7 @@ fn flush(state: &State, blocks: &[Arc<RwLock<Block>>]) -> Result<(), SearchError
             last_leaf: last.last_leaf,
         }
     };
-    let made = state.make_split(&covers, |dir| split::build(dir, blocks, &state.schema))?;
+    let made = state.make_split(&covers, |path| split::build(path, &state.log, blocks))?;
     state.commit(made, &[], blocks)?;
     Ok(())
 }

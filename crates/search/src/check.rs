@@ -5,23 +5,17 @@
 //! Entries after the last split are no fault: they are read from the ledger at every start.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::ops::Range;
+use std::ops::{Bound, ControlFlow, Range};
 use std::path::Path;
-use std::sync::Arc;
 
-use tantivy::columnar::Column;
-use tantivy::postings::Postings;
-use tantivy::schema::IndexRecordOption;
-use tantivy::{DocSet, TERMINATED};
-
-use crate::doc::Doc;
+use crate::doc::{Doc, Place};
 use crate::error::SearchError;
 use crate::field::Field;
 use crate::manifest::{Found, Manifest, SplitMeta, verify};
-use crate::schema::SplitSchema;
 use crate::source::{Batches, Decode, EventSource};
-use crate::split::Split;
+use crate::split::{Facet, Split};
 use crate::state::{document, hex};
+use crate::zone::ZONE_DOCS;
 
 /// Findings that are told one by one; the rest are counted.
 const FINDINGS_MAX: usize = 100;
@@ -108,7 +102,7 @@ pub fn check(
             return Ok(report);
         }
     };
-    let schema = Arc::new(SplitSchema::new());
+    let log = source.log_id();
     let total = manifest.splits.iter().map(|split| split.end - split.first).sum();
     let mut run = Run { source, decode, on_progress, report, done: 0, total };
     let mut covered = 0;
@@ -122,8 +116,8 @@ pub fn check(
             run.report.add(&meta.name, None, "covers entries that the ledger does not have");
             continue;
         }
-        let opened = verify(dir, meta).and_then(|()| Split::open(dir, meta.clone(), &schema));
-        match opened.and_then(|split| Ok((fingerprints(&split)?, split))) {
+        let opened = verify(dir, meta).and_then(|()| Split::open(dir, meta.clone(), &log));
+        match opened.and_then(|split| Ok((Fingerprints::of(&split)?, split))) {
             Ok((fingerprints, split)) => run.split(meta, &split, &fingerprints).map_err(CheckError)?,
             Err(SearchError::Damaged { what, .. }) => run.report.add(&meta.name, None, what),
             Err(_) => run.report.add(&meta.name, None, "can't be read"),
@@ -145,9 +139,19 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn split(&mut self, meta: &SplitMeta, split: &Split, fingerprints: &[u64]) -> Result<(), SearchError> {
-        let fast = split.reader.fast_fields();
-        let (users, domains) = (fast.u64("users")?, fast.u64("domains")?);
+    fn split(
+        &mut self,
+        meta: &SplitMeta,
+        split: &Split,
+        fingerprints: &Fingerprints,
+    ) -> Result<(), SearchError> {
+        let mut columns = match Columns::new(split) {
+            Ok(columns) => columns,
+            Err(_) => {
+                self.report.add(&meta.name, None, "its columns can't be read");
+                return Ok(());
+            }
+        };
         let mut next = meta.first;
         let mut batches = Batches::new();
         let mut doc = 0_u32;
@@ -163,7 +167,8 @@ impl Run<'_> {
                     self.report.add(&meta.name, Some(record.index), "an event is missing");
                     continue;
                 }
-                if let Some(what) = differs(&expected, split, doc, &users, &domains, fingerprints) {
+                let what = columns.differ(&expected, doc).or_else(|| fingerprints.differ(&expected, doc));
+                if let Some(what) = what {
                     self.report.add(&meta.name, Some(record.index), what);
                 }
                 self.report.events += 1;
@@ -179,26 +184,74 @@ impl Run<'_> {
     }
 }
 
-fn differs(
-    expected: &Doc,
-    split: &Split,
-    doc: u32,
-    users: &Column<u64>,
-    domains: &Column<u64>,
-    fingerprints: &[u64],
-) -> Option<&'static str> {
-    let place = split.place(doc);
-    if place.index != expected.place.index {
-        return Some("an event is missing, or not where it belongs");
+/// The columns of a split, on their way through its zones.
+struct Columns<'s> {
+    split: &'s Split,
+    /// The zone that was read last.
+    zone: Option<u32>,
+    times: Vec<i64>,
+    received: Vec<i64>,
+    leaves: Vec<u64>,
+    tenants: Vec<u32>,
+    users: Facet,
+    domains: Facet,
+    user_hashes: Vec<u64>,
+    domain_hashes: Vec<u64>,
+}
+
+impl<'s> Columns<'s> {
+    fn new(split: &'s Split) -> Result<Columns<'s>, SearchError> {
+        Ok(Columns {
+            split,
+            zone: None,
+            times: Vec::new(),
+            received: Vec::new(),
+            leaves: Vec::new(),
+            tenants: Vec::new(),
+            users: Facet::default(),
+            domains: Facet::default(),
+            user_hashes: split.user_hashes()?,
+            domain_hashes: split.domain_hashes()?,
+        })
     }
-    if place != expected.place {
-        return Some("time or tenant differ");
+
+    fn load(&mut self, zone: u32) -> Result<(), SearchError> {
+        if self.zone != Some(zone) {
+            self.split.times(zone, &mut self.times)?;
+            self.split.received(zone, &mut self.received)?;
+            self.split.leaves(zone, &mut self.leaves)?;
+            self.split.tenant_ordinals(zone, &mut self.tenants)?;
+            self.split.users(zone, &mut self.users)?;
+            self.split.domains(zone, &mut self.domains)?;
+            self.zone = Some(zone);
+        }
+        Ok(())
     }
-    let same = |column: &Column<u64>, values: &[u64]| column.values_for_doc(doc).eq(values.iter().copied());
-    if !same(users, &expected.users) || !same(domains, &expected.domains) {
-        return Some("users or tenants for distinct counts differ");
+
+    fn differ(&mut self, expected: &Doc, doc: u32) -> Option<&'static str> {
+        let at = doc as usize % ZONE_DOCS;
+        if self.load(doc / ZONE_DOCS as u32).is_err() {
+            return Some("its columns can't be read");
+        }
+        let place = Place {
+            index: self.leaves[at],
+            time: self.times[at],
+            received: self.received[at],
+            tenant: self.split.tenants[self.tenants[at] as usize].0,
+        };
+        if place.index != expected.place.index {
+            return Some("an event is missing, or not where it belongs");
+        }
+        if place != expected.place {
+            return Some("time or tenant differ");
+        }
+        let same = |ordinals: &[u32], table: &[u64], hashes: &[u64]| {
+            ordinals.iter().map(|ordinal| &table[*ordinal as usize]).eq(hashes)
+        };
+        let same = same(self.users.get(at), &self.user_hashes, &expected.users)
+            && same(self.domains.get(at), &self.domain_hashes, &expected.domains);
+        (!same).then_some("users or tenants for distinct counts differ")
     }
-    (fingerprints[doc as usize] != fingerprint(expected)).then_some("keys or words differ")
 }
 
 /// What a split's postings say about one document, in any order.
@@ -224,37 +277,77 @@ fn fingerprint(doc: &Doc) -> u64 {
     sum
 }
 
-/// The fingerprint of every document, from all postings of the split.
-fn fingerprints(split: &Split) -> Result<Vec<u64>, SearchError> {
-    let mut sums = vec![0_u64; split.docs() as usize];
-    let fields = Field::ALL.iter().map(|field| (*field as usize, split.schema.id(*field)));
-    for (number, id) in fields.chain([(TENANT, split.schema.tenant)]) {
-        let with_positions = number == Field::Word as usize;
-        let option =
-            if with_positions { IndexRecordOption::WithFreqsAndPositions } else { IndexRecordOption::Basic };
-        let inverted = split.reader.inverted_index(id)?;
-        let mut terms = inverted.terms().stream().map_err(tantivy::TantivyError::from)?;
-        let mut positions = Vec::new();
-        while let Some((term, info)) = terms.next() {
-            let mut postings =
-                inverted.read_postings_from_terminfo(info, option).map_err(tantivy::TantivyError::from)?;
-            let mut doc = postings.doc();
-            while doc != TERMINATED {
-                let Some(sum) = sums.get_mut(doc as usize) else {
-                    let what = "a posting names a document that it does not have";
-                    return Err(SearchError::Damaged { split: split.meta.name.clone(), what });
-                };
-                if with_positions {
-                    postings.positions(&mut positions);
-                    for &position in &positions {
-                        *sum = sum.wrapping_add(posting(number, term, position));
-                    }
+/// The fingerprints of all documents of a split.
+struct Fingerprints {
+    /// From all its postings.
+    sums: Vec<u64>,
+    /// From the postings of fields with columns, less what the columns say: zeros.
+    rests: Vec<u64>,
+}
+
+impl Fingerprints {
+    fn of(split: &Split) -> Result<Fingerprints, SearchError> {
+        let empty = vec![0; split.docs() as usize];
+        let mut fingerprints = Fingerprints { sums: empty.clone(), rests: empty };
+        for field in Field::ALL {
+            fingerprints.add_field(split, field)?;
+        }
+        for (number, _) in &split.tenants {
+            let posting = posting(TENANT, &number.to_be_bytes(), 0);
+            split.tenant_postings(*number)?.for_each(&mut |doc| fingerprints.add(doc, posting))?;
+        }
+        Ok(fingerprints)
+    }
+
+    fn add(&mut self, doc: u32, posting: u64) {
+        let sum = &mut self.sums[doc as usize];
+        *sum = sum.wrapping_add(posting);
+    }
+
+    fn add_field(&mut self, split: &Split, field: Field) -> Result<(), SearchError> {
+        let has_facet = Split::has_facet(field);
+        let (mut keys, mut read) = (Vec::new(), Ok(()));
+        split.terms(field, (Bound::Unbounded, Bound::Unbounded), &mut |text, term| {
+            let text = text.as_bytes();
+            let key = posting(field as usize, text, 0);
+            read = split.postings(term).and_then(|mut postings| {
+                if field == Field::Word {
+                    postings.for_each_position(&mut |doc, positions| {
+                        positions.iter().for_each(|at| self.add(doc, posting(field as usize, text, *at)));
+                    })
                 } else {
-                    *sum = sum.wrapping_add(posting(number, term, 0));
+                    postings.for_each(&mut |doc| {
+                        self.add(doc, key);
+                        let rest = &mut self.rests[doc as usize];
+                        *rest = rest.wrapping_add(if has_facet { key } else { 0 });
+                    })
                 }
-                doc = postings.advance();
+            });
+            if has_facet {
+                keys.push(key);
+            }
+            if read.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        read?;
+        if has_facet { self.take_facet(split, field, &keys) } else { Ok(()) }
+    }
+
+    fn take_facet(&mut self, split: &Split, field: Field, keys: &[u64]) -> Result<(), SearchError> {
+        let mut facet = Facet::default();
+        for (zone, rests) in (0..).zip(self.rests.chunks_mut(ZONE_DOCS)) {
+            split.facet(field, zone, &mut facet)?;
+            for (at, rest) in rests.iter_mut().enumerate() {
+                let keys = facet.get(at).iter().map(|ordinal| keys[*ordinal as usize]);
+                *rest = keys.fold(*rest, u64::wrapping_sub);
             }
         }
+        Ok(())
     }
-    Ok(sums)
+
+    fn differ(&self, expected: &Doc, doc: u32) -> Option<&'static str> {
+        if self.sums[doc as usize] != fingerprint(expected) {
+            return Some("keys or words differ");
+        }
+        (self.rests[doc as usize] != 0).then_some("a column of keys differs")
+    }
 }

@@ -11,8 +11,8 @@ use std::sync::atomic::Ordering;
 use parking_lot::RwLock;
 
 use crate::error::SearchError;
-use crate::manifest::{SplitMeta, seal, splits_dir, sync_dir};
-use crate::split::Split;
+use crate::manifest::{SplitMeta, splits_dir, sync_dir};
+use crate::split::{Split, Written};
 use crate::state::{State, hex};
 use crate::tail::Block;
 
@@ -26,23 +26,21 @@ pub(crate) struct Covers {
 }
 
 impl State {
-    /// Makes a split in a directory of its own by `make`, seals it and opens it; the manifest does not know it yet.
+    /// Makes a split's file by `make`, which syncs it, names it and opens it; the manifest does not know it yet.
     pub(crate) fn make_split(
         &self,
         covers: &Covers,
-        make: impl FnOnce(&Path) -> Result<u64, SearchError>,
+        make: impl FnOnce(&Path) -> Result<Written, SearchError>,
     ) -> Result<Split, SearchError> {
         let splits = splits_dir(&self.root);
         let staged = splits.join(format!("new-{}", self.build_number.fetch_add(1, Ordering::Relaxed)));
         let mut place = staged.clone();
         let made = || {
-            fs::create_dir(&staged).map_err(SearchError::io("create", &staged))?;
-            let events = make(&staged)?;
-            let files = seal(&staged)?;
+            let written = make(&staged)?;
             let name = {
                 let mut manifest = self.manifest.lock();
                 manifest.next_split += 1;
-                format!("{:012}-{:012}-{}", covers.first, covers.end, manifest.next_split)
+                format!("{:012}-{:012}-{}.split", covers.first, covers.end, manifest.next_split)
             };
             place = splits.join(&name);
             fs::rename(&staged, &place).map_err(SearchError::io("rename", &staged))?;
@@ -51,17 +49,18 @@ impl State {
                 name,
                 first: covers.first,
                 end: covers.end,
-                events,
+                events: written.events,
                 received_through: covers.received_through,
                 last_leaf: hex(&covers.last_leaf),
-                files,
+                bytes: written.bytes,
+                crc32: written.crc32,
             };
-            Split::open(&self.root, meta, &self.schema)
+            Split::open(&self.root, meta, &self.log)
         };
         made().inspect_err(|_| {
-            // Half-made files are in the way of a next attempt only by their size; the next start sweeps too.
-            let _ = fs::remove_dir_all(&staged);
-            let _ = fs::remove_dir_all(&place);
+            // A half-made file is in the way of a next attempt only by its size; the next start sweeps too.
+            let _ = fs::remove_file(&staged);
+            let _ = fs::remove_file(&place);
         })
     }
 

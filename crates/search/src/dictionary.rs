@@ -50,6 +50,21 @@ impl Dictionary {
         (self.fields[number as usize], slice(&self.text, &self.ends, number))
     }
 
+    /// The number of terms.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The field of the term with this number.
+    pub(crate) fn field(&self, number: u32) -> Field {
+        self.fields[number as usize]
+    }
+
+    /// The numbers of a field's terms, ascending.
+    pub(crate) fn of_field(&self, field: Field) -> &[u32] {
+        &self.of_field[field as usize]
+    }
+
     /// The numbers, ascending, of the field's terms for which `wanted` holds.
     pub(crate) fn numbers(&self, field: Field, wanted: impl Fn(&str) -> bool) -> Vec<u32> {
         let numbers = self.of_field[field as usize].iter().copied();

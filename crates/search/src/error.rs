@@ -18,9 +18,6 @@ pub enum SearchError {
         #[source]
         source: std::io::Error,
     },
-    /// Tantivy could not read or write a split.
-    #[error("the index library failed")]
-    Tantivy(#[from] tantivy::TantivyError),
     /// A split contradicts the manifest; it is rebuilt from the ledger.
     #[error("split {split} is damaged: {what}")]
     Damaged {
@@ -35,12 +32,18 @@ pub enum SearchError {
     /// A query names a tenant that was not resolved, so it must not run: the caller has to resolve names first.
     #[error("the query names tenants that were not resolved")]
     UnresolvedTenants,
+    /// The query's deadline passed before it was answered.
+    #[error("the query took longer than it may")]
+    DeadlineExceeded,
+    /// The query was cancelled.
+    #[error("the query was cancelled")]
+    Cancelled,
 }
 
 impl SearchError {
     /// Whether the same call may succeed later, once the index is rebuilt or the disk answers.
     pub fn retryable(&self) -> bool {
-        !matches!(self, Self::UnresolvedTenants)
+        !matches!(self, Self::UnresolvedTenants | Self::Cancelled)
     }
 
     /// For `map_err` on a file operation.

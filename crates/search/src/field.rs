@@ -12,8 +12,12 @@ use sha2::{Digest, Sha256};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// Longest keyword, in bytes; longer ones are kept as `KEYWORD_HEAD` bytes and a hash.
-const KEYWORD_MAX: usize = 256;
-const KEYWORD_HEAD: usize = 192;
+pub(crate) const KEYWORD_MAX: usize = 256;
+pub(crate) const KEYWORD_HEAD: usize = 192;
+
+/// The same for values of parameters and changes, which are as often long as they are different.
+pub(crate) const VALUE_MAX: usize = 128;
+pub(crate) const VALUE_HEAD: usize = 95;
 
 /// A field of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -55,11 +59,20 @@ pub(crate) enum Field {
     Whole,
     /// Words of text, with positions.
     Word,
+    /// Values of what has no field of its own: the path, [`PATH_END`], and the value as a keyword.
+    Attribute,
+    /// Which paths the event has, see [`crate::attribute`].
+    Present,
+    /// Names of changed fields.
+    Changed,
 }
+
+/// Ends the path in a term of [`Field::Attribute`].
+pub(crate) const PATH_END: char = '\u{1f}';
 
 impl Field {
     /// All fields, in the order of their numbers.
-    pub(crate) const ALL: [Field; 27] = [
+    pub(crate) const ALL: [Field; 30] = [
         Field::Id,
         Field::Action,
         Field::ActionType,
@@ -87,6 +100,9 @@ impl Field {
         Field::TraceId,
         Field::Whole,
         Field::Word,
+        Field::Attribute,
+        Field::Present,
+        Field::Changed,
     ];
 
     /// The field's name in the index's schema.
@@ -119,6 +135,9 @@ impl Field {
             Field::TraceId => "trace_id",
             Field::Whole => "whole",
             Field::Word => "word",
+            Field::Attribute => "attribute",
+            Field::Present => "present",
+            Field::Changed => "changed",
         }
     }
 }
@@ -135,6 +154,11 @@ pub(crate) fn fold_case(value: &str) -> Cow<'_, str> {
     let normal: Cow<'_, str> =
         if is_nfc(value) { Cow::Borrowed(value) } else { Cow::Owned(value.nfc().collect()) };
     Cow::Owned(normal.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect())
+}
+
+/// A value as the index has it in a field that is compared without case: folded, and shortened if it is long.
+pub fn fold_keyword(value: &str) -> Cow<'_, str> {
+    keyword(value)
 }
 
 /// The term under which a value is indexed and looked up in a field that is compared without case.
@@ -159,6 +183,18 @@ pub(crate) fn shorten(term: &str, max: usize, head: usize) -> Cow<'_, str> {
         let _ = write!(short, "{byte:02x}");
     }
     Cow::Owned(short)
+}
+
+/// What is readable of a term, and whether that is all of it: the reverse of [`shorten`], as far as there is one.
+pub(crate) fn uncut(term: &str) -> (&str, bool) {
+    const HASH: usize = 32;
+    if let Some(at) = term.len().checked_sub(HASH + 1)
+        && term.as_bytes()[at] == 0
+        && term.as_bytes()[at + 1..].iter().all(|b| b.is_ascii_hexdigit())
+    {
+        return (&term[..at], false);
+    }
+    (term, true)
 }
 
 /// The address as IPv4 where it is one, mapped into IPv6 or not.

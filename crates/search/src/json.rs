@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use crate::path::fold_name;
+
 /// Calls `each` with every string, number and boolean of a valid JSON `text`, in order, unescaped.
 pub(crate) fn scalars(text: &str, mut each: impl FnMut(&str)) {
     let bytes = text.as_bytes();
@@ -15,17 +17,14 @@ pub(crate) fn scalars(text: &str, mut each: impl FnMut(&str)) {
             b'"' => {
                 let end = string_end(bytes, at);
                 let is_name = bytes[end..].iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':');
-                if !is_name && let Ok(value) = serde_json::from_str::<TextValue<'_>>(&text[at..end]) {
-                    each(&value.0);
+                if !is_name {
+                    each(&unescaped(&text[at..end]));
                 }
                 at = end;
             }
             b'{' | b'}' | b'[' | b']' | b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => at += 1,
             _ => {
-                let end = bytes[at..]
-                    .iter()
-                    .position(|b| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'))
-                    .map_or(bytes.len(), |length| at + length);
+                let end = bare_end(bytes, at);
                 if byte != b'n' {
                     each(&text[at..end]);
                 }
@@ -33,6 +32,86 @@ pub(crate) fn scalars(text: &str, mut each: impl FnMut(&str)) {
             }
         }
     }
+}
+
+/// The place after the number or word that begins at `at`.
+fn bare_end(bytes: &[u8], at: usize) -> usize {
+    let ends = |b: &u8| matches!(b, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
+    bytes[at..].iter().position(ends).map_or(bytes.len(), |length| at + length)
+}
+
+/// Whether a JSON value says nothing: null, or an empty string, list or object.
+pub(crate) fn is_nothing(text: &str) -> bool {
+    let text = text.trim_ascii();
+    let empty = |open: char, close: char| {
+        text.strip_prefix(open)
+            .and_then(|rest| rest.strip_suffix(close))
+            .is_some_and(|inside| inside.trim_ascii().is_empty())
+    };
+    matches!(text, "null" | "\"\"") || empty('[', ']') || empty('{', '}')
+}
+
+/// A value inside a JSON value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaf<'a> {
+    Text(&'a str),
+    /// As it was sent.
+    Number(&'a str),
+    Bool(bool),
+}
+
+/// Calls `each` with every string, number and boolean of a valid JSON `text` and its path: `path` as given, and
+/// for each object around the value a dot and the folded name of the member. Lists add nothing to the path. What lies
+/// within more than `depth_max` objects is left out.
+pub(crate) fn leaves(text: &str, path: &mut String, depth_max: usize, each: &mut dyn FnMut(&str, Leaf<'_>)) {
+    let bytes = text.as_bytes();
+    // For each object around, the length of its own path.
+    let mut objects: Vec<usize> = Vec::new();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'{' => objects.push(path.len()),
+            b'}' => path.truncate(objects.pop().unwrap_or(0)),
+            b'"' => {
+                let start = at - 1;
+                at = string_end(bytes, start);
+                let is_name = bytes[at..].iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':');
+                let inside = objects.len() <= depth_max;
+                if is_name && let Some(&own) = objects.last() {
+                    path.truncate(own);
+                    if inside {
+                        path.push('.');
+                        path.push_str(&fold_name(&unescaped(&text[start..at])));
+                    }
+                } else if inside {
+                    each(path, Leaf::Text(&unescaped(&text[start..at])));
+                }
+            }
+            b'[' | b']' | b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => {}
+            _ => {
+                let start = at - 1;
+                at = bare_end(bytes, start);
+                if objects.len() <= depth_max {
+                    match byte {
+                        b't' => each(path, Leaf::Bool(true)),
+                        b'f' => each(path, Leaf::Bool(false)),
+                        b'n' => {}
+                        _ => each(path, Leaf::Number(&text[start..at])),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a JSON string, given with its quotes, says.
+fn unescaped(quoted: &str) -> Cow<'_, str> {
+    let inside = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or("");
+    if !inside.contains('\\') {
+        return Cow::Borrowed(inside);
+    }
+    serde_json::from_str::<TextValue<'_>>(quoted).map_or(Cow::Borrowed(""), |value| value.0)
 }
 
 /// A string that borrows where nothing in it is escaped.
@@ -78,10 +157,55 @@ mod tests {
     }
 
     #[test]
+    fn gives_values_with_their_paths() {
+        for (json, expected) in [
+            (r#""A\n""#, "p=A\n"),
+            ("1.50", "p=#1.50"),
+            (r#"[1,"x",[true],null]"#, "p=#1|p=x|p=true"),
+            (
+                r#"{"A":{"b c":[{"d":1},{"d":2}],"e":false},"f":"g"}"#,
+                "p.a.b c.d=#1|p.a.b c.d=#2|p.a.e=false|p.f=g",
+            ),
+            (r#"{"a":{"b":{"c":{"deep":1}},"x":2}}"#, "p.a.x=#2"),
+            (r#"{"a":{},"b":[],"c":null,"":"e"}"#, "p.=e"),
+        ] {
+            let mut found = Vec::new();
+            let mut path = "p".to_owned();
+            leaves(json, &mut path, 3, &mut |path, leaf| {
+                found.push(match leaf {
+                    Leaf::Text(text) => format!("{path}={text}"),
+                    Leaf::Number(text) => format!("{path}=#{text}"),
+                    Leaf::Bool(value) => format!("{path}={value}"),
+                });
+            });
+            assert_eq!((found.join("|"), path), (expected.to_owned(), "p".to_owned()), "{json}");
+        }
+    }
+
+    #[test]
+    fn knows_what_says_nothing() {
+        for (json, expected) in [
+            ("null", true),
+            ("\"\"", true),
+            ("[ ]", true),
+            (" {\n}", true),
+            ("\" \"", false),
+            ("0", false),
+            ("false", false),
+            ("[null]", false),
+        ] {
+            assert_eq!(is_nothing(json), expected, "{json}");
+        }
+    }
+
+    #[test]
     fn deep_values_do_not_overflow_the_stack() {
         let json = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
         let mut found = 0;
         scalars(&json, |_| found += 1);
+        assert_eq!(found, 1);
+        let json = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
+        leaves(&json, &mut String::new(), 3, &mut |_, _| found += 1);
         assert_eq!(found, 1);
     }
 }

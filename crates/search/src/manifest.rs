@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::SearchError;
 
-/// Version of everything that is stored: manifest, schema, terms, tokenizer. A change in any of them raises it.
-pub(crate) const FORMAT: u32 = 1;
+/// Version of everything that is stored: manifest, split files, terms, words. A change in any of them raises it.
+pub(crate) const FORMAT: u32 = 2;
 
 const MANIFEST: &str = "manifest";
 const SPLITS: &str = "splits";
@@ -33,7 +33,7 @@ pub(crate) struct Manifest {
 /// What the manifest knows of a split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SplitMeta {
-    /// Its directory.
+    /// Its file.
     pub(crate) name: String,
     /// The first leaf index that it covers.
     pub(crate) first: u64,
@@ -45,21 +45,10 @@ pub(crate) struct SplitMeta {
     pub(crate) received_through: i64,
     /// Leaf hash of the last entry covered, in hex.
     pub(crate) last_leaf: String,
-    pub(crate) files: Vec<FileMeta>,
-}
-
-/// A file of a split.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct FileMeta {
-    pub(crate) name: String,
+    /// The length of its file.
     pub(crate) bytes: u64,
+    /// CRC-32 over all of its file.
     pub(crate) crc32: u32,
-}
-
-impl SplitMeta {
-    pub(crate) fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
-    }
 }
 
 /// What was found where the manifest belongs.
@@ -93,7 +82,11 @@ impl Manifest {
         }
         match serde_json::from_str::<Version>(json) {
             Ok(version) if version.format == FORMAT => {}
-            _ => return Found::Unusable("the index has another format version"),
+            Ok(version) if version.format < FORMAT => {
+                return Found::Unusable("the index has the format of an earlier version");
+            }
+            Ok(_) => return Found::Unusable("the index has the format of a later version"),
+            Err(_) => return Found::Unusable("the manifest is damaged"),
         }
         match serde_json::from_str::<Manifest>(json) {
             Ok(manifest) if !manifest.is_ordered() => Found::Unusable("the manifest contradicts itself"),
@@ -134,7 +127,7 @@ fn checksum_line(json: &str) -> String {
     format!("crc32 {:08x}\n", crc32fast::hash(json.as_bytes()))
 }
 
-/// The directory of all splits.
+/// The directory of all splits' files.
 pub(crate) fn splits_dir(root: &Path) -> std::path::PathBuf {
     root.join(SPLITS)
 }
@@ -160,44 +153,19 @@ pub(crate) fn sweep(root: &Path, manifest: &Manifest) -> Result<(), SearchError>
     Ok(())
 }
 
-/// Syncs every file of a finished split and its directory, and returns their sizes and checksums.
-///
-/// # Errors
-/// [`SearchError::Io`].
-pub(crate) fn seal(dir: &Path) -> Result<Vec<FileMeta>, SearchError> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).map_err(SearchError::io("list", dir))? {
-        let path = entry.map_err(SearchError::io("list", dir))?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else { continue };
-        // Locks are Tantivy's, empty, and mean nothing to a finished split.
-        if name.ends_with(".lock") {
-            fs::remove_file(&path).map_err(SearchError::io("remove", &path))?;
-            continue;
-        }
-        let file = File::open(&path).map_err(SearchError::io("open", &path))?;
-        file.sync_all().map_err(SearchError::io("sync", &path))?;
-        let (bytes, crc32) = checksum(file).map_err(SearchError::io("read", &path))?;
-        files.push(FileMeta { name, bytes, crc32 });
-    }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    sync_dir(dir)?;
-    Ok(files)
-}
-
-/// Compares a split's files with the manifest, byte for byte by checksum.
+/// Compares a split's file with the manifest, byte for byte by checksum.
 ///
 /// # Errors
 /// [`SearchError::Damaged`]; a file that can't be read counts as damaged, since the ledger has its events.
 pub(crate) fn verify(root: &Path, meta: &SplitMeta) -> Result<(), SearchError> {
     let damaged = |what| SearchError::Damaged { split: meta.name.clone(), what };
-    for file in &meta.files {
-        let path = splits_dir(root).join(&meta.name).join(&file.name);
-        let found = File::open(&path).and_then(checksum).map_err(|_| damaged("a file can't be read"))?;
-        if found != (file.bytes, file.crc32) {
-            return Err(damaged("a file has another checksum than the manifest says"));
-        }
+    let path = splits_dir(root).join(&meta.name);
+    let found = File::open(&path).and_then(checksum).map_err(|_| damaged("its file can't be read"))?;
+    if found == (meta.bytes, meta.crc32) {
+        Ok(())
+    } else {
+        Err(damaged("its file has another checksum than the manifest says"))
     }
-    Ok(())
 }
 
 fn checksum(mut file: File) -> io::Result<(u64, u32)> {
@@ -232,7 +200,8 @@ mod tests {
             events: 1,
             received_through: 7,
             last_leaf: "00".into(),
-            files: vec![FileMeta { name: "a".into(), bytes: 3, crc32: 9 }],
+            bytes: 3,
+            crc32: 9,
         };
         Manifest { splits: vec![split(0, 4), split(4, 9)], ..Manifest::empty("log".into()) }
     }
@@ -279,25 +248,29 @@ mod tests {
     }
 
     #[test]
-    fn sealed_files_are_verified_and_strangers_swept() {
+    fn files_are_verified_and_strangers_swept() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path();
         let split = splits_dir(root).join("x");
-        fs::create_dir_all(&split).unwrap();
-        fs::write(split.join("data"), b"abc").unwrap();
-        fs::write(split.join(".w.lock"), b"").unwrap();
+        fs::create_dir_all(splits_dir(root)).unwrap();
+        fs::write(&split, b"abc").unwrap();
         let mut meta = sample().splits.remove(0);
-        meta.name = "x".into();
-        meta.files = seal(&split).unwrap();
-        assert_eq!(meta.files.len(), 1);
+        (meta.name, meta.crc32) = ("x".into(), crc32fast::hash(b"abc"));
         verify(root, &meta).unwrap();
-        fs::write(split.join("data"), b"abd").unwrap();
+        for bad in [&b"abd"[..], b"ab", b"abcd"] {
+            fs::write(&split, bad).unwrap();
+            assert!(matches!(verify(root, &meta), Err(SearchError::Damaged { .. })), "{bad:?}");
+        }
+        fs::remove_file(&split).unwrap();
         assert!(matches!(verify(root, &meta), Err(SearchError::Damaged { .. })));
-        fs::remove_file(split.join("data")).unwrap();
-        assert!(matches!(verify(root, &meta), Err(SearchError::Damaged { .. })));
-        fs::create_dir_all(splits_dir(root).join("stranger")).unwrap();
+        fs::write(&split, b"abc").unwrap();
+        // Splits of format 1 were directories.
+        fs::create_dir_all(splits_dir(root).join("stranger/inside")).unwrap();
+        fs::write(splits_dir(root).join("new-3"), b"half").unwrap();
         let kept = Manifest { splits: vec![meta], ..Manifest::empty("log".into()) };
         sweep(root, &kept).unwrap();
-        assert!(split.exists() && !splits_dir(root).join("stranger").exists());
+        let left: Vec<_> =
+            fs::read_dir(splits_dir(root)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["x"]);
     }
 }

@@ -59,7 +59,9 @@ pub(crate) fn take(state: &State, work: &mut Work) -> Option<Task> {
     let view = state.view();
     let size = |split: &Arc<Split>| (split.meta.first..split.meta.end, split.meta.events);
     let sizes: Vec<_> = view.splits.iter().map(size).collect();
-    let run = pick(&sizes, state.config.merge_factor.max(2), state.config.split_events_max)?;
+    // A document's number has 32 bits.
+    let events_max = state.config.split_events_max.min(u64::from(u32::MAX));
+    let run = pick(&sizes, state.config.merge_factor.max(2), events_max)?;
     Some(Task::Merge(view.splits[run].to_vec()))
 }
 
@@ -113,7 +115,7 @@ fn merge(state: &State, splits: &[Arc<Split>]) -> Result<(), SearchError> {
         received_through: last.meta.received_through,
         last_leaf: unhex(&last.meta.last_leaf),
     };
-    let merged = state.make_split(&covers, |dir| split::merge(dir, splits))?;
+    let merged = state.make_split(&covers, |path| split::merge(path, &state.log, splits))?;
     let names: Vec<String> = splits.iter().map(|split| split.meta.name.clone()).collect();
     state.commit(merged, &names, &[])?;
     Ok(())

@@ -2,11 +2,14 @@
 //!
 //! A [`Query`] says which events match; a [`Reach`] says which tenants may be looked at. Both become one expression,
 //! so the reach is part of what is searched and never a filter applied to results.
-//! Left out on purpose: the text form of `filter=`; it is to compile to the same expression.
 
 use serde::{Deserialize, Serialize};
 
 use crate::field::{Field, keyword};
+use crate::filter::print::{json_of, text_of};
+use crate::marks::Mark;
+use crate::normal::normalise;
+use crate::predicate::Predicate;
 
 /// The tenants whose events a caller may see.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +36,7 @@ impl Reach {
 }
 
 /// A set of tenant numbers, kept sorted and without repeats.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "Vec<u64>")]
 pub struct TenantSet(Vec<u64>);
 
@@ -68,7 +71,7 @@ impl From<Vec<u64>> for TenantSet {
 }
 
 /// A condition on an event. Leaves hold terms as the index has them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Expr {
     All,
@@ -83,6 +86,14 @@ pub(crate) enum Expr {
     Phrase(Vec<String>),
     /// These words follow each other, then one that begins so; at least one before it.
     PhrasePrefix(Vec<String>, String),
+    /// The field has a term that begins so, and the predicate holds for the rest of it.
+    Matching(Field, String, Predicate),
+    /// It happened within this time.
+    Time(TimeRange),
+    /// It was received within this time.
+    Received(TimeRange),
+    /// It is marked so.
+    Marked(Mark),
     /// The event belongs to one of these tenants.
     Tenants(TenantSet),
     /// The event belongs to the tenant of this name; to be resolved before the query runs.
@@ -125,7 +136,7 @@ impl Expr {
 }
 
 /// A half-open range of instants in microseconds: `since` is included, `until` is not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct TimeRange {
     pub(crate) since: i64,
     pub(crate) until: i64,
@@ -133,6 +144,11 @@ pub(crate) struct TimeRange {
 
 impl TimeRange {
     pub(crate) const ALWAYS: TimeRange = TimeRange { since: i64::MIN, until: i64::MAX };
+
+    /// The instants in both.
+    pub(crate) fn intersection(self, other: TimeRange) -> TimeRange {
+        TimeRange { since: self.since.max(other.since), until: self.until.min(other.until) }
+    }
 
     pub(crate) fn contains(&self, at: i64) -> bool {
         self.since <= at && at < self.until
@@ -171,6 +187,48 @@ impl Query {
         Self { matches: Expr::All, time: TimeRange::ALWAYS, received: TimeRange::ALWAYS }
     }
 
+    /// The query for a condition, in its one form, with the times that bound all of it taken out.
+    pub(crate) fn new(matches: Expr) -> Self {
+        let mut query = Self { matches, ..Self::all() };
+        query.settle();
+        query
+    }
+
+    /// Brings the condition into its one form again, after a part of it has changed.
+    fn settle(&mut self) {
+        let mut parts = match normalise(std::mem::replace(&mut self.matches, Expr::All)) {
+            Expr::And(parts) => parts,
+            one => vec![one],
+        };
+        parts.retain(|part| match part {
+            Expr::Time(range) => {
+                self.time = self.time.intersection(*range);
+                false
+            }
+            Expr::Received(range) => {
+                self.received = self.received.intersection(*range);
+                false
+            }
+            _ => true,
+        });
+        self.matches = Expr::and(parts);
+    }
+
+    /// All of the query as one expression, as it can be printed.
+    fn whole(&self) -> Expr {
+        normalise(Expr::And(vec![Expr::Time(self.time), Expr::Received(self.received), self.matches.clone()]))
+    }
+
+    /// The whole query in the language of `filter=`, whatever form it was given in.
+    pub fn to_filter(&self) -> String {
+        text_of(&self.whole())
+    }
+
+    /// The same as a tree of `and`, `or` and `not` with conditions as text.
+    pub fn to_json(&self) -> serde_json::Value {
+        json_of(&self.whole())
+    }
+
     /// Puts tenant numbers in the place of the names of `tenant=`: the tenant of that name and those below it.
     ///
     /// A name for which `resolve` gives `None` (unknown, or outside the caller's reach: the same) matches no event.
@@ -180,6 +238,7 @@ impl Query {
                 *part = Expr::Tenants(TenantSet::new(resolve(name).unwrap_or_default()));
             }
         });
+        self.settle();
     }
 
     /// Widens `affected_tenant=` and `involves_tenant=` from the tenant named to those below it as well.
@@ -193,6 +252,7 @@ impl Query {
                 *part = Expr::or(names);
             }
         });
+        self.settle();
     }
 
     /// Whether a tenant name still waits for [`Query::resolve_tenants`].
@@ -206,6 +266,12 @@ impl Query {
             }
         }
         waits(&self.matches)
+    }
+
+    /// The range of the events' own times that it names, in microseconds: since (included) and until (excluded).
+    pub fn times(&self) -> (Option<i64>, Option<i64>) {
+        let TimeRange { since, until } = self.time;
+        (Some(since).filter(|since| *since != i64::MIN), Some(until).filter(|until| *until != i64::MAX))
     }
 
     /// The one expression that runs: reach and conditions together, with at most one set of tenants in its "and".
@@ -271,5 +337,35 @@ mod tests {
         };
         let text = serde_json::to_string(&query).unwrap();
         assert_eq!(serde_json::from_str::<Query>(&text).unwrap(), query);
+    }
+
+    #[test]
+    fn times_around_everything_bound_the_query() {
+        let time = |since, until| Expr::Time(TimeRange { since, until });
+        let term = || Expr::Term(Field::Action, "x".into());
+        let query =
+            Query::new(Expr::And(vec![time(5, i64::MAX), Expr::And(vec![term(), time(i64::MIN, 9)])]));
+        assert_eq!(query, Query { matches: term(), time: TimeRange { since: 5, until: 9 }, ..Query::all() });
+        let either = Expr::Or(vec![term(), time(5, 9)]);
+        assert_eq!(Query::new(either.clone()), Query { matches: either, ..Query::all() });
+        assert_eq!(Query::new(Expr::And(vec![time(9, 12), time(5, 9)])).matches, Expr::None);
+    }
+
+    #[test]
+    fn a_query_is_shown_as_a_filter_whatever_it_was() {
+        let params = [
+            ("since", "2026-01-01T00:00:00Z"),
+            ("action", "!Play"),
+            ("q", "login fail*"),
+            ("tenant", "acme"),
+        ];
+        let params = params.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let query = Query::from_params(&params, indelible_event::Timestamp::from_micros(0)).unwrap();
+        let shown = "time ge \"2026-01-01T00:00:00.000000Z\" and not action eq \"play\" and word eq \"login\" and \
+                     word sw \"fail\" and tenant eq \"acme\"";
+        assert_eq!(query.to_filter(), shown);
+        assert_eq!(query.to_json()["and"][1], serde_json::json!({ "not": "action eq \"play\"" }));
+        let again = [("filter".to_owned(), shown.to_owned())];
+        assert_eq!(Query::from_params(&again, indelible_event::Timestamp::from_micros(0)).unwrap(), query);
     }
 }

@@ -8,16 +8,15 @@ use std::time::Duration;
 
 use indelible_event::Timestamp;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::ask::instant;
 use crate::error::SearchError;
-use crate::executor::Execution;
-use crate::field::Field;
-use crate::query::{Expr, Query, Reach, TimeRange};
+use crate::execute::Caches;
+use crate::marks::{Mark, Marks};
 use crate::source::{Decode, EventSource};
 use crate::state::{Job, State};
-use crate::zone::Bounds;
+use crate::view::View;
 use crate::{builder, follower, merger};
 
 /// How the index grows.
@@ -53,70 +52,6 @@ impl Default for SearchConfig {
     }
 }
 
-/// What events are ordered by: the time that they happened, then their place in the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct SortKey {
-    /// Microseconds since 1970-01-01T00:00:00Z.
-    pub time: i64,
-    /// Leaf index.
-    pub index: u64,
-}
-
-/// Which way a page lies from its cursor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Direction {
-    /// Events before the cursor's, in time: the next page.
-    Older,
-    /// Events after the cursor's, in time: the previous page.
-    Newer,
-}
-
-/// One page to be found.
-#[derive(Clone, Debug)]
-pub struct PageRequest<'a> {
-    /// What the caller may see, computed anew for whoever asks.
-    pub reach: &'a Reach,
-    /// What is asked for.
-    pub query: &'a Query,
-    /// Most hits.
-    pub limit: usize,
-    /// Where to go on, and which way; the key itself is not in the page.
-    pub cursor: Option<(SortKey, Direction)>,
-    /// Only entries before this leaf index, so that pages stay the same while events come in.
-    pub as_of: Option<u64>,
-}
-
-/// An event that was found; it is to be read from the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Hit {
-    /// Its leaf index.
-    pub index: u64,
-    /// When it happened.
-    pub time: Timestamp,
-}
-
-impl Hit {
-    /// What a cursor at this hit carries.
-    pub fn key(&self) -> SortKey {
-        SortKey { time: self.time.as_micros(), index: self.index }
-    }
-}
-
-/// A page of hits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Newest first.
-    pub hits: Vec<Hit>,
-    /// Whether older ones match.
-    pub has_next: bool,
-    /// Whether newer ones match.
-    pub has_prev: bool,
-    /// When the last entry was received up to which everything is searchable.
-    pub complete_through: Timestamp,
-    /// The leaf index that the page is bounded by, for the cursors of the pages around it.
-    pub as_of: u64,
-}
-
 /// How far the index is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -147,6 +82,7 @@ pub struct Search {
 struct Inner {
     state: Arc<State>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    caches: Caches,
 }
 
 impl Search {
@@ -164,7 +100,7 @@ impl Search {
     ) -> Result<Search, SearchError> {
         let state = Arc::new(State::open(dir.to_owned(), config, source, decode)?);
         // From here on dropping `search` ends the threads that run.
-        let search = Search { inner: Arc::new(Inner { state, threads: Mutex::default() }) };
+        let search = Search { inner: Arc::new(Inner::new(state)) };
         for job in [Job::Following, Job::Building, Job::Merging] {
             let (name, run): (_, fn(&State)) = match job {
                 Job::Following => ("search-follow", follower::follow),
@@ -186,7 +122,7 @@ impl Search {
     /// An index whose threads do not run, so that a test does their work step by step.
     #[cfg(test)]
     pub(crate) fn without_threads(state: Arc<State>) -> Search {
-        Search { inner: Arc::new(Inner { state, threads: Mutex::default() }) }
+        Search { inner: Arc::new(Inner::new(state)) }
     }
 
     /// The leaf index before which every entry is searchable, and notice of every change.
@@ -194,78 +130,23 @@ impl Search {
         self.inner.state.indexed()
     }
 
-    /// Finds a page, newest first by (time, leaf index).
+    /// Sets a mark on the events at these leaf indices, or takes it away; it is durable when this returns.
     ///
     /// # Errors
-    /// [`SearchError::UnresolvedTenants`], or a split that can't be read; it is then being checked and rebuilt.
-    pub fn page(&self, request: &PageRequest<'_>) -> Result<Page, SearchError> {
-        let state = &self.inner.state;
-        let view = state.view();
-        let as_of = request.as_of.unwrap_or_else(|| view.end());
-        let complete_through = instant(view.coverage().received);
-        let plan = self.plan(request.query, request.reach)?;
-        let bounds = Bounds { time: request.query.time, received: request.query.received, as_of };
-        let execution = Execution::new(&view, &plan, bounds);
-        let near = |from, direction, limit| {
-            execution.nearest(from, direction, limit).map_err(|failed| self.failed(failed))
-        };
-        let (from, direction) = match request.cursor {
-            Some((key, direction)) => (Some(key), direction),
-            None => (None, Direction::Older),
-        };
-        // One more than asked for tells whether there are more.
-        let mut keys = near(from, direction, request.limit.saturating_add(1))?;
-        let more = keys.len() > request.limit;
-        keys.truncate(request.limit);
-        let opposite = match direction {
-            Direction::Older => Direction::Newer,
-            Direction::Newer => Direction::Older,
-        };
-        // What lies behind: beyond the first hit, or from the cursor on where there is none, itself included.
-        let behind = match (keys.first(), from) {
-            (_, None) => false,
-            (Some(first), _) => !near(Some(*first), opposite, 1)?.is_empty(),
-            (None, Some(key)) => !near(beside(key, direction), opposite, 1)?.is_empty(),
-        };
-        let (has_next, has_prev) = match direction {
-            Direction::Older => (more, behind),
-            Direction::Newer => (behind, more),
-        };
-        if direction == Direction::Newer {
-            keys.reverse();
-        }
-        let hits = keys.into_iter().map(hit).collect();
-        Ok(Page { hits, has_next, has_prev, complete_through, as_of })
+    /// [`SearchError::Io`]; nothing has changed then.
+    pub fn mark(
+        &self,
+        mark: Mark,
+        indices: impl IntoIterator<Item = u64>,
+        on: bool,
+    ) -> Result<(), SearchError> {
+        self.inner.state.marks.change(mark, indices, on)
     }
 
-    /// The exact number of matching events among the entries before `as_of`, or all.
-    ///
-    /// # Errors
-    /// As [`Search::page`].
-    pub fn count(&self, reach: &Reach, query: &Query, as_of: Option<u64>) -> Result<u64, SearchError> {
-        let view = self.inner.state.view();
-        let plan = self.plan(query, reach)?;
-        let as_of = as_of.unwrap_or_else(|| view.end());
-        let bounds = Bounds { time: query.time, received: query.received, as_of };
-        let execution = Execution::new(&view, &plan, bounds);
-        execution.count().map_err(|failed| self.failed(failed))
-    }
-
-    /// The events of this id, newest first; several only if several tenants within the reach use it.
-    ///
-    /// # Errors
-    /// As [`Search::page`].
-    pub fn by_id(&self, reach: &Reach, tenant: Option<u64>, id: &str) -> Result<Vec<Hit>, SearchError> {
-        let view = self.inner.state.view();
-        let mut conditions = vec![Expr::Term(Field::Id, id.to_owned())];
-        conditions.extend(tenant.map(|tenant| Expr::Tenants(crate::TenantSet::new([tenant]))));
-        let query = Query { matches: Expr::And(conditions), ..Query::all() };
-        let plan = query.plan(reach);
-        let bounds = Bounds { time: TimeRange::ALWAYS, received: TimeRange::ALWAYS, as_of: view.end() };
-        let execution = Execution::new(&view, &plan, bounds);
-        let keys =
-            execution.nearest(None, Direction::Older, usize::MAX).map_err(|failed| self.failed(failed))?;
-        Ok(keys.into_iter().map(hit).collect())
+    /// How often marks were changed; 0 where none are known, since the index is new or its marks were lost. Whoever set
+    /// marks before sets them again then.
+    pub fn marks_generation(&self) -> u64 {
+        self.inner.state.marks.present().generation
     }
 
     /// How far the index is, and what goes wrong.
@@ -279,7 +160,7 @@ impl Search {
             complete_through: instant(coverage.received),
             rebuilding: coverage.end < state.behind_at_start.max(view.end()),
             splits: view.splits.len(),
-            split_bytes: view.splits.iter().map(|split| split.meta.bytes()).sum(),
+            split_bytes: view.splits.iter().map(|split| split.meta.bytes).sum(),
             tail_events: view.blocks.iter().map(|block| block.read().places.len() as u64).sum(),
             error: state.error(),
         }
@@ -290,20 +171,31 @@ impl Search {
         self.inner.close();
     }
 
-    fn plan(&self, query: &Query, reach: &Reach) -> Result<Expr, SearchError> {
-        if query.has_unresolved_tenants() {
-            return Err(SearchError::UnresolvedTenants);
-        }
-        Ok(query.plan(reach))
+    pub(crate) fn view(&self) -> Arc<View> {
+        self.inner.state.view()
     }
 
-    fn failed(&self, (split, error): (String, SearchError)) -> SearchError {
-        self.inner.state.suspect(&split);
-        error
+    /// The marks of this moment.
+    pub(crate) fn marks(&self) -> Arc<Marks> {
+        self.inner.state.marks.present()
+    }
+
+    /// What splits were asked for before.
+    pub(crate) fn caches(&self) -> &Caches {
+        &self.inner.caches
+    }
+
+    /// Has a split checked soon, because reading it failed.
+    pub(crate) fn suspect(&self, split: &str) {
+        self.inner.state.suspect(split);
     }
 }
 
 impl Inner {
+    fn new(state: Arc<State>) -> Inner {
+        Inner { state, threads: Mutex::default(), caches: Caches::default() }
+    }
+
     fn close(&self) {
         let threads = std::mem::take(&mut *self.threads.lock());
         if let Some(follower) = threads.first() {
@@ -321,23 +213,4 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// The key next to `key` on the other side of `direction`, so that looking from it includes `key`.
-fn beside(key: SortKey, direction: Direction) -> Option<SortKey> {
-    match direction {
-        Direction::Older if key.index == 0 => {
-            Some(SortKey { time: key.time.checked_sub(1)?, index: u64::MAX })
-        }
-        Direction::Older => Some(SortKey { index: key.index - 1, ..key }),
-        Direction::Newer => Some(SortKey { index: key.index.saturating_add(1), ..key }),
-    }
-}
-
-fn hit(key: SortKey) -> Hit {
-    Hit { index: key.index, time: Timestamp::from_micros(key.time) }
-}
-
-fn instant(us: i64) -> Timestamp {
-    Timestamp::from_micros(if us == i64::MIN { 0 } else { us })
 }

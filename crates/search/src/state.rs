@@ -16,7 +16,7 @@ use crate::SearchConfig;
 use crate::doc::{Doc, Place};
 use crate::error::SearchError;
 use crate::manifest::{Found, Manifest, SplitMeta, sweep, verify};
-use crate::schema::SplitSchema;
+use crate::marks::MarkStore;
 use crate::source::{Decode, EventSource};
 use crate::split::Split;
 use crate::tail::Block;
@@ -25,13 +25,15 @@ use crate::view::View;
 pub(crate) struct State {
     pub(crate) root: PathBuf,
     pub(crate) config: SearchConfig,
-    pub(crate) schema: Arc<SplitSchema>,
+    /// The log whose events these are.
+    pub(crate) log: [u8; 16],
     pub(crate) source: Arc<dyn EventSource>,
     pub(crate) decode: Arc<dyn Decode>,
     pub(crate) durable: watch::Receiver<u64>,
     view: RwLock<Arc<View>>,
     /// The manifest as it is on disk. Held across a change of manifest and view, so that they change as one.
     pub(crate) manifest: Mutex<Manifest>,
+    pub(crate) marks: MarkStore,
     pub(crate) work: Mutex<Work>,
     pub(crate) work_changed: Condvar,
     pub(crate) closing: AtomicBool,
@@ -94,10 +96,10 @@ impl State {
         decode: Arc<dyn Decode>,
     ) -> Result<State, SearchError> {
         fs::create_dir_all(&root).map_err(SearchError::io("create", &root))?;
-        let schema = Arc::new(SplitSchema::new());
+        let log_id = source.log_id();
         let durable = source.subscribe();
         let size = *durable.borrow();
-        let log = hex(&source.log_id());
+        let log = hex(&log_id);
         let mut manifest = match Manifest::read(&root, &log) {
             Found::Ready(manifest) => manifest,
             Found::Absent => Manifest::empty(log),
@@ -110,23 +112,17 @@ impl State {
         let mut splits = Vec::new();
         let mut unverified = config.verify_at_open_bytes;
         let end = manifest.splits.last().map_or(0, |split| split.end);
-        manifest.splits.retain(|meta| {
-            match open_split(&root, meta, &schema, &*source, size, &mut unverified) {
-                Ok((split, checked)) => {
-                    if !checked {
-                        work.suspects.push_back(meta.name.clone());
-                    }
-                    splits.push(Arc::new(split));
-                    true
+        manifest.splits.retain(|meta| match open_split(&root, meta, &*source, size, &mut unverified) {
+            Ok((split, checked)) => {
+                if !checked {
+                    work.suspects.push_back(meta.name.clone());
                 }
-                Err(error) => {
-                    tracing::warn!(
-                        split = meta.name,
-                        error = error.chain(),
-                        "split is rebuilt from the ledger"
-                    );
-                    false
-                }
+                splits.push(Arc::new(split));
+                true
+            }
+            Err(error) => {
+                tracing::warn!(split = meta.name, error = error.chain(), "split is rebuilt from the ledger");
+                false
             }
         });
         // Where the ledger is shorter than the index was, the index belongs to another history.
@@ -143,15 +139,17 @@ impl State {
         let tail_first = if covered < end { covered } else { end };
         let written = sweep(&root, &manifest).and_then(|()| manifest.write(&root));
         let block = Arc::new(RwLock::new(Block::new(tail_first)));
+        let marks = MarkStore::open(&root, source.log_id());
         let state = State {
             root,
             config,
-            schema,
+            log: log_id,
             source,
             decode,
             durable,
             view: RwLock::new(Arc::new(View { splits, blocks: vec![block] })),
             manifest: Mutex::new(manifest),
+            marks,
             work: Mutex::new(work),
             work_changed: Condvar::new(),
             closing: AtomicBool::new(false),
@@ -264,7 +262,6 @@ pub(crate) fn document(decode: &dyn Decode, record: &Record) -> Option<Doc> {
 fn open_split(
     root: &std::path::Path,
     meta: &SplitMeta,
-    schema: &Arc<SplitSchema>,
     source: &dyn EventSource,
     durable: u64,
     unverified: &mut u64,
@@ -279,12 +276,12 @@ fn open_split(
         // A ledger that can't be read now says nothing against the split.
         Err(error) => tracing::warn!(split = meta.name, error, "split could not be compared with the ledger"),
     }
-    let checked = meta.bytes() <= *unverified;
+    let checked = meta.bytes <= *unverified;
     if checked {
-        *unverified -= meta.bytes();
+        *unverified -= meta.bytes;
         verify(root, meta)?;
     }
-    Ok((Split::open(root, meta.clone(), schema)?, checked))
+    Ok((Split::open(root, meta.clone(), &source.log_id())?, checked))
 }
 
 /// Lower-case hex.

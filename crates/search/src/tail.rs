@@ -8,7 +8,7 @@
 use crate::dictionary::Dictionary;
 use crate::doc::{Doc, Place};
 use crate::field::Field;
-use crate::query::{Expr, TenantSet};
+use crate::lists::Lists;
 use crate::zone::{ZONE_DOCS, Zone};
 
 /// A block that holds more than this many bytes takes no more events.
@@ -18,7 +18,7 @@ const BLOCK_BYTES_MAX: usize = 8 << 20;
 const DOC_BYTES: usize = 64;
 
 /// Stands for a gap among the words of a document.
-const GAP: u32 = u32::MAX;
+pub(crate) const GAP: u32 = u32::MAX;
 
 /// A run of the newest events.
 #[derive(Debug)]
@@ -39,30 +39,6 @@ pub(crate) struct Block {
     users: Lists<u64>,
     domains: Lists<u64>,
     bytes: usize,
-}
-
-/// Lists of numbers, one for each document, end to end.
-#[derive(Debug)]
-struct Lists<T> {
-    ends: Vec<u32>,
-    items: Vec<T>,
-}
-
-impl<T> Default for Lists<T> {
-    fn default() -> Self {
-        Self { ends: Vec::new(), items: Vec::new() }
-    }
-}
-
-impl<T: Copy> Lists<T> {
-    fn close(&mut self) {
-        self.ends.push(self.items.len() as u32);
-    }
-
-    fn get(&self, doc: usize) -> &[T] {
-        let start = doc.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
-        &self.items[start..self.ends[doc] as usize]
-    }
 }
 
 impl Block {
@@ -127,133 +103,26 @@ impl Block {
         self.bytes + self.dictionary.bytes()
     }
 
-    /// The keywords of a document.
-    pub(crate) fn keywords(&self, doc: usize) -> impl Iterator<Item = (Field, &str)> {
-        self.keywords.get(doc).iter().map(|&number| self.dictionary.get(number))
+    /// The distinct terms of its documents.
+    pub(crate) fn dictionary(&self) -> &Dictionary {
+        &self.dictionary
     }
 
-    /// The words of a document in order, `None` being a gap.
-    pub(crate) fn words(&self, doc: usize) -> impl Iterator<Item = Option<&str>> {
-        self.words.get(doc).iter().map(|&number| (number != GAP).then(|| self.dictionary.get(number).1))
+    /// For each document the numbers of its keywords, in the order of their fields and terms.
+    pub(crate) fn keyword_numbers(&self) -> &Lists<u32> {
+        &self.keywords
     }
 
-    pub(crate) fn users(&self, doc: usize) -> &[u64] {
-        self.users.get(doc)
+    /// For each document the numbers of its words in order, [`GAP`] being a gap.
+    pub(crate) fn word_numbers(&self) -> &Lists<u32> {
+        &self.words
     }
 
-    pub(crate) fn domains(&self, doc: usize) -> &[u64] {
-        self.domains.get(doc)
+    pub(crate) fn user_lists(&self) -> &Lists<u64> {
+        &self.users
     }
 
-    /// Resolves an expression to this block's term numbers.
-    pub(crate) fn compile<'p>(&self, expr: &'p Expr) -> Test<'p> {
-        match expr {
-            Expr::All => Test::Always,
-            // Names that were never resolved match nothing; `Search` refuses such queries before.
-            Expr::None | Expr::TenantNamed(_) => Test::Never,
-            Expr::Term(field, term) => match self.dictionary.find(*field, term) {
-                Some(number) if *field == Field::Word => Test::Word(number),
-                Some(number) => Test::Keyword(number),
-                None => Test::Never,
-            },
-            Expr::TenantText(field, name) => {
-                self.dictionary.find(*field, &crate::field::keyword(name)).map_or(Test::Never, Test::Keyword)
-            }
-            Expr::Range(field, first, last) => {
-                let found =
-                    self.dictionary.numbers(*field, |term| first.as_str() <= term && term <= last.as_str());
-                if found.is_empty() { Test::Never } else { Test::Keywords(found) }
-            }
-            Expr::Prefix(beginning) => {
-                let found = self.dictionary.numbers(Field::Word, |term| term.starts_with(beginning));
-                if found.is_empty() { Test::Never } else { Test::Words(found) }
-            }
-            Expr::Phrase(words) => self.phrase(words).map_or(Test::Never, Test::Phrase),
-            Expr::PhrasePrefix(words, beginning) => {
-                let last = self.dictionary.numbers(Field::Word, |term| term.starts_with(beginning));
-                match self.phrase(words) {
-                    Some(words) if !last.is_empty() => Test::PhrasePrefix(words, last),
-                    _ => Test::Never,
-                }
-            }
-            Expr::Tenants(set) => Test::Tenants(set),
-            Expr::And(parts) => self.compile_and(parts),
-            Expr::Or(parts) => self.compile_or(parts),
-            Expr::Not(part) => match self.compile(part) {
-                Test::Never => Test::Always,
-                Test::Always => Test::Never,
-                test => Test::Not(Box::new(test)),
-            },
-        }
+    pub(crate) fn domain_lists(&self) -> &Lists<u64> {
+        &self.domains
     }
-
-    fn compile_and<'p>(&self, parts: &'p [Expr]) -> Test<'p> {
-        let mut tests = Vec::new();
-        for part in parts {
-            match self.compile(part) {
-                Test::Never => return Test::Never,
-                Test::Always => {}
-                test => tests.push(test),
-            }
-        }
-        if tests.is_empty() { Test::Always } else { Test::And(tests) }
-    }
-
-    fn compile_or<'p>(&self, parts: &'p [Expr]) -> Test<'p> {
-        let mut tests = Vec::new();
-        for part in parts {
-            match self.compile(part) {
-                Test::Always => return Test::Always,
-                Test::Never => {}
-                test => tests.push(test),
-            }
-        }
-        if tests.is_empty() { Test::Never } else { Test::Or(tests) }
-    }
-
-    fn phrase(&self, words: &[String]) -> Option<Vec<u32>> {
-        words.iter().map(|word| self.dictionary.find(Field::Word, word)).collect()
-    }
-
-    /// Whether the document passes a test compiled for this block.
-    ///
-    /// The block may have grown since: terms that came later can only be in documents that came later, and those are
-    /// beyond what the caller asks about.
-    pub(crate) fn passes(&self, doc: usize, test: &Test<'_>) -> bool {
-        match test {
-            Test::Always => true,
-            Test::Never => false,
-            Test::Keyword(number) => self.keywords.get(doc).contains(number),
-            Test::Keywords(set) => {
-                self.keywords.get(doc).iter().any(|number| set.binary_search(number).is_ok())
-            }
-            Test::Word(number) => self.words.get(doc).contains(number),
-            Test::Words(set) => self.words.get(doc).iter().any(|number| set.binary_search(number).is_ok()),
-            Test::Phrase(words) => self.words.get(doc).windows(words.len()).any(|window| window == words),
-            Test::PhrasePrefix(words, last) => self.words.get(doc).windows(words.len() + 1).any(|window| {
-                window[..words.len()] == words[..] && last.binary_search(&window[words.len()]).is_ok()
-            }),
-            Test::Tenants(set) => set.contains(self.places[doc].tenant),
-            Test::And(tests) => tests.iter().all(|test| self.passes(doc, test)),
-            Test::Or(tests) => tests.iter().any(|test| self.passes(doc, test)),
-            Test::Not(test) => !self.passes(doc, test),
-        }
-    }
-}
-
-/// An expression in the term numbers of one block. Sets of numbers are sorted.
-#[derive(Debug)]
-pub(crate) enum Test<'p> {
-    Always,
-    Never,
-    Keyword(u32),
-    Keywords(Vec<u32>),
-    Word(u32),
-    Words(Vec<u32>),
-    Phrase(Vec<u32>),
-    PhrasePrefix(Vec<u32>, Vec<u32>),
-    Tenants(&'p TenantSet),
-    And(Vec<Test<'p>>),
-    Or(Vec<Test<'p>>),
-    Not(Box<Test<'p>>),
 }

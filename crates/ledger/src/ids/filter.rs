@@ -55,7 +55,7 @@ impl Filter {
 /// the run, have no part in the block, so that neighbours spread.
 fn place(key: &Fingerprint, blocks: usize) -> Option<(usize, u64)> {
     let bits = u64::from_be_bytes(*key.first_chunk()?);
-    let block = u64::from(u32::from_be_bytes(*key.last_chunk()?)) * blocks as u64 >> 32;
+    let block = (u64::from(u32::from_be_bytes(*key.last_chunk()?)) * blocks as u64) >> 32;
     (blocks > 0).then_some((usize::try_from(block).ok()?, bits))
 }
 

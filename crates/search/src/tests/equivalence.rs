@@ -1,309 +1,150 @@
 //! The same answers everywhere: random queries over random events, against the model, in every state of the index.
 
-use std::collections::HashMap;
-
-use indelible_event::{
-    Actor, Change, Client, Event, Extra, Outcome, OutcomeResult, Severity, Source, Target,
-};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::figures;
+use super::grammar::{Filter, Marked, filter, marks};
 use super::model::matching;
-use super::world::{Engine, MemoryLedger, NOW, Stored, config, query, raw, stored};
-use crate::{Direction, Reach, SearchConfig, SortKey};
+use super::random::{NAMES, entry, params, reach, tenant_names};
+use super::world::{Engine, MemoryLedger, NOW, Stored, config, count, query};
+use crate::{Budget, Direction, FacetField, Mark, Query, Reach, SearchConfig, SortKey};
 
-const WORDS: [&str; 12] = [
-    "Login failed",
-    "play recording",
-    "Привет мир",
-    "Émile ZOË",
-    "日本語",
-    "مرحبا بك",
-    "web.example.com",
-    "a_b-c 1.5",
-    "ada@company.com",
-    "c333d58a-7ba6-4d69-91e4-175816aa5d0b",
-    "from 10.0.0.1:443",
-    "recording play play",
-];
-const NAMES: [&str; 8] = ["ada", "ADA", "bo", "Ünal", "1041", "ada@company.com", "李", "x y"];
-const IPS: [&str; 8] = [
-    "10.0.0.1",
-    "10.0.1.1",
-    "::ffff:10.0.0.1",
-    "2001:db8::1",
-    "2001:0db8:0::2",
-    "fe80::1",
-    "192.168.1.1",
-    "0.0.0.0",
-];
-
-fn tenant_names() -> HashMap<String, Vec<u64>> {
-    HashMap::from([
-        ("one".into(), vec![1]),
-        ("two".into(), vec![2]),
-        ("all".into(), (0..40).collect()),
-        ("some".into(), vec![1, 3, 5, 7, 99]),
-        ("none".into(), vec![]),
-    ])
+/// What is asked for: parameters, a filter, within a reach; and what of it in detail.
+#[derive(Clone, Debug)]
+struct Asked {
+    params: Vec<(&'static str, String)>,
+    filter: Option<Filter>,
+    reach: Reach,
+    /// A field and the beginning of its values, and how many of them.
+    values: (&'static str, String, usize),
+    edges: Vec<i64>,
+    by: Option<&'static str>,
 }
 
-fn word() -> impl Strategy<Value = Option<String>> {
-    option::weighted(0.3, select(&WORDS[..]).prop_map(str::to_owned))
-}
-
-fn name() -> impl Strategy<Value = Option<String>> {
-    option::weighted(0.5, select(&NAMES[..]).prop_map(str::to_owned))
-}
-
-fn names() -> impl Strategy<Value = Vec<String>> {
-    vec(select(&NAMES[..]).prop_map(str::to_owned), 0..3)
-}
-
-fn actor() -> impl Strategy<Value = Actor> {
-    (name(), name(), names(), name(), names(), names(), word()).prop_map(
-        |(id, username, aliases, tenant, groups, roles, first_name)| Actor {
-            last_name: id.clone(),
-            id,
-            username,
-            aliases,
-            tenant,
-            groups,
-            roles,
-            first_name,
-            ..Actor::default()
-        },
-    )
-}
-
-fn target() -> impl Strategy<Value = Target> {
-    (name(), name(), name(), names(), name(), names(), word()).prop_map(
-        |(id, username, name, aliases, tenant, groups, kind)| Target {
-            kind,
-            id,
-            username,
-            name,
-            aliases,
-            tenant,
-            roles: groups.clone(),
-            groups,
-            ..Target::default()
-        },
-    )
-}
-
-fn client() -> impl Strategy<Value = Client> {
-    let ip = || select(&IPS[..]);
-    (option::of(ip()), option::of(Just("eth0")), vec(ip(), 0..3), word(), name()).prop_map(
-        |(ip, zone, chain, host, channel)| {
-            let ip: Option<std::net::IpAddr> = ip.map(|ip| ip.parse().unwrap());
-            Client {
-                zone: zone.filter(|_| ip.is_some_and(|ip| ip.is_ipv6())).map(str::to_owned),
-                ip,
-                chain: chain.into_iter().map(str::to_owned).chain(["unknown".to_owned()]).collect(),
-                host,
-                channel,
-                ..Client::default()
-            }
-        },
-    )
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    let outcome = option::of(select(OutcomeResult::ALL));
-    let severity =
-        option::of(select(vec![Severity::Critical, Severity::High, Severity::Medium, Severity::Low]));
-    let json = select(vec![
-        r#""Login failed""#,
-        r#"{"n":[1,{"m":"日本語 text"}],"k":true}"#,
-        "12345678901234567890",
-        "null",
-        r#"["play","recording"]"#,
-    ]);
-    let people =
-        (option::weighted(0.7, actor()), option::weighted(0.2, actor()), vec(target(), 0..3), client());
-    let rest = (outcome, severity, word(), word(), json, name());
-    (select(&WORDS[..]), people, rest).prop_map(
-        |(action, (actor, on_behalf_of, targets, client), (result, severity, details, reason, json, any))| {
-            Event {
-                action: action.to_owned(),
-                action_type: any.clone(),
-                source: Source {
-                    application: any.clone(),
-                    component: reason.clone(),
-                    node: any.clone(),
-                    ..Source::default()
-                },
-                session_id: any.clone(),
-                request_id: reason.clone(),
-                actor,
-                on_behalf_of,
-                targets,
-                client,
-                outcome: Outcome { result, reason, ..Outcome::default() },
-                severity,
-                details,
-                parameters: vec![("Login Name".to_owned(), raw(json))],
-                changes: vec![Change {
-                    field: "e-mail".into(),
-                    old: None,
-                    new: Some(raw(json)),
-                    extra: Extra::default(),
-                }],
-                data: any.is_some().then(|| raw(json)),
-                ..Event::default()
-            }
-        },
-    )
-}
-
-/// Times repeat, come late, and lie in the future.
-fn time() -> impl Strategy<Value = i64> {
-    prop_oneof![
-        6 => (0..5_i64).prop_map(|step| NOW + step * 1_000_000),
-        2 => (0..9_i64).prop_map(|step| NOW - step * 86_400_000_000),
-        1 => Just(NOW + 86_400_000_000),
-        1 => Just(0),
-    ]
-}
-
-fn entry() -> impl Strategy<Value = Option<Stored>> {
-    let event = (prop_oneof![0..4_u64, 0..40_u64], time(), 0..30_u32, event());
-    option::weighted(
-        0.9,
-        event.prop_map(|(tenant, time, id, event)| stored(tenant, time, &format!("id-{id}"), event)),
-    )
-}
-
-fn filter() -> impl Strategy<Value = (&'static str, String)> {
-    let named = select(vec![
-        "actor",
-        "affected",
-        "user",
-        "group",
-        "role",
-        "actor_tenant",
-        "affected_tenant",
-        "involves_tenant",
-        "application",
-        "node",
-        "channel",
-        "session_id",
-        "action_type",
-    ]);
-    let worded = select(vec!["action", "component", "object", "host", "reason", "request_id"]);
-    let text = select(vec![
-        "login",
-        "LOGIN  failed",
-        "\"login failed\"",
-        "\"failed login\"",
-        "play",
-        "rec*",
-        "-play",
-        "\"play recording\"",
-        "recording  -\"play recording\"",
-        "ada@company.com",
-        "ada@comp*",
-        "web.exa*",
-        "web.*",
-        "example",
-        "\"日本語\"",
-        "日*",
-        "привет",
-        "emile  zoe",
-        "مرحبا",
-        "10.0.0.1",
-        "10.0.*",
-        "c333d58a-7ba6-4d69-91e4-175816aa5d0b",
-        "c333d58a",
-        "-nothing",
-        "nothing",
-        "1.5",
-        "true",
-        "12345678901234567890",
-        "\"login name\"",
-        "-rec*",
-        "eth*",
-    ]);
-    let instant = select(vec![
-        "2026-03-01T12:00:01Z",
-        "PT24H",
-        "P3D",
-        "-P8D",
-        "2026-03-01T12:00:02.000001Z",
-        "1970-01-01T00:00:00Z",
-        "2027-01-01T00:00:00Z",
-        "2026-03-01T12:00:00.003Z",
-    ]);
-    let bound = select(vec!["since", "until", "received_since", "received_until"]);
-    let not = prop_oneof![4 => Just(""), 1 => Just("!")];
-    let plain = prop_oneof![
-        3 => (named, select(&NAMES[..]).prop_map(str::to_uppercase)),
-        2 => (worded, select(&WORDS[..]).prop_map(str::to_lowercase)),
-        4 => text.prop_map(|text| ("q", text.to_owned())),
-        1 => select(vec!["id-1", "id-2", "ID-1"]).prop_map(|id| ("id", id.to_owned())),
-        2 => select(vec!["one", "two", "all", "some", "none", "nobody"]).prop_map(|name| ("tenant", name.to_owned())),
-        1 => select(vec!["success", "Failure", "denied"]).prop_map(|name| ("outcome", name.to_owned())),
-        1 => select(vec!["1", "HIGH", "low"]).prop_map(|name| ("severity", name.to_owned())),
-        3 => select(vec![
-            "10.0.0.1", "::ffff:10.0.0.1", "10.0.0.0/23", "10.0.0.0/24", "0.0.0.0/0", "::/0", "2001:db8::/32", "fe80::1",
-            "fe80::1%eth0", "2001:0DB8:0:0:0:0:0:1", "203.0.113.9",
-        ]).prop_map(|ip| ("ip", ip.to_owned())),
+fn asked() -> impl Strategy<Value = Asked> {
+    let field = || select(&FacetField::NAMES[..]);
+    let prefix = prop_oneof![
+        2 => Just(String::new()),
+        1 => select(&NAMES[..]).prop_map(|name| name.chars().take(1).collect()),
+        1 => select(&["10.0.", "2001:", "PLAY", "1", "日", "\u{10ffff}"][..]).prop_map(str::to_owned),
     ];
-    prop_oneof![
-        6 => (plain, not).prop_map(|((name, value), not)| (name, format!("{not}{value}"))),
-        2 => (bound, instant).prop_map(|(name, value)| (name, value.to_owned())),
-    ]
-}
-
-/// Parameters of one name stand together, as the model expects.
-fn params() -> impl Strategy<Value = Vec<(&'static str, String)>> {
-    vec(filter(), 0..4).prop_map(|mut params| {
-        params.sort();
-        params
+    let edge = prop_oneof![
+        3 => (0..6_i64).prop_map(|step| NOW + step * 1_000_000),
+        2 => (0..10_i64).prop_map(|step| NOW - step * 86_400_000_000),
+        1 => select(&[0, i64::MIN, i64::MAX, NOW + 1][..]),
+    ];
+    let edges = proptest::collection::btree_set(edge, 2..9).prop_map(|edges| edges.into_iter().collect());
+    let detail = ((field(), prefix, 0..9_usize), edges, option::of(field()));
+    // Mostly one of the two, so that enough matches.
+    let both = prop_oneof![
+        3 => (params(), Just(None)),
+        3 => (Just(Vec::new()), filter().prop_map(Some)),
+        1 => (params(), filter().prop_map(Some)),
+    ];
+    (both, reach(), detail).prop_map(|((params, filter), reach, (values, edges, by))| Asked {
+        params,
+        filter,
+        reach,
+        values,
+        edges,
+        by,
     })
 }
 
-fn reach() -> impl Strategy<Value = Reach> {
-    prop_oneof![
-        2 => Just(Reach::All),
-        1 => vec(0..6_u64, 0..3).prop_map(Reach::tenants),
-        1 => vec(0..60_u64, 10..40).prop_map(Reach::tenants),
-    ]
-}
-
-type Asked = (Vec<(&'static str, String)>, Reach);
-
-fn compare(engine: &Engine, asked: &[Asked], state: &str) -> Result<(), TestCaseError> {
+fn compare(engine: &Engine, asked: &[Asked], marked: &Marked, state: &str) -> Result<(), TestCaseError> {
     let (events, tenants) = (engine.ledger.events(), tenant_names());
-    for (params, reach) in asked {
-        let params: Vec<(&str, &str)> = params.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let query = query(&params, &tenants);
-        for as_of in [engine.ledger.size(), engine.ledger.size() / 2] {
-            let expected = matching(&events, reach, &params, &tenants, as_of);
-            let count = engine.search.count(reach, &query, Some(as_of)).unwrap();
-            prop_assert_eq!(count, expected.len() as u64, "count, {}, {:?}", state, params);
-            let page = engine.page(reach, &query, 1_000, None, Some(as_of));
-            let found: Vec<SortKey> = page.hits.iter().map(|hit| hit.key()).collect();
-            prop_assert_eq!(&found, &expected, "page, {}, {:?}", state, params);
-            // From the middle, both ways, three at a time.
-            if let Some(middle) = expected.get(expected.len() / 2) {
-                let at = expected.len() / 2;
-                let older = engine.page(reach, &query, 3, Some((*middle, Direction::Older)), Some(as_of));
-                let wanted: Vec<_> = expected[at + 1..].iter().take(3).copied().collect();
-                prop_assert_eq!(older.hits.iter().map(|hit| hit.key()).collect::<Vec<_>>(), wanted);
-                prop_assert_eq!(older.has_next, expected.len() - at - 1 > 3);
-                prop_assert!(older.has_prev);
-                let newer = engine.page(reach, &query, 3, Some((*middle, Direction::Newer)), Some(as_of));
-                let wanted: Vec<_> = expected[at.saturating_sub(3)..at].to_vec();
-                prop_assert_eq!(newer.hits.iter().map(|hit| hit.key()).collect::<Vec<_>>(), wanted);
-                prop_assert_eq!(newer.has_prev, at > 3);
-                prop_assert!(newer.has_next);
+    let visible: Vec<Stored> =
+        events.into_iter().filter(|event| !marked[&Mark::Hidden].contains(&event.index)).collect();
+    for asked in asked {
+        let mut params: Vec<(&str, &str)> =
+            asked.params.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let text = asked.filter.as_ref().map(Filter::text);
+        let fitting: Vec<Stored> = match &asked.filter {
+            Some(filter) => {
+                visible.iter().filter(|event| filter.holds(event, marked, &tenants)).cloned().collect()
             }
+            None => visible.clone(),
+        };
+        for as_of in [engine.ledger.size(), engine.ledger.size() / 2] {
+            let expected = matching(&fitting, &asked.reach, &params, &tenants, as_of);
+            params.extend(text.as_ref().map(|text| ("filter", text.as_str())));
+            let query = query(&params, &tenants);
+            let about = format!("{state}, {params:?} {:?} as of {as_of}", asked.reach);
+            let count = count(&engine.search, &asked.reach, &query, Some(as_of));
+            prop_assert_eq!(count, expected.len() as u64, "count, {}", &about);
+            pages(engine, &asked.reach, &query, as_of, &expected, &about)?;
+            let found: Vec<&Stored> = expected
+                .iter()
+                .map(|key| fitting.iter().find(|event| event.index == key.index).unwrap())
+                .collect();
+            figures(engine, asked, &query, as_of, &found, &about)?;
+            params.retain(|(name, _)| *name != "filter");
         }
     }
+    Ok(())
+}
+
+/// One page of everything, and from the middle both ways, three at a time.
+fn pages(
+    engine: &Engine,
+    reach: &Reach,
+    query: &Query,
+    as_of: u64,
+    expected: &[SortKey],
+    about: &str,
+) -> Result<(), TestCaseError> {
+    let page = engine.page(reach, query, 1_000, None, Some(as_of));
+    let found: Vec<SortKey> = page.hits.iter().map(|hit| hit.key()).collect();
+    prop_assert_eq!(&found, expected, "page, {}", about);
+    if let Some(middle) = expected.get(expected.len() / 2) {
+        let at = expected.len() / 2;
+        let older = engine.page(reach, query, 3, Some((*middle, Direction::Older)), Some(as_of));
+        let wanted: Vec<_> = expected[at + 1..].iter().take(3).copied().collect();
+        prop_assert_eq!(older.hits.iter().map(|hit| hit.key()).collect::<Vec<_>>(), wanted);
+        prop_assert_eq!(older.has_next, expected.len() - at - 1 > 3);
+        prop_assert!(older.has_prev);
+        let newer = engine.page(reach, query, 3, Some((*middle, Direction::Newer)), Some(as_of));
+        let wanted: Vec<_> = expected[at.saturating_sub(3)..at].to_vec();
+        prop_assert_eq!(newer.hits.iter().map(|hit| hit.key()).collect::<Vec<_>>(), wanted);
+        prop_assert_eq!(newer.has_prev, at > 3);
+        prop_assert!(newer.has_next);
+    }
+    let mut in_order: Vec<u64> = expected.iter().map(|key| key.index).collect();
+    in_order.sort_unstable();
+    let (start, budget) = (as_of / 3, Budget::unlimited());
+    in_order.retain(|index| *index >= start);
+    let (all, _) = engine.search.ascending(reach, query, start..as_of, 1_000, &budget).unwrap();
+    prop_assert_eq!((&all.indices, all.through), (&in_order, as_of), "in order, {}", about);
+    let (some, _) = engine.search.ascending(reach, query, start..as_of, 2, &budget).unwrap();
+    in_order.truncate(2);
+    let through = in_order.last().filter(|_| in_order.len() == 2).map_or(as_of, |last| last + 1);
+    prop_assert_eq!((some.indices, some.through), (in_order, through), "the first in order, {}", about);
+    Ok(())
+}
+
+fn figures(
+    engine: &Engine,
+    asked: &Asked,
+    query: &Query,
+    as_of: u64,
+    found: &[&Stored],
+    about: &str,
+) -> Result<(), TestCaseError> {
+    let (search, reach, budget, as_of) = (&engine.search, &asked.reach, &Budget::unlimited(), Some(as_of));
+    let (stats, _) = search.stats(reach, query, as_of, budget).unwrap();
+    prop_assert_eq!(stats, figures::stats(found), "stats, {}", about);
+    let by = asked.by.and_then(FacetField::parse);
+    let (histogram, _) = search.histogram(reach, query, &asked.edges, by, as_of, budget).unwrap();
+    let expected = figures::histogram(found, &asked.edges, asked.by);
+    prop_assert_eq!(histogram, expected, "histogram {:?} by {:?}, {}", &asked.edges, asked.by, about);
+    let (name, prefix, limit) = &asked.values;
+    let field = FacetField::parse(name).unwrap();
+    let (values, _) = search.values(reach, query, field, prefix, *limit, as_of, budget).unwrap();
+    let expected = figures::values(found, name, &prefix.to_lowercase(), *limit);
+    prop_assert_eq!(values, expected, "values of {} from {:?}, {}", name, prefix, about);
     Ok(())
 }
 
@@ -311,6 +152,12 @@ fn push(ledger: &MemoryLedger, entry: Option<Stored>) {
     match entry {
         Some(stored) => drop(ledger.push(stored)),
         None => ledger.push_other(),
+    }
+}
+
+fn mark(engine: &Engine, marked: &Marked) {
+    for (mark, indices) in marked {
+        engine.search.mark(*mark, indices.iter().copied(), true).unwrap();
     }
 }
 
@@ -326,36 +173,45 @@ proptest! {
         entries in vec(entry(), 1..120),
         later in vec(entry(), 0..20),
         piece in 5..40_usize,
-        asked in vec((params(), reach()), 24),
+        asked in vec(asked(), 24),
+        marked in marks(),
     ) {
         let dir = tempfile::tempdir().unwrap();
         let ledger = MemoryLedger::new();
         let small = || SearchConfig { flush_events: piece, ..config() };
+        let unmarked = Mark::ALL.into_iter().map(|mark| (mark, Default::default())).collect();
         {
             let engine = Engine::open(dir.path(), &ledger, config());
             entries.into_iter().for_each(|entry| push(&ledger, entry));
             engine.follow();
-            compare(&engine, &asked, "tail")?;
+            compare(&engine, &asked[..6], &unmarked, "tail without marks")?;
+            mark(&engine, &marked);
+            compare(&engine, &asked, &marked, "tail")?;
         }
-        // Nothing was written, so a restart reads everything again.
+        // Nothing was written, so a restart reads everything again; but for the marks.
         let engine = Engine::open(dir.path(), &ledger, small());
         engine.follow();
         engine.build();
-        compare(&engine, &asked, "small splits and tail")?;
+        compare(&engine, &asked, &marked, "small splits and tail")?;
         let before = engine.splits();
         engine.merge();
         prop_assert!(before < 3 || engine.splits() < before);
-        compare(&engine, &asked, "merged splits and tail")?;
+        compare(&engine, &asked, &marked, "merged splits and tail")?;
         later.into_iter().for_each(|entry| push(&ledger, entry));
         engine.follow();
-        compare(&engine, &asked, "merged splits and newer events")?;
+        compare(&engine, &asked, &marked, "merged splits and newer events")?;
         engine.flush();
-        compare(&engine, &asked, "splits only")?;
+        compare(&engine, &asked, &marked, "splits only")?;
+        for (mark, indices) in &marked {
+            engine.search.mark(*mark, indices.iter().copied(), false).unwrap();
+        }
+        compare(&engine, &asked[..6], &unmarked, "splits, marks taken away")?;
+        mark(&engine, &marked);
         prop_assert!(engine.checked().is_sound());
         drop(engine);
         let engine = Engine::open(dir.path(), &ledger, small());
         engine.follow();
-        compare(&engine, &asked, "after a restart")?;
+        compare(&engine, &asked, &marked, "after a restart")?;
         drop(engine);
         std::fs::write(dir.path().join("manifest"), "rubbish").unwrap();
         let engine = Engine::open(dir.path(), &ledger, small());
@@ -363,7 +219,7 @@ proptest! {
         engine.flush();
         engine.merge();
         prop_assert!(!engine.search.progress().rebuilding);
-        compare(&engine, &asked, "after a rebuild")?;
+        compare(&engine, &asked, &marked, "after a rebuild")?;
         let report = engine.checked();
         prop_assert!(report.is_sound(), "{:?}", report);
         prop_assert_eq!(report.events, ledger.events().len() as u64);

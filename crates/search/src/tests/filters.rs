@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use indelible_event::{
-    Actor, Change, Client, Code, Event, Extra, Outcome, OutcomeResult, Related, Severity, Source, Target,
-    Timestamp,
+    Actor, ActorType, Change, Client, Code, Event, Extra, Occurrences, Outcome, OutcomeResult, Related,
+    Severity, Source, Target, Timestamp,
 };
 
-use super::world::{Engine, MemoryLedger, NOW, config, query, raw, stored};
-use crate::{KNOWN_PARAMETERS, Query, Reach, nearest_parameter};
+use super::world::{Engine, MemoryLedger, NOW, config, count, query, raw, stored};
+use crate::{KNOWN_PARAMETERS, Mark, Query, Reach, nearest_parameter};
 
 fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
@@ -19,7 +19,7 @@ fn list(text: &str) -> Vec<String> {
 }
 
 /// Event 0 has every field, event 1 none but the action, event 2 is another tenant's and differs.
-fn ledger() -> std::sync::Arc<MemoryLedger> {
+pub(super) fn ledger() -> std::sync::Arc<MemoryLedger> {
     let full = Event {
         action: "Play recording".into(),
         action_code: some("PLAY"),
@@ -33,6 +33,7 @@ fn ledger() -> std::sync::Arc<MemoryLedger> {
             ..Source::default()
         },
         actor: Some(Actor {
+            kind: Some(ActorType::User),
             id: some("1041"),
             username: some("Admin1"),
             aliases: list("ada@company.com"),
@@ -43,8 +44,20 @@ fn ledger() -> std::sync::Arc<MemoryLedger> {
             roles: list("Tech"),
             ..Actor::default()
         }),
-        on_behalf_of: Some(Actor { username: some("boss"), ..Actor::default() }),
+        on_behalf_of: Some(Actor {
+            kind: Some(ActorType::Service),
+            id: some("2002"),
+            username: some("boss"),
+            aliases: list("chief"),
+            first_name: some("Bo"),
+            last_name: some("Ss"),
+            tenant: some("Head.office"),
+            groups: list("Board"),
+            roles: list("Chair"),
+            ..Actor::default()
+        }),
         client: Client {
+            port: Some(50_000),
             ip: Some("::ffff:192.168.1.1".parse().unwrap()),
             chain: list("10.0.0.1:8080,fe80::7%eth0,unknown"),
             host: some("PC-7"),
@@ -82,7 +95,18 @@ fn ledger() -> std::sync::Arc<MemoryLedger> {
         }],
         severity: Some(Severity::High),
         details: some("The recording was played, Émile said."),
-        parameters: vec![("Recording Id".into(), raw(r#""c333d58a-7ba6-4d69-91e4-175816aa5d0b""#))],
+        parameters: vec![
+            ("Recording Id".into(), raw(r#""c333d58a-7ba6-4d69-91e4-175816aa5d0b""#)),
+            ("amount".into(), raw("150.50")),
+            ("as text".into(), raw(r#""99""#)),
+            ("http.status".into(), raw("403")),
+            (
+                "deep".into(),
+                raw(r#"{"List":[{"on":true},{"on":false,"n":1e2}],"a":{"b":{"c":{"d":"5th"}}}}"#),
+            ),
+            ("nothing".into(), raw("null")),
+            ("empty".into(), raw("\"\"")),
+        ],
         changes: vec![Change {
             field: "e-mail".into(),
             old: Some(raw("null")),
@@ -92,6 +116,12 @@ fn ledger() -> std::sync::Arc<MemoryLedger> {
         data: Some(raw(
             r#"{"nested":{"text":"from 2001:DB8:0::5 with naïve code"},"count":12345678901234567890}"#,
         )),
+        occurrences: Some(Occurrences {
+            count: 12,
+            first: Some(Timestamp::parse_rfc3339("2026-02-01T00:00:00Z").unwrap()),
+            last: Some(Timestamp::parse_rfc3339("2026-02-28T00:00:00.5+01:00").unwrap()),
+            extra: Extra::default(),
+        }),
         session_id: some("Sess-1"),
         request_id: some("Req-1"),
         trace_id: some("Trace-1"),
@@ -224,6 +254,20 @@ const TABLE: &[Row] = &[
     (&[("q", "PLAY E77")], &[0]),
     (&[("q", "nested")], &[]),
     (&[("q", "recording mozilla -login")], &[0]),
+    (&[("held", "true")], &[0, 2]),
+    (&[("held", "false")], &[1]),
+    (&[("held", "!true")], &[1]),
+    (&[("erased", "true")], &[1]),
+    (&[("anomalous", "true"), ("anomalous", "false")], &[0, 1, 2]),
+    (&[("anomalous", "true"), ("held", "true")], &[2]),
+    (&[("field_changed", "E-MAIL")], &[0]),
+    (&[("field_changed", "!e-mail")], &[1, 2]),
+    (&[("filter", "action eq login or action eq bare")], &[1, 2]),
+    (&[("filter", "action eq login or action eq bare"), ("filter", "outcome pr")], &[2]),
+    (&[("filter", "not (action eq login)"), ("actor", "admin1")], &[0]),
+    (&[("filter", "time lt 2026-03-01T12:00:00Z"), ("since", "PT30M")], &[1]),
+    (&[("filter", "tenant eq acme or tenant eq nobody")], &[0, 1]),
+    (&[("filter", "not tenant eq acme")], &[2]),
     (&[("action", "login"), ("ip", "2001:db8::5"), ("outcome", "success"), ("tenant", "north")], &[2]),
     (&[("action", "login"), ("tenant", "acme")], &[]),
 ];
@@ -235,15 +279,14 @@ fn every_filter_finds_what_it_says_in_tail_and_split() {
     let tenants = HashMap::from([("acme".to_owned(), vec![1]), ("north".to_owned(), vec![1, 2])]);
     let engine = Engine::open(dir.path(), &ledger, config());
     engine.follow();
+    engine.search.mark(Mark::Held, [0, 2], true).unwrap();
+    engine.search.mark(Mark::Erased, [1], true).unwrap();
+    engine.search.mark(Mark::Anomalous, [2], true).unwrap();
     for place in ["tail", "split"] {
         for (params, expected) in TABLE {
             let query = query(params, &tenants);
             assert_eq!(engine.all(&Reach::All, &query), *expected, "{params:?} in {place}");
-            assert_eq!(
-                engine.search.count(&Reach::All, &query, None).unwrap(),
-                expected.len() as u64,
-                "{params:?}"
-            );
+            assert_eq!(count(&engine.search, &Reach::All, &query, None), expected.len() as u64, "{params:?}");
         }
         drop(engine.state.view());
         engine.flush();
@@ -323,6 +366,12 @@ fn refuses_values_that_it_does_not_understand_by_the_parameters_name() {
         ("tenant", ""),
         ("q", "..."),
         ("q", "!"),
+        ("held", "yes"),
+        ("erased", ""),
+        ("anomalous", "!1"),
+        ("filter", ""),
+        ("filter", "!action eq x"),
+        ("filter", "action eq"),
     ] {
         let params = [("limit".to_owned(), "5".to_owned()), (name.to_owned(), value.to_owned())];
         let problems = Query::from_params(&params, Timestamp::from_micros(NOW)).unwrap_err();
@@ -377,9 +426,9 @@ fn a_large_event_is_found_by_its_last_word() {
             ("session_id", &long, 1),
             ("session_id", &long[5..], 0),
         ] {
-            let count =
-                engine.search.count(&Reach::All, &query(&[(name, value)], &HashMap::new()), None).unwrap();
-            assert_eq!(count, expected, "{name} {} in {place}", &value[..20.min(value.len())]);
+            let query = query(&[(name, value)], &HashMap::new());
+            let found = count(&engine.search, &Reach::All, &query, None);
+            assert_eq!(found, expected, "{name} {} in {place}", &value[..20.min(value.len())]);
         }
         engine.flush();
     }
@@ -395,9 +444,12 @@ fn an_id_that_is_a_uuid_is_text_only_as_a_whole() {
     ledger.push(stored(1, NOW, "order-0190c1d2", event()));
     let engine = Engine::open(dir.path(), &ledger, config());
     engine.follow();
-    for (text, expected) in
-        [("0190C1D2-3e4f-7a5b-8c6d-7e8f9a0b1c2d", &[0][..]), ("0190c1d2", &[1]), ("order", &[1])]
-    {
+    for (text, expected) in [
+        ("0190C1D2-3e4f-7a5b-8c6d-7e8f9a0b1c2d", &[0][..]),
+        ("0190c1d2", &[1, 0]),
+        ("3e4f", &[]),
+        ("order", &[1]),
+    ] {
         assert_eq!(engine.all(&Reach::All, &query(&[("q", text)], &HashMap::new())), expected, "{text}");
     }
 }

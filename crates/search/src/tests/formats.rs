@@ -1,7 +1,8 @@
 //! Every index format ever released opens, or is rebuilt, with the same answers.
 //!
-//! `testdata/formats/v1/search-1` holds the events of a ledger and the index that format version 1 made of them. To
-//! write the fixture of a new version, run this test with `INDELIBLE_WRITE_FIXTURES=1` and a new directory name.
+//! `testdata/formats/v1/search-<version>` holds the events of a ledger and the index that this format version made of
+//! them; that of version 2 has lists of every kind. To write the fixture of a new version, make its directory with a
+//! ledger, and run this test with `INDELIBLE_WRITE_FIXTURES=1`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,7 +13,7 @@ use indelible_event::{Limits, Timestamp, parse};
 
 use super::model::matching;
 use super::world::{Engine, MemoryLedger, NOW, config, query, stored};
-use crate::manifest::FORMAT;
+use crate::manifest::{FORMAT, Found, Manifest};
 use crate::{Reach, SearchConfig};
 
 fn fixture(version: u32) -> PathBuf {
@@ -36,9 +37,13 @@ fn ledger(dir: &Path) -> Arc<MemoryLedger> {
     ledger
 }
 
-/// Two splits in one merged, one more, and two entries in none.
+/// Events of a split before it is merged.
+const FLUSH_EVENTS: usize = 520;
+
+/// Two splits merged into one, one more, and two entries in none.
 fn grow(dir: &Path, ledger: &Arc<MemoryLedger>) {
-    let engine = Engine::open(dir, ledger, SearchConfig { flush_events: 4, merge_factor: 2, ..config() });
+    let config = SearchConfig { flush_events: FLUSH_EVENTS, merge_factor: 2, ..config() };
+    let engine = Engine::open(dir, ledger, config);
     engine.follow();
     engine.build();
     let task = crate::merger::take(&engine.state, &mut engine.state.work.lock()).unwrap();
@@ -76,7 +81,7 @@ fn opens_the_index_of_every_released_format() {
         if version == FORMAT {
             let report = crate::check(&index, &*ledger, &*ledger, &|_| {}).unwrap();
             assert!(report.is_sound() && report.unusable.is_none(), "{report:?}");
-            assert_eq!(report.events, 12, "read from the fixture, and not rebuilt");
+            assert_eq!(report.events, 3 * FLUSH_EVENTS as u64, "read from the fixture, and not rebuilt");
         }
         let engine = Engine::open(&index, &ledger, config());
         assert_eq!(engine.search.progress().splits, if version == FORMAT { 2 } else { 0 });
@@ -91,13 +96,57 @@ fn opens_the_index_of_every_released_format() {
             &[("q", "東京")],
             &[("since", "2026-02-01T00:00:00Z"), ("action", "delete")],
         ] {
-            for reach in [Reach::All, Reach::tenants([4])] {
-                let none = HashMap::new();
-                let expected = matching(&ledger.events(), &reach, params, &none, ledger.size());
-                let expected: Vec<u64> = expected.iter().map(|key| key.index).collect();
-                assert!(!expected.is_empty() || reach != Reach::All, "{params:?}");
-                assert_eq!(engine.all(&reach, &query(params, &none)), expected, "{params:?}");
+            assert_answers(&engine, &ledger, params);
+        }
+        if version > 1 {
+            for params in [
+                &[("action", "poll")][..],
+                &[("q", "\"once more round\"")],
+                &[("q", "rou*"), ("user", "robot-0"), ("outcome", "success")],
+                &[("actor_tenant", "bots.example"), ("group", "!a")],
+            ] {
+                assert_answers(&engine, &ledger, params);
             }
         }
     }
+}
+
+fn assert_answers(engine: &Engine, ledger: &MemoryLedger, params: &[(&str, &str)]) {
+    for reach in [Reach::All, Reach::tenants([4])] {
+        let none = HashMap::new();
+        let expected = matching(&ledger.events(), &reach, params, &none, ledger.size());
+        let expected: Vec<u64> = expected.iter().map(|key| key.index).collect();
+        assert!(!expected.is_empty() || reach != Reach::All, "{params:?}");
+        assert_eq!(engine.all(&reach, &query(params, &none)), expected, "{params:?}");
+    }
+}
+
+#[test]
+fn an_index_of_format_1_is_recognised_and_built_anew_while_it_serves() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&fixture(1), dir.path());
+    let (ledger, index) = (ledger(dir.path()), dir.path().join("index"));
+    let log = crate::state::hex(&ledger.log);
+    let found = Manifest::read(&index, &log);
+    assert_eq!(found, Found::Unusable("the index has the format of an earlier version"));
+    let report = crate::check(&index, &*ledger, &*ledger, &|_| {}).unwrap();
+    assert!(report.is_sound(), "an index of another format is no fault: {report:?}");
+    let uncovered = (report.uncovered.len(), report.uncovered.first());
+    assert!(report.unusable.is_some() && uncovered == (1, Some(&(0..ledger.size()))), "{report:?}");
+
+    let engine = Engine::open(&index, &ledger, SearchConfig { flush_events: 5, ..config() });
+    let progress = engine.search.progress();
+    assert!(progress.rebuilding && progress.splits == 0 && progress.error.is_none());
+    assert!(engine.all(&Reach::All, &query(&[], &HashMap::new())).is_empty());
+    engine.follow();
+    assert_answers(&engine, &ledger, &[("user", "ada")]);
+    assert!(!engine.search.progress().rebuilding);
+    engine.build();
+    assert_answers(&engine, &ledger, &[("user", "ada")]);
+    // Of the first format nothing is left.
+    let names = fs::read_dir(index.join("splits")).unwrap().map(|entry| entry.unwrap().path());
+    assert!(names.inspect(|path| assert!(path.is_file(), "{path:?}")).count() > 0);
+    drop(engine);
+    let engine = Engine::open(&index, &ledger, config());
+    assert!(engine.splits() > 0 && engine.checked().unusable.is_none());
 }

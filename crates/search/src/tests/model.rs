@@ -6,9 +6,14 @@ use std::net::IpAddr;
 use indelible_event::{Event, Timestamp};
 
 use super::world::{NOW, Stored};
+use crate::field::{Field, ip_term};
 use crate::instant::parse_instant;
 use crate::json::scalars;
-use crate::words::{whole_of, wholes, word_list};
+use crate::phone::Phone;
+use crate::query::Expr;
+use crate::text::parse_text;
+use crate::wholes::{Kind, is_generated_id};
+use crate::words::{Sink, analyse, parts};
 use crate::{Reach, SortKey};
 
 /// The keys of the events that match, newest first.
@@ -104,7 +109,7 @@ fn holds(stored: &Stored, name: &str, value: &str, tenants: &HashMap<String, Vec
         "request_id" => some(event.request_id.as_deref()),
         "trace_id" => some(event.trace_id.as_deref()),
         "ip" => addresses(event).iter().any(|(ip, zone)| address_fits(*ip, zone.as_deref(), value)),
-        "q" => text_fits(&texts(stored), value),
+        "q" => value.split("  ").all(|term| Read::new(stored).fits(&parse_text(term).unwrap())),
         other => panic!("the model does not know {other}"),
     }
 }
@@ -147,7 +152,8 @@ fn same_bits(a: u128, b: u128, width: u32, bits: u32) -> bool {
 /// All texts of an event that words are looked for in, each for itself.
 fn texts(stored: &Stored) -> Vec<String> {
     let (event, derived) = (&stored.decoded.event, &stored.decoded.derived);
-    let mut texts = vec![stored.id.clone(), event.action.clone()];
+    let mut texts = vec![event.action.clone()];
+    texts.extend(Some(stored.id.clone()).filter(|id| !is_generated_id(id) || *id != id.to_lowercase()));
     let mut add = |text: &Option<String>| texts.extend(text.clone());
     [&event.action_code, &derived.details, &event.outcome.reason, &event.outcome.code]
         .into_iter()
@@ -156,7 +162,8 @@ fn texts(stored: &Stored) -> Vec<String> {
         .into_iter()
         .for_each(&mut add);
     [&event.client.host, &event.client.user_agent, &event.client.channel].into_iter().for_each(&mut add);
-    [&event.session_id, &event.request_id, &event.trace_id].into_iter().for_each(&mut add);
+    let ids = [&event.session_id, &event.request_id, &event.trace_id].into_iter();
+    ids.filter(|id| !id.as_deref().is_some_and(is_generated_id)).for_each(&mut add);
     for actor in [&event.actor, &event.on_behalf_of].into_iter().flatten() {
         [&actor.id, &actor.username, &actor.tenant].into_iter().for_each(&mut add);
         let full = [actor.first_name.as_deref(), actor.last_name.as_deref()].into_iter().flatten();
@@ -184,8 +191,8 @@ fn texts(stored: &Stored) -> Vec<String> {
             .for_each(|t| add(&t));
     }
     event.related.iter().for_each(|related| [&related.kind, &related.id].into_iter().for_each(&mut add));
-    add(&event.client.ip.map(|ip| ip.to_canonical().to_string()));
-    event.client.chain.iter().cloned().map(Some).for_each(|t| add(&t));
+    let no_address = |hop: &&String| hop.split('%').next().unwrap().parse::<IpAddr>().is_err();
+    event.client.chain.iter().filter(no_address).cloned().map(Some).for_each(|t| add(&t));
     for (name, value) in &event.parameters {
         texts.push(name.clone());
         scalars(value.get(), |text| texts.push(text.to_owned()));
@@ -202,40 +209,106 @@ fn texts(stored: &Stored) -> Vec<String> {
     texts
 }
 
-/// The test's text queries have two blanks between terms, and one within phrases.
-fn text_fits(texts: &[String], query: &str) -> bool {
-    query.split("  ").all(|term| {
-        let (negated, term) = term.strip_prefix('-').map_or((false, term), |term| (true, term));
-        negated != term_fits(texts, term)
-    })
+/// What can be read in an event: its texts as words, and its ids and addresses.
+struct Read {
+    /// Words that follow each other, with a gap in place of a token.
+    lists: Vec<Vec<Option<String>>>,
+    wholes: Vec<String>,
+    ids: Vec<(Field, String)>,
+    addresses: Vec<String>,
 }
 
-fn term_fits(texts: &[String], term: &str) -> bool {
-    let quoted = term.strip_prefix('"').map(|term| term.trim_end_matches('"'));
-    let follows = |words: &[String], last_is_prefix: bool| {
-        texts.iter().any(|text| {
-            word_list(text).windows(words.len()).any(|window| {
-                let (last, rest) = window.split_last().unwrap();
-                let (wanted, before) = words.split_last().unwrap();
-                rest == before && if last_is_prefix { last.starts_with(wanted) } else { last == wanted }
+impl Read {
+    fn new(stored: &Stored) -> Read {
+        let event = &stored.decoded.event;
+        let mut read = Read { lists: Vec::new(), wholes: Vec::new(), ids: Vec::new(), addresses: Vec::new() };
+        for text in texts(stored) {
+            read.lists.push(Vec::new());
+            let mut sink = Words { read, parts: Vec::new() };
+            analyse(&text, &mut sink);
+            let Words { read: done, parts } = sink;
+            read = done;
+            read.lists.extend(parts);
+        }
+        let ids = [
+            (Field::SessionId, &event.session_id),
+            (Field::RequestId, &event.request_id),
+            (Field::TraceId, &event.trace_id),
+        ];
+        read.ids = ids.into_iter().filter_map(|(field, id)| Some((field, fold(id.as_deref()?)))).collect();
+        read.ids.push((Field::Id, stored.id.clone()));
+        read.addresses = addresses(event).into_iter().map(|(ip, _)| ip_term(ip)).collect();
+        read
+    }
+
+    fn fits(&self, expr: &Expr) -> bool {
+        let word = |fits: &dyn Fn(&str) -> bool| self.lists.iter().flatten().flatten().any(|word| fits(word));
+        let follow = |words: &[String], last: &dyn Fn(&str) -> bool| {
+            let (end, before) = words.split_last().unwrap();
+            self.lists.iter().any(|list| {
+                list.windows(words.len()).any(|window| {
+                    let (tail, head) = window.split_last().unwrap();
+                    head.iter().zip(before).all(|(word, wanted)| word.as_ref() == Some(wanted))
+                        && tail.as_deref().is_some_and(|word| {
+                            if last(end) { word.starts_with(end.as_str()) } else { word == end }
+                        })
+                })
             })
-        })
-    };
-    let has_whole = |token: &str| {
-        texts.iter().any(|text| {
-            let mut found = false;
-            wholes(text, |_, whole| found |= whole == token);
-            found
-        })
-    };
-    if let Some(beginning) = term.strip_suffix('*').filter(|_| quoted.is_none()) {
-        return follows(&word_list(beginning), true);
+        };
+        match expr {
+            Expr::And(parts) => parts.iter().all(|part| self.fits(part)),
+            Expr::Or(parts) => parts.iter().any(|part| self.fits(part)),
+            Expr::Not(part) => !self.fits(part),
+            Expr::Term(Field::Word, wanted) => word(&|word| word == wanted),
+            Expr::Prefix(beginning) => word(&|word| word.starts_with(beginning.as_str())),
+            Expr::Phrase(words) => follow(words, &|_| false),
+            Expr::PhrasePrefix(words, last) => {
+                let words: Vec<String> = words.iter().chain([last]).cloned().collect();
+                follow(&words, &|_| true)
+            }
+            Expr::Term(Field::Whole, token) => self.wholes.contains(token),
+            Expr::Matching(Field::Whole, beginning, _) => {
+                self.wholes.iter().any(|token| token.starts_with(beginning.as_str()))
+            }
+            Expr::Term(Field::Ip, term) => self.addresses.contains(term),
+            Expr::Range(Field::Ip, first, last) => {
+                self.addresses.iter().any(|term| first <= term && term <= last)
+            }
+            Expr::Term(field, id) => self.ids.contains(&(*field, id.clone())),
+            Expr::Matching(field, beginning, _) => {
+                self.ids.iter().any(|(of, id)| of == field && id.starts_with(beginning.as_str()))
+            }
+            other => panic!("no text compiles to {other:?}"),
+        }
     }
-    if let Some(token) = whole_of(term).filter(|_| quoted.is_none()) {
-        return has_whole(&token);
+}
+
+struct Words {
+    read: Read,
+    parts: Vec<Vec<Option<String>>>,
+}
+
+impl Sink for Words {
+    fn word(&mut self, word: &str) {
+        self.read.lists.last_mut().unwrap().push(Some(word.to_owned()));
     }
-    let text = quoted.unwrap_or(term);
-    let mut inside = Vec::new();
-    wholes(text, |_, token| inside.push(token));
-    follows(&word_list(text), false) && inside.iter().all(|token| has_whole(token))
+
+    fn opaque(&mut self, _: Kind, token: &str) {
+        self.read.lists.last_mut().unwrap().push(None);
+        self.read.wholes.push(token.to_owned());
+    }
+
+    fn token(&mut self, _: Kind, token: &str, _: usize) {
+        self.read.wholes.push(token.to_owned());
+    }
+
+    fn phone(&mut self, phone: &Phone, _: usize) {
+        self.read.wholes.extend(phone.tokens());
+    }
+
+    fn compound(&mut self, word: &str) {
+        let mut list = Vec::new();
+        parts(word, |part| list.push(Some(part.to_ascii_lowercase())));
+        self.parts.push(list);
+    }
 }

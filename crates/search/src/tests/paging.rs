@@ -6,7 +6,7 @@ use indelible_event::Event;
 
 use super::model::matching;
 use super::world::{Engine, MemoryLedger, NOW, config, query, stored};
-use crate::{Direction, Query, Reach, SearchConfig, SortKey};
+use crate::{Budget, Direction, Query, Reach, SearchConfig, SortKey};
 
 /// Pseudo-random but the same in every run.
 fn dice(seed: &mut u64) -> u64 {
@@ -125,7 +125,7 @@ fn a_page_of_nothing_is_empty_and_a_query_with_open_names_is_refused() {
     assert!(page.hits.is_empty() && !page.has_next && !page.has_prev && page.as_of == 0);
     let open = Query::from_params(&[("tenant".into(), "!x".into())], page.complete_through).unwrap();
     assert!(matches!(
-        engine.search.count(&Reach::All, &open, None),
+        engine.search.count(&Reach::All, &open, None, &Budget::unlimited()),
         Err(crate::SearchError::UnresolvedTenants)
     ));
 }

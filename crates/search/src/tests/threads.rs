@@ -6,8 +6,8 @@ use std::time::Duration;
 use indelible_event::Event;
 use tokio::sync::watch;
 
-use super::world::{MemoryLedger, NOW, config, stored};
-use crate::{PageRequest, Query, Reach, Search, SearchConfig};
+use super::world::{MemoryLedger, NOW, config, count, stored};
+use crate::{Budget, PageRequest, Query, Reach, Search, SearchConfig};
 
 /// Waits until the index has come this far, without polling.
 fn wait(indexed: &mut watch::Receiver<u64>, size: u64) {
@@ -43,13 +43,13 @@ fn follows_flushes_merges_and_goes_on_after_a_restart() {
             push(&ledger, 40);
             size += 40;
             wait(&mut indexed, size);
-            assert_eq!(search.count(&Reach::All, &Query::all(), None).unwrap(), size);
+            assert_eq!(count(&search, &Reach::All, &Query::all(), None), size);
         }
         search.close();
         let progress = search.progress();
         assert_eq!(progress.tail_events, 0, "everything is on disk after closing");
         assert_eq!(progress.error, None);
-        assert_eq!(search.count(&Reach::All, &Query::all(), None).unwrap(), size, "round {round}");
+        assert_eq!(count(&search, &Reach::All, &Query::all(), None), size, "round {round}");
         let report = crate::check(dir.path(), &*ledger, &*ledger, &|_| {}).unwrap();
         assert!(report.is_sound() && report.uncovered.is_empty() && report.events == size);
     }
@@ -65,16 +65,16 @@ fn pages_stay_the_same_while_events_come_in() {
     let (reach, query) = (Reach::All, Query::all());
     let first = |as_of| {
         let request = PageRequest { reach: &reach, query: &query, limit: 100, cursor: None, as_of };
-        search.page(&request).unwrap()
+        search.page(&request, &Budget::unlimited()).unwrap().0
     };
     let before = first(None);
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| (0..50).for_each(|_| push(&ledger, 100)));
         while !writer.is_finished() {
             assert_eq!(first(Some(before.as_of)).hits, before.hits);
-            assert_eq!(search.count(&reach, &query, Some(before.as_of)).unwrap(), 2_000);
+            assert_eq!(count(&search, &reach, &query, Some(before.as_of)), 2_000);
             let now = first(None);
-            assert_eq!(search.count(&reach, &query, Some(now.as_of)).unwrap(), now.as_of);
+            assert_eq!(count(&search, &reach, &query, Some(now.as_of)), now.as_of);
         }
     });
     wait(&mut search.indexed(), 7_000);
@@ -97,7 +97,7 @@ fn trouble_with_the_ledger_is_told_and_passes() {
     }
     assert_eq!(search.progress().indexed_size, 10);
     assert!(search.progress().error.unwrap().contains("on fire"));
-    assert_eq!(search.count(&Reach::All, &Query::all(), None).unwrap(), 10, "what is there is answered");
+    assert_eq!(count(&search, &Reach::All, &Query::all(), None), 10, "what is there is answered");
     *ledger.broken.lock() = None;
     wait(&mut indexed, 20);
     assert_eq!(search.progress().error, None);
@@ -117,7 +117,7 @@ fn a_full_disk_stops_neither_answers_nor_events() {
     while search.progress().error.is_none() {
         std::thread::yield_now();
     }
-    assert_eq!(search.count(&Reach::All, &Query::all(), None).unwrap(), 25);
+    assert_eq!(count(&search, &Reach::All, &Query::all(), None), 25);
     std::fs::remove_file(&splits).unwrap();
     std::fs::create_dir(&splits).unwrap();
     search.close();
@@ -125,7 +125,7 @@ fn a_full_disk_stops_neither_answers_nor_events() {
     drop(search);
     let search = open(dir.path(), &ledger, config());
     wait(&mut search.indexed(), 25);
-    assert_eq!(search.count(&Reach::All, &Query::all(), None).unwrap(), 25);
+    assert_eq!(count(&search, &Reach::All, &Query::all(), None), 25);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_tail_that_is_full_becomes_splits_and_the_index_goes_on() {
     push(&ledger, 5_000);
     let search = open(dir.path(), &ledger, SearchConfig { tail_bytes_max: 1, ..config() });
     wait(&mut search.indexed(), 5_000);
-    assert_eq!(search.count(&Reach::All, &Query::all(), None).unwrap(), 5_000);
+    assert_eq!(count(&search, &Reach::All, &Query::all(), None), 5_000);
     search.close();
     assert!(search.progress().splits > 1);
 }

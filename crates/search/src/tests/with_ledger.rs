@@ -11,7 +11,7 @@ use indelible_ledger::{
 };
 use indelible_verify::{ChainId, Envelope, Protocol};
 
-use super::world::config;
+use super::world::{self, config};
 use crate::{Decode, Decoded, Query, Reach, Search};
 
 struct JsonDecoder;
@@ -89,10 +89,10 @@ fn what_the_ledger_acknowledged_is_found_before_and_after_a_restart() {
     let query = |name: &str, value: &str| {
         Query::from_params(&[(name.into(), value.into())], Timestamp::from_micros(0)).unwrap()
     };
-    let count = |search: &Search, query: &Query| search.count(&Reach::tenants([7]), query, None).unwrap();
+    let count = |search: &Search, query: &Query| world::count(search, &Reach::tenants([7]), query, None);
     assert_eq!(count(&search, &query("user", "ADA")), 100);
     assert_eq!(count(&search, &query("action_type", "login")), 100);
-    assert_eq!(search.count(&Reach::tenants([8]), &Query::all(), None).unwrap(), 0);
+    assert_eq!(world::count(&search, &Reach::tenants([8]), &Query::all(), None), 0);
     let hit = search.by_id(&Reach::All, Some(7), "id-0042").unwrap()[0];
     assert_eq!(reader.record(hit.index).unwrap().envelope.event_id, "id-0042");
     assert_eq!(

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::follower::Follower;
 use crate::state::State;
 use crate::{
-    CheckReport, Decode, Decoded, Direction, EventSource, Page, PageRequest, Query, Reach, Search,
+    Budget, CheckReport, Decode, Decoded, Direction, EventSource, Page, PageRequest, Query, Reach, Search,
     SearchConfig, SortKey, SourceError, builder, check, merger,
 };
 
@@ -256,7 +256,8 @@ impl Engine {
         cursor: Option<(SortKey, Direction)>,
         as_of: Option<u64>,
     ) -> Page {
-        self.search.page(&PageRequest { reach, query, limit, cursor, as_of }).unwrap()
+        let request = PageRequest { reach, query, limit, cursor, as_of };
+        self.search.page(&request, &Budget::unlimited()).unwrap().0
     }
 
     /// The indices of everything that matches, newest first.
@@ -273,6 +274,11 @@ impl Engine {
     pub(super) fn checked(&self) -> CheckReport {
         check(&self.state.root, &*self.ledger, &*self.ledger, &|_| {}).unwrap()
     }
+}
+
+/// The exact number of matches, however long it takes.
+pub(super) fn count(search: &Search, reach: &Reach, query: &Query, as_of: Option<u64>) -> u64 {
+    search.count(reach, query, as_of, &Budget::unlimited()).unwrap().0
 }
 
 /// A query from parameters, tenants resolved by `tenants`.

@@ -1,0 +1,218 @@
+//! Marks: sets of events that change after they were indexed, by leaf index.
+//!
+//! Who sets them (retention, holds, erasure) keeps the truth elsewhere, and sets them again where
+//! [`Search::marks_generation`](crate::Search::marks_generation) shows that the index lost them. They are stored in
+//! `marks` beside the manifest, replaced as a whole and synced before they count.
+//! Invariant: a query sees the marks of one moment, from beginning to end.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, RwLock};
+use roaring::RoaringTreemap;
+use serde::{Deserialize, Serialize};
+
+use crate::error::SearchError;
+use crate::manifest::sync_dir;
+
+/// What an event can be marked as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// In no answer any more and in no count, because it expired or was erased without a trace.
+    Hidden,
+    /// Its contents were erased.
+    Erased,
+    /// A legal hold keeps it.
+    Held,
+    /// Something about it is out of the ordinary.
+    Anomalous,
+}
+
+impl Mark {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Mark; 4] = [Mark::Hidden, Mark::Erased, Mark::Held, Mark::Anomalous];
+}
+
+/// The marks at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Marks {
+    /// Raised by every change; 0 if there never was one.
+    pub(crate) generation: u64,
+    sets: [RoaringTreemap; Mark::ALL.len()],
+}
+
+impl Marks {
+    /// The leaf indices that are marked so.
+    pub(crate) fn of(&self, mark: Mark) -> &RoaringTreemap {
+        &self.sets[mark as usize]
+    }
+}
+
+const MARKS: &str = "marks";
+/// The first bytes of the file; the last of them is its version.
+const MAGIC: [u8; 8] = *b"indmark\x01";
+
+/// The marks in memory and on disk.
+#[derive(Debug)]
+pub(crate) struct MarkStore {
+    root: PathBuf,
+    log: [u8; 16],
+    present: RwLock<Arc<Marks>>,
+    /// Held across a change, so that changes follow each other.
+    changing: Mutex<()>,
+}
+
+impl MarkStore {
+    /// Reads the marks of the index in `root`; a file that is absent, damaged or of another log or version means none.
+    pub(crate) fn open(root: &Path, log: [u8; 16]) -> MarkStore {
+        let marks = match fs::read(root.join(MARKS)) {
+            Ok(bytes) => decode(&bytes, log).unwrap_or_else(|reason| {
+                tracing::error!(reason, "marks of the search index are lost until they are set again");
+                Marks::default()
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Marks::default(),
+            Err(error) => {
+                tracing::error!(%error, "marks of the search index are lost until they are set again");
+                Marks::default()
+            }
+        };
+        let present = RwLock::new(Arc::new(marks));
+        MarkStore { root: root.to_owned(), log, present, changing: Mutex::new(()) }
+    }
+
+    /// The marks of this moment.
+    pub(crate) fn present(&self) -> Arc<Marks> {
+        Arc::clone(&self.present.read())
+    }
+
+    /// Sets or clears a mark; it is durable and counts when this returns, and neither if it fails.
+    pub(crate) fn change(
+        &self,
+        mark: Mark,
+        indices: impl IntoIterator<Item = u64>,
+        on: bool,
+    ) -> Result<(), SearchError> {
+        let _changing = self.changing.lock();
+        let mut next = Marks::clone(&self.present());
+        let set = &mut next.sets[mark as usize];
+        let mut changed = false;
+        for index in indices {
+            changed |= if on { set.insert(index) } else { set.remove(index) };
+        }
+        if changed || next.generation == 0 {
+            next.generation += 1;
+            self.write(&next)?;
+            *self.present.write() = Arc::new(next);
+        }
+        Ok(())
+    }
+
+    fn write(&self, marks: &Marks) -> Result<(), SearchError> {
+        let (path, staged) = (self.root.join(MARKS), self.root.join("marks.new"));
+        let write = || {
+            let mut file = File::create(&staged)?;
+            file.write_all(&encode(marks, self.log)?)?;
+            file.sync_all()
+        };
+        write().map_err(SearchError::io("write", &staged))?;
+        fs::rename(&staged, &path).map_err(SearchError::io("replace", &path))?;
+        sync_dir(&self.root)
+    }
+}
+
+/// Magic and version, log, generation, each set with its length before it, CRC-32 of all that; integers little-endian.
+fn encode(marks: &Marks, log: [u8; 16]) -> io::Result<Vec<u8>> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(log);
+    bytes.extend(marks.generation.to_le_bytes());
+    for set in &marks.sets {
+        bytes.extend((set.serialized_size() as u64).to_le_bytes());
+        set.serialize_into(&mut bytes)?;
+    }
+    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+    Ok(bytes)
+}
+
+fn decode(bytes: &[u8], log: [u8; 16]) -> Result<Marks, &'static str> {
+    let damaged = "the file is damaged";
+    let (body, sum) = bytes.split_last_chunk::<4>().ok_or(damaged)?;
+    if crc32fast::hash(body) != u32::from_le_bytes(*sum) {
+        return Err(damaged);
+    }
+    let (magic, rest) = body.split_first_chunk::<8>().ok_or(damaged)?;
+    if *magic != MAGIC {
+        return Err("the file has another format version");
+    }
+    let (of, rest) = rest.split_first_chunk::<16>().ok_or(damaged)?;
+    if *of != log {
+        return Err("the file belongs to another log");
+    }
+    let (generation, mut rest) = rest.split_first_chunk::<8>().ok_or(damaged)?;
+    let mut marks = Marks { generation: u64::from_le_bytes(*generation), ..Marks::default() };
+    for set in &mut marks.sets {
+        let (length, after) = rest.split_first_chunk::<8>().ok_or(damaged)?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| damaged)?;
+        let (bytes, after) = after.split_at_checked(length).ok_or(damaged)?;
+        *set = RoaringTreemap::deserialize_from(bytes).map_err(|_| damaged)?;
+        rest = after;
+    }
+    Ok(marks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_come_back_after_a_restart_and_can_be_taken_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = MarkStore::open(dir.path(), [7; 16]);
+        assert_eq!(store.present().generation, 0);
+        let early = store.present();
+        store.change(Mark::Held, [5, u64::MAX, 1 << 40], true).unwrap();
+        store.change(Mark::Hidden, 100..200, true).unwrap();
+        store.change(Mark::Hidden, [150, 7], false).unwrap();
+        assert!(early.of(Mark::Held).is_empty(), "a query sees one moment");
+        let generation = store.present().generation;
+        store.change(Mark::Hidden, [150], false).unwrap();
+        assert_eq!(store.present().generation, generation, "nothing changed");
+        let again = MarkStore::open(dir.path(), [7; 16]).present();
+        assert_eq!(*again, *store.present());
+        assert_eq!(again.of(Mark::Held).iter().collect::<Vec<_>>(), [5, 1 << 40, u64::MAX]);
+        assert_eq!(again.of(Mark::Hidden).len(), 99);
+        assert_eq!(MarkStore::open(dir.path(), [8; 16]).present().generation, 0, "marks of another log");
+    }
+
+    #[test]
+    fn any_changed_byte_or_cut_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = MarkStore::open(dir.path(), [7; 16]);
+        for (at, mark) in Mark::ALL.into_iter().enumerate() {
+            assert_eq!(mark as usize, at);
+            store.change(mark, (0..50).map(|n| n * n + at as u64), true).unwrap();
+        }
+        let good = fs::read(dir.path().join(MARKS)).unwrap();
+        assert_eq!(decode(&good, [7; 16]).unwrap(), *store.present());
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 4;
+            assert!(decode(&bad, [7; 16]).is_err(), "byte {at}");
+            assert!(decode(&good[..at], [7; 16]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_stored_does_not_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = MarkStore::open(dir.path(), [7; 16]);
+        fs::create_dir(dir.path().join("marks.new")).unwrap();
+        assert!(store.change(Mark::Erased, [1], true).is_err());
+        assert!(store.present().of(Mark::Erased).is_empty());
+        fs::remove_dir(dir.path().join("marks.new")).unwrap();
+        store.change(Mark::Erased, [1], true).unwrap();
+        assert!(store.present().of(Mark::Erased).contains(1));
+    }
+}

@@ -1,0 +1,205 @@
+//! What holds for every question: it ends when its budget does, it tells nothing of others, it notices damage, and it
+//! agrees with the other questions whatever comes in meanwhile.
+
+use std::collections::HashMap;
+use std::fs;
+
+use indelible_event::{Actor, Event};
+
+use super::world::{Engine, MemoryLedger, NOW, config, query, stored};
+use crate::{Budget, FacetField, PageRequest, Query, Reach, Search, SearchConfig, SearchError};
+
+fn push(ledger: &MemoryLedger, count: u64) {
+    for at in 0..count {
+        let actor = Actor { id: Some(format!("user {}", at % 500)), ..Actor::default() };
+        let event = Event { action: format!("action {}", at % 7), actor: Some(actor), ..Event::default() };
+        ledger.push(stored(at % 9, NOW + at as i64, &format!("id-{at}"), event));
+    }
+}
+
+/// Every question once; each gives what it found as one number.
+fn every(search: &Search, reach: &Reach, query: &Query, budget: &Budget) -> Vec<Result<u64, SearchError>> {
+    let as_of = Some(search.end());
+    let actor = FacetField::parse("actor").unwrap();
+    let edges = [NOW - 10, NOW + 1_000, i64::MAX];
+    let request = PageRequest { reach, query, limit: usize::MAX - 1, cursor: None, as_of };
+    vec![
+        search.count(reach, query, as_of, budget).map(|(count, _)| count),
+        search.page(&request, budget).map(|(page, _)| page.hits.len() as u64),
+        search.stats(reach, query, as_of, budget).map(|(stats, _)| stats.total),
+        search
+            .histogram(reach, query, &edges, Some(actor), as_of, budget)
+            .map(|(found, _)| found.buckets.iter().sum()),
+        search
+            .values(reach, query, actor, "", usize::MAX, as_of, budget)
+            .map(|(found, _)| found.values.iter().map(|value| value.count).sum()),
+        search
+            .ascending(reach, query, 0..u64::MAX, usize::MAX, budget)
+            .map(|(found, _)| found.indices.len() as u64),
+    ]
+}
+
+#[test]
+fn every_question_ends_with_its_budget_in_tail_and_splits() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let engine = Engine::open(dir.path(), &ledger, config());
+    push(&ledger, 3_000);
+    engine.follow();
+    for place in ["tail", "split"] {
+        // A count is not from the memory of the last one.
+        let query = query(&[("q", &format!("act* -{place}"))], &HashMap::new());
+        let cancelled = Budget::unlimited();
+        cancelled.cancelled.cancel();
+        for result in every(&engine.search, &Reach::All, &query, &cancelled) {
+            assert!(matches!(result, Err(SearchError::Cancelled)), "{place} {result:?}");
+        }
+        let late = Budget::within(std::time::Duration::ZERO);
+        for result in every(&engine.search, &Reach::All, &query, &late) {
+            assert!(matches!(result, Err(SearchError::DeadlineExceeded)), "{place} {result:?}");
+        }
+        assert!(engine.state.work.lock().suspects.is_empty(), "a budget is no split's fault");
+        for result in every(&engine.search, &Reach::All, &query, &Budget::unlimited()) {
+            assert_eq!(result.unwrap(), 3_000, "{place}");
+        }
+        engine.flush();
+    }
+}
+
+#[test]
+fn the_cost_says_what_was_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let engine = Engine::open(dir.path(), &ledger, config());
+    push(&ledger, 3_000);
+    engine.flush();
+    push(&ledger, 10);
+    engine.follow();
+    let budget = Budget::unlimited();
+    let all = Query::all();
+    let request = PageRequest { reach: &Reach::All, query: &all, limit: 5, cursor: None, as_of: None };
+    let (_, cost) = engine.search.page(&request, &budget).unwrap();
+    assert_eq!((cost.splits, cost.blocks, cost.zones), (1, 0, 1), "a page over everything looks at one zone");
+    let one = query(&[("id", "id-17")], &HashMap::new());
+    let request = PageRequest { query: &one, ..request };
+    let (page, cost) = engine.search.page(&request, &budget).unwrap();
+    assert_eq!(page.hits.len(), 1);
+    assert_eq!(
+        (cost.splits, cost.blocks, cost.zones),
+        (1, 1, 1),
+        "a rare term decides which zones are looked at"
+    );
+    assert!(cost.bytes_read > 0 && cost.terms > 0);
+    let user = query(&[("user", "user 3")], &HashMap::new());
+    let (count, first) = engine.search.count(&Reach::All, &user, None, &budget).unwrap();
+    let (again, second) = engine.search.count(&Reach::All, &user, None, &budget).unwrap();
+    assert_eq!((count, again), (7, 7));
+    assert!(first.splits == 1 && second.splits == 0, "a split is counted once");
+    engine.search.mark(crate::Mark::Hidden, [3], true).unwrap();
+    assert_eq!(
+        engine.search.count(&Reach::All, &user, None, &budget).unwrap().0,
+        6,
+        "and anew where marks changed"
+    );
+}
+
+#[test]
+fn an_explanation_names_no_tenant_outside_of_the_reach() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let engine = Engine::open(dir.path(), &ledger, config());
+    push(&ledger, 50);
+    engine.flush();
+    let named = HashMap::from([("mine".to_owned(), vec![3, 7777]), ("theirs".to_owned(), vec![4, 8888])]);
+    for params in [
+        &[("tenant", "mine")][..],
+        &[("tenant", "!theirs"), ("action", "action 1")],
+        &[("filter", "tenant eq theirs or action eq \"action 1\" and not tenant eq mine")],
+    ] {
+        let asked = query(params, &named);
+        let text = engine.search.explain(&Reach::tenants([3, 5]), &asked).to_string();
+        assert!(!text.contains("7777") && !text.contains("8888"), "{text}");
+        assert!(text.contains("\"parts\""), "{text}");
+        let whole = engine.search.explain(&Reach::All, &asked).to_string();
+        assert!(whole.contains("7777") || whole.contains("8888"), "{whole}");
+    }
+    let plan = engine.search.explain(&Reach::All, &query(&[("action", "action 1")], &HashMap::new()));
+    assert_eq!(plan["matches"], "action eq \"action 1\"");
+    assert_eq!(plan["parts"][0]["runs"]["documents_at_most"], 7);
+}
+
+#[test]
+fn damage_while_the_index_is_open_gives_errors_and_then_right_answers_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    push(&ledger, 2_500);
+    let engine = Engine::open(dir.path(), &ledger, SearchConfig { merge_factor: 99, ..config() });
+    engine.flush();
+    let asked = query(&[("q", "action 3")], &HashMap::new());
+    let answers = || every(&engine.search, &Reach::tenants(0..8), &asked, &Budget::unlimited());
+    let right: Vec<u64> = answers().into_iter().map(Result::unwrap).collect();
+    let splits = dir.path().join("splits");
+    let path = || fs::read_dir(&splits).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    let mut noticed = 0;
+    for part in 0..40 {
+        // Marks change so that counts are made anew.
+        engine.search.mark(crate::Mark::Held, [part], true).unwrap();
+        let (path, mut bytes) = (path(), fs::read(path()).unwrap());
+        let at = bytes.len() * part as usize / 40;
+        bytes[at] ^= 0x20;
+        fs::write(&path, &bytes).unwrap();
+        for (answer, right) in answers().into_iter().zip(&right) {
+            match answer {
+                Ok(found) => assert_eq!(found, *right, "byte {at}"),
+                Err(SearchError::Damaged { .. }) => noticed += 1,
+                Err(other) => panic!("byte {at}: {other}"),
+            }
+        }
+        // Whoever met the damage had the split checked; else it is repaired here by hand.
+        let suspected = !engine.state.work.lock().suspects.is_empty();
+        if suspected {
+            engine.merge();
+            engine.build();
+        } else {
+            bytes[at] ^= 0x20;
+            fs::write(&path, &bytes).unwrap();
+        }
+        let healed: Vec<u64> = answers().into_iter().map(Result::unwrap).collect();
+        assert_eq!(healed, right, "byte {at}, suspected: {suspected}");
+    }
+    assert!(noticed > 5, "{noticed}");
+    assert!(engine.checked().is_sound());
+}
+
+#[test]
+fn all_questions_agree_as_of_one_moment_while_events_come_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    push(&ledger, 1_500);
+    let settings = SearchConfig { flush_events: 400, ..config() };
+    let search = Search::open(dir.path(), settings, ledger.clone(), ledger.clone()).unwrap();
+    let asked = query(&[("filter", "action sw \"action\" and not actor eq \"user 9\"")], &HashMap::new());
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| (0..40).for_each(|_| push(&ledger, 100)));
+        while !writer.is_finished() {
+            let as_of = search.end();
+            let budget = Budget::unlimited();
+            let reach = Reach::tenants([1, 2, 3, 5]);
+            let (count, _) = search.count(&reach, &asked, Some(as_of), &budget).unwrap();
+            let (stats, _) = search.stats(&reach, &asked, Some(as_of), &budget).unwrap();
+            let edges = [NOW, NOW + 300, i64::MAX];
+            let (histogram, _) =
+                search.histogram(&reach, &asked, &edges, None, Some(as_of), &budget).unwrap();
+            let request = PageRequest {
+                reach: &reach,
+                query: &asked,
+                limit: 100_000,
+                cursor: None,
+                as_of: Some(as_of),
+            };
+            let (page, _) = search.page(&request, &budget).unwrap();
+            assert_eq!((stats.total, histogram.buckets.iter().sum::<u64>()), (count, count), "as of {as_of}");
+            assert_eq!(page.hits.len() as u64, count);
+        }
+    });
+}
