@@ -1,8 +1,9 @@
-//! Sealed cursors: where a page ended, encrypted and bound to the query that it belongs to.
+//! Sealed cursors: where a page, a feed or a stream ended, encrypted and bound to the query that it belongs to.
 //!
 //! XChaCha20-Poly1305 under a key of this installation; the digest of the query's filters is the associated data, so
-//! a cursor for another query fails to open like one that was tampered with. The reach is not in it: it is computed
-//! anew for whoever presents the cursor.
+//! a cursor for another query fails to open like one that was tampered with. The reach is computed anew for whoever
+//! presents the cursor. All kinds have one length, and sealing the same place twice gives two texts, so that nobody
+//! learns from them how far the log has grown.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chacha20poly1305::{
@@ -26,6 +27,24 @@ pub struct Cursor {
     pub now: Timestamp,
 }
 
+/// Where a feed or a stream ended, in the order of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Everything before this leaf index was delivered.
+    pub index: u64,
+    /// What the reach was, see [`crate::ScopedReader::feed`].
+    pub reach: u128,
+}
+
+/// A moment of the log: what had arrived, and what time it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Only entries before this leaf index.
+    pub as_of: u64,
+    /// The instant that relative ranges count from.
+    pub now: Timestamp,
+}
+
 /// The text is not a cursor of this installation for this query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the cursor is not one for this query")]
@@ -37,10 +56,15 @@ pub struct CursorSeal {
     cipher: XChaCha20Poly1305,
 }
 
-const VERSION: u8 = 1;
+const PAGE: u8 = 1;
+const POSITION: u8 = 2;
+const MOMENT: u8 = 3;
 const NONCE_LEN: usize = 24;
-/// version, direction, time, index, as_of, now
-const PLAIN_LEN: usize = 1 + 1 + 8 + 8 + 8 + 8;
+/// kind, direction, four numbers
+const PLAIN_LEN: usize = 1 + 1 + 4 * 8;
+
+/// What a cursor holds: its kind, a direction, and numbers.
+type Plain = (u8, u8, [u64; 4]);
 
 impl CursorSeal {
     /// A seal under the installation's 32-byte key.
@@ -48,32 +72,91 @@ impl CursorSeal {
         Self { cipher: XChaCha20Poly1305::new(&Key::from(*key)) }
     }
 
-    /// Seals `cursor` for the query with this digest.
+    /// Seals the end of a page of the query with this digest.
     ///
     /// # Errors
     /// When the operating system gives no randomness.
     pub fn seal(&self, cursor: &Cursor, query_digest: &[u8; 32]) -> Result<String, getrandom::Error> {
-        let mut plain = [0u8; PLAIN_LEN];
-        plain[0] = VERSION;
-        plain[1] = u8::from(cursor.backward);
-        plain[2..10].copy_from_slice(&cursor.time.as_micros().to_be_bytes());
-        plain[10..18].copy_from_slice(&cursor.index.to_be_bytes());
-        plain[18..26].copy_from_slice(&cursor.as_of.to_be_bytes());
-        plain[26..34].copy_from_slice(&cursor.now.as_micros().to_be_bytes());
-        let mut nonce = [0u8; NONCE_LEN];
-        getrandom::fill(&mut nonce)?;
-        let sealed = self
-            .cipher
-            .encrypt(&XNonce::from(nonce), Payload { msg: &plain, aad: query_digest })
-            .expect("34 bytes are far below the cipher's limit");
-        Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
+        let (time, now) = (cursor.time.as_micros().cast_unsigned(), cursor.now.as_micros().cast_unsigned());
+        let numbers = [time, cursor.index, cursor.as_of, now];
+        self.seal_plain((PAGE, u8::from(cursor.backward), numbers), query_digest)
     }
 
-    /// Opens a cursor for the query with this digest.
+    /// Opens the end of a page of the query with this digest.
     ///
     /// # Errors
     /// [`InvalidCursor`] for anything that [`Self::seal`] did not make for this query.
     pub fn open(&self, text: &str, query_digest: &[u8; 32]) -> Result<Cursor, InvalidCursor> {
+        match self.open_plain(text, query_digest)? {
+            (PAGE, direction @ (0 | 1), [time, index, as_of, now]) => {
+                Ok(Cursor { backward: direction == 1, time: instant(time), index, as_of, now: instant(now) })
+            }
+            _ => Err(InvalidCursor),
+        }
+    }
+
+    /// Seals a place in the feed or stream with this digest.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn seal_position(&self, position: &Position, digest: &[u8; 32]) -> Result<String, getrandom::Error> {
+        let numbers = [position.index, (position.reach >> 64) as u64, position.reach as u64, 0];
+        self.seal_plain((POSITION, 0, numbers), digest)
+    }
+
+    /// Opens a place in the feed or stream with this digest.
+    ///
+    /// # Errors
+    /// [`InvalidCursor`] for anything that [`Self::seal_position`] did not make for it.
+    pub fn open_position(&self, text: &str, digest: &[u8; 32]) -> Result<Position, InvalidCursor> {
+        match self.open_plain(text, digest)? {
+            (POSITION, 0, [index, high, low, 0]) => {
+                Ok(Position { index, reach: u128::from(high) << 64 | u128::from(low) })
+            }
+            _ => Err(InvalidCursor),
+        }
+    }
+
+    /// Seals a moment; it belongs to no query.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn seal_moment(&self, moment: &Moment) -> Result<String, getrandom::Error> {
+        let numbers = [moment.as_of, moment.now.as_micros().cast_unsigned(), 0, 0];
+        self.seal_plain((MOMENT, 0, numbers), &[0; 32])
+    }
+
+    /// Opens a moment.
+    ///
+    /// # Errors
+    /// [`InvalidCursor`] for anything that [`Self::seal_moment`] did not make.
+    pub fn open_moment(&self, text: &str) -> Result<Moment, InvalidCursor> {
+        match self.open_plain(text, &[0; 32])? {
+            (MOMENT, 0, [as_of, now, 0, 0]) => Ok(Moment { as_of, now: instant(now) }),
+            _ => Err(InvalidCursor),
+        }
+    }
+
+    fn seal_plain(
+        &self,
+        (kind, direction, numbers): Plain,
+        bound_to: &[u8; 32],
+    ) -> Result<String, getrandom::Error> {
+        let mut plain = [0u8; PLAIN_LEN];
+        (plain[0], plain[1]) = (kind, direction);
+        for (at, number) in plain[2..].chunks_exact_mut(8).zip(numbers) {
+            at.copy_from_slice(&number.to_be_bytes());
+        }
+        let mut nonce = [0u8; NONCE_LEN];
+        getrandom::fill(&mut nonce)?;
+        let sealed = self
+            .cipher
+            .encrypt(&XNonce::from(nonce), Payload { msg: &plain, aad: bound_to })
+            .expect("34 bytes are far below the cipher's limit");
+        Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
+    }
+
+    fn open_plain(&self, text: &str, bound_to: &[u8; 32]) -> Result<Plain, InvalidCursor> {
         // 24 + 34 + 16 bytes are 99 characters; longer texts are not worth decoding.
         if text.len() > 128 {
             return Err(InvalidCursor);
@@ -82,25 +165,19 @@ impl CursorSeal {
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>().ok_or(InvalidCursor)?;
         let plain = self
             .cipher
-            .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: query_digest })
+            .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: bound_to })
             .map_err(|_| InvalidCursor)?;
         let plain: [u8; PLAIN_LEN] = plain.try_into().map_err(|_| InvalidCursor)?;
-        let word = |at: usize| {
-            let bytes: [u8; 8] = plain[at..at + 8].try_into().expect("the slice has 8 bytes");
-            u64::from_be_bytes(bytes)
-        };
-        let time = |at: usize| Timestamp::from_micros(word(at).cast_signed());
-        match (plain[0], plain[1]) {
-            (VERSION, direction @ (0 | 1)) => Ok(Cursor {
-                backward: direction == 1,
-                time: time(2),
-                index: word(10),
-                as_of: word(18),
-                now: time(26),
-            }),
-            _ => Err(InvalidCursor),
+        let mut numbers = [0; 4];
+        for (number, bytes) in numbers.iter_mut().zip(plain[2..].chunks_exact(8)) {
+            *number = u64::from_be_bytes(bytes.try_into().expect("the chunk has 8 bytes"));
         }
+        Ok((plain[0], plain[1], numbers))
     }
+}
+
+fn instant(micros: u64) -> Timestamp {
+    Timestamp::from_micros(micros.cast_signed())
 }
 
 #[cfg(test)]
@@ -137,5 +214,28 @@ mod tests {
             assert_eq!(seal.open(&text[..at], &[2; 32]), Err(InvalidCursor), "cut at {at}");
         }
         assert_eq!(seal.open(&"A".repeat(1_000_000), &[2; 32]), Err(InvalidCursor));
+    }
+
+    #[test]
+    fn one_kind_is_never_taken_for_another_and_all_look_alike() {
+        let seal = CursorSeal::new(&[1; 32]);
+        let position = Position { index: 3, reach: u128::MAX - 7 };
+        let moment = Moment { as_of: 5, now: Timestamp::from_micros(-1) };
+        let page = seal.seal(&CURSOR, &[0; 32]).unwrap();
+        let place = seal.seal_position(&position, &[0; 32]).unwrap();
+        let then = seal.seal_moment(&moment).unwrap();
+        assert_eq!(seal.open_position(&place, &[0; 32]), Ok(position));
+        assert_eq!(seal.open_moment(&then), Ok(moment));
+        for text in [&place, &then] {
+            assert_eq!(seal.open(text, &[0; 32]), Err(InvalidCursor));
+        }
+        for text in [&page, &then] {
+            assert_eq!(seal.open_position(text, &[0; 32]), Err(InvalidCursor));
+        }
+        for text in [&page, &place] {
+            assert_eq!(seal.open_moment(text), Err(InvalidCursor));
+        }
+        assert_eq!((page.len(), place.len()), (then.len(), then.len()));
+        assert_ne!(then, seal.seal_moment(&moment).unwrap());
     }
 }

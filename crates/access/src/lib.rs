@@ -3,15 +3,36 @@
 //! The ledger's reader and the search index are handed to [`Trail`] at start and never leave it. What comes out of
 //! a [`ScopedReader`] has passed the caller's reach, resolved from the tenant tree of that moment; an event outside
 //! it is answered exactly like one that does not exist.
+//!
+//! | module | |
+//! |---|---|
+//! | `principal`, `trail` | who asks, and the one door |
+//! | `reader` | the reach, single events |
+//! | `list`, `analysis`, `calendar`, `spelling` | pages; figures, by calendar, as they were spelt |
+//! | `feed`, `follow` | everything in order; what matches as it comes |
+//! | `cursor`, `view`, `error` | sealed cursors, events as JSON, why there is no answer |
 
+mod analysis;
+mod calendar;
 mod cursor;
+mod error;
+mod feed;
+mod follow;
+mod list;
 mod principal;
 mod reader;
+mod spelling;
 mod trail;
 mod view;
 
-pub use cursor::{Cursor, CursorSeal, InvalidCursor};
+pub use analysis::{Cut, HistogramView, Question, SERIES_MAX, ValuesView};
+pub use calendar::{BUCKETS_MAX, Interval, TooManyBuckets};
+pub use cursor::{Cursor, CursorSeal, InvalidCursor, Moment, Position};
+pub use error::ReadError;
+pub use feed::{FeedPage, FeedPosition};
+pub use follow::{FollowBatch, FollowPosition, Followed, Skipped};
+pub use list::{EventPage, ListRequest};
 pub use principal::{Authenticator, Principal};
-pub use reader::{EventPage, ListRequest, ReadError, ScopedReader};
+pub use reader::{Filters, ScopedReader, Standing};
 pub use trail::{LogReader, OwnEntries, OwnEntry, Trail};
 pub use view::EventView;

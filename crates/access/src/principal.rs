@@ -87,6 +87,15 @@ impl Authenticator {
         self.control.directory().key(&principal.key_id).is_some_and(|key| key.is_valid_at(now))
     }
 
+    /// What the key that `principal` came with may do at `now`; `None` once it is good no longer.
+    pub fn renew(&self, principal: &Principal, now: Timestamp) -> Option<Principal> {
+        if principal.key_id == ADMIN_KEY_ID {
+            return self.admin_key_hash.is_some().then(|| principal.clone());
+        }
+        let directory = self.control.directory();
+        directory.key(&principal.key_id).filter(|key| key.is_valid_at(now)).map(Principal::from)
+    }
+
     /// The principal of a key that is good at `now`.
     pub fn authenticate(&self, secret: &str, now: Timestamp) -> Option<Principal> {
         let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();

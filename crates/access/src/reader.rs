@@ -1,83 +1,39 @@
-//! Reading events within the caller's reach.
+//! Reading events within the caller's reach: the reach itself, single events, and what every other read stands on.
 
 use std::sync::Arc;
 
-use indelible_control::{Permission, TenantNumber};
-use indelible_event::{Code, Problem, Timestamp};
+use indelible_control::TenantNumber;
+use indelible_event::{Code, Timestamp};
 use indelible_ledger::Record;
 use indelible_merkle::TlogProof;
-use indelible_search::{Direction, Hit, Page, PageRequest, Query, Reach, SearchError, SortKey};
+use indelible_search::{Cost, Progress, Query, Reach};
 use indelible_verify::{Kind, ProofBundle, ProofExtra};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{Cursor, EventView, Principal, Trail};
+use crate::{EventView, Moment, Principal, ReadError, Trail, error::invalid};
 
-/// Why a read gave no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The caller lacks a permission.
-    #[error("the permission {0} is needed")]
-    Forbidden(Permission),
-    /// Nothing like that within the caller's reach.
-    #[error("nothing found")]
-    NotFound,
-    /// The id is used in several tenants within the caller's reach; `tenant=` decides.
-    #[error("the id is used by events of several tenants")]
-    Ambiguous,
-    /// The request itself is wrong.
-    #[error("the request has {} problems", .0.len())]
-    Invalid(Vec<Problem>),
-    /// The ledger could not be read. Not the same as "not found".
-    #[error("the ledger could not be read")]
-    Ledger(#[from] indelible_ledger::ReadError),
-    /// The index could not be asked.
-    #[error("the index could not be asked")]
-    Search(#[from] SearchError),
-    /// A stored record does not encode again.
-    #[error("a stored record is not what this version writes")]
-    Format(#[from] indelible_verify::Error),
-    /// The operating system gave no randomness.
-    #[error("the operating system gave no randomness: {0}")]
-    Randomness(getrandom::Error),
-}
-
-/// What to list.
-#[derive(Clone, Debug)]
-pub struct ListRequest {
-    /// The filter parameters alone, in the caller's order.
-    pub filters: Vec<(String, String)>,
-    /// Events a page, 1 to 1,000.
-    pub limit: usize,
-    /// Go on after (older than) this cursor.
-    pub after: Option<String>,
-    /// Go back before (newer than) this cursor.
-    pub before: Option<String>,
-    /// Whether to count all that match.
-    pub total: bool,
-}
-
-/// One page of events, newest first.
-#[derive(Debug)]
-pub struct EventPage {
-    /// The events.
-    pub events: Vec<EventView>,
-    /// How many match in all, exactly, as of the first page.
-    pub total: Option<u64>,
-    /// Everything received up to then is searchable.
-    pub complete_through: Timestamp,
-    /// Whether the index is still being built from the ledger, so that older events may be missing too.
-    pub rebuilding: bool,
-    /// Cursor of the next (older) page, if there is one.
-    pub next: Option<String>,
-    /// Cursor of the previous (newer) page, if there is one.
-    pub prev: Option<String>,
-}
+/// Filters as parameters, in the caller's order.
+pub type Filters = [(String, String)];
 
 /// Reads events for one caller; made by [`Trail::reader`] only.
 #[derive(Clone)]
 pub struct ScopedReader {
-    trail: Trail,
-    reach: indelible_control::Reach,
+    pub(crate) trail: Trail,
+    pub(crate) reach: indelible_control::Reach,
+}
+
+/// What an answer says about itself.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The moment that the answer is about, sealed: other questions can be asked as of the same.
+    pub as_of: String,
+    /// Everything received up to then was considered.
+    pub complete_through: Timestamp,
+    /// Whether the index is still being built from the ledger, so that older events may be missing too.
+    pub rebuilding: bool,
+    /// What it cost; for operators, and for callers with reach over everything.
+    pub cost: Cost,
 }
 
 impl ScopedReader {
@@ -85,8 +41,13 @@ impl ScopedReader {
         Self { trail, reach: principal.reach.clone() }
     }
 
+    /// Whether the reach is the whole installation.
+    pub fn sees_everything(&self) -> bool {
+        self.reach == indelible_control::Reach::Everything
+    }
+
     /// The reach of this moment, as the index understands it.
-    fn scope(&self) -> Reach {
+    pub(crate) fn scope(&self) -> Reach {
         match &self.reach {
             indelible_control::Reach::Everything => Reach::All,
             indelible_control::Reach::Tenants(roots) => {
@@ -97,8 +58,7 @@ impl ScopedReader {
 
     /// The log's id for callers that may see the global order.
     fn log(&self) -> Option<String> {
-        let everything = self.reach == indelible_control::Reach::Everything;
-        everything.then(|| hex(&self.trail.inner.ledger.log_id()))
+        self.sees_everything().then(|| hex(&self.trail.inner.ledger.log_id()))
     }
 
     /// The tenants that a name in a filter stands for: it and all below it, within the reach. A name outside the
@@ -123,72 +83,35 @@ impl ScopedReader {
             .collect()
     }
 
-    fn query(&self, filters: &[(String, String)], now: Timestamp) -> Result<Query, ReadError> {
-        let mut query = Query::from_params(filters, now).map_err(ReadError::Invalid)?;
+    pub(crate) fn query(&self, filters: &Filters, now: Timestamp) -> Result<Query, ReadError> {
+        let mut query = Query::from_params_with(filters, now, &*self.trail.inner.catalogue)
+            .map_err(ReadError::Invalid)?;
         query.resolve_tenants(|name| Some(self.tenants_named(name)));
         query.widen_tenant_names(|name| self.names_below(name));
         Ok(query)
     }
 
-    /// One page of events.
-    ///
-    /// # Errors
-    /// `Invalid` for wrong filters or cursors; `Ledger`, `Search` when a store fails.
-    pub fn list(&self, request: &ListRequest, now: Timestamp) -> Result<EventPage, ReadError> {
-        let inner = &self.trail.inner;
-        let digest = query_digest(&request.filters);
-        let cursor = match (&request.after, &request.before) {
-            (None, None) => None,
-            (Some(text), None) => Some((self.open_cursor(text, &digest, "after")?, Direction::Older)),
-            (None, Some(text)) => Some((self.open_cursor(text, &digest, "before")?, Direction::Newer)),
-            (Some(_), Some(_)) => {
-                return Err(invalid("before", Code::InvalidCursor, "give either after or before, not both"));
-            }
-        };
-        let asked_at = now;
-        // Relative ranges stay where they were on the first page.
-        let now = cursor.map_or(now, |(cursor, _)| cursor.now);
-        let query = self.query(&request.filters, now)?;
-        let reach = self.scope();
-        let mut page = inner.search.page(&PageRequest {
-            reach: &reach,
-            query: &query,
-            limit: request.limit,
-            cursor: cursor.map(|(cursor, direction)| {
-                (SortKey { time: cursor.time.as_micros(), index: cursor.index }, direction)
-            }),
-            as_of: cursor.map(|(cursor, _)| cursor.as_of),
+    /// The moment that a question is about: the one that was sealed, else this one; and how complete its answer can be.
+    pub(crate) fn begin(&self, as_of: Option<&str>, now: Timestamp) -> Result<(Moment, Standing), ReadError> {
+        let given = as_of.map(|text| self.trail.inner.seal.open_moment(text)).transpose().map_err(|_| {
+            invalid("as_of", Code::InvalidCursor, "as_of is the text that an answer gave as its as_of")
         })?;
-        let backward = cursor.is_some_and(|(_, direction)| direction == Direction::Newer);
-        let events = self.views(&mut page, backward)?;
-        let total =
-            if request.total { Some(inner.search.count(&reach, &query, Some(page.as_of))?) } else { None };
-        let seal = |hit: Option<&Hit>, wanted: bool, backward: bool| match hit {
-            Some(hit) if wanted => {
-                let cursor = Cursor { backward, time: hit.time, index: hit.index, as_of: page.as_of, now };
-                inner.seal.seal(&cursor, &digest).map(Some).map_err(ReadError::Randomness)
-            }
-            _ => Ok(None),
-        };
-        let next = seal(page.hits.last(), page.has_next, false)?;
-        let prev = seal(page.hits.first(), page.has_prev, true)?;
-        Ok(EventPage {
-            events,
-            total,
-            complete_through: self.complete_through(page.complete_through, asked_at),
-            rebuilding: inner.search.progress().rebuilding,
-            next,
-            prev,
-        })
+        // Before the moment is taken, so that the answer has all that it says to have.
+        let mut standing = self.standing(now);
+        let moment = given.unwrap_or_else(|| Moment { as_of: self.trail.inner.search.end(), now });
+        standing.as_of = self.trail.inner.seal.seal_moment(&moment).map_err(ReadError::Randomness)?;
+        Ok((moment, standing))
     }
 
-    /// The exact number of events that match.
-    ///
-    /// # Errors
-    /// As [`Self::list`].
-    pub fn count(&self, filters: &[(String, String)], now: Timestamp) -> Result<u64, ReadError> {
-        let query = self.query(filters, now)?;
-        Ok(self.trail.inner.search.count(&self.scope(), &query, None)?)
+    /// How complete an answer is that is begun now.
+    pub(crate) fn standing(&self, now: Timestamp) -> Standing {
+        let progress = self.trail.inner.search.progress();
+        Standing {
+            as_of: String::new(),
+            complete_through: self.complete_through(&progress, now),
+            rebuilding: progress.rebuilding,
+            cost: Cost::default(),
+        }
     }
 
     /// One event by its id, whatever the filters.
@@ -237,17 +160,6 @@ impl ScopedReader {
         })
     }
 
-    fn open_cursor(&self, text: &str, digest: &[u8; 32], parameter: &str) -> Result<Cursor, ReadError> {
-        let opened = self.trail.inner.seal.open(text, digest).ok();
-        opened.filter(|cursor| cursor.backward == (parameter == "before")).ok_or_else(|| {
-            invalid(
-                parameter,
-                Code::InvalidCursor,
-                "the cursor is not one for this query; start again without it",
-            )
-        })
-    }
-
     fn find(&self, id: &str, tenant: Option<&str>) -> Result<Arc<Record>, ReadError> {
         let inner = &self.trail.inner;
         let only = match tenant {
@@ -269,67 +181,113 @@ impl ScopedReader {
         Ok(inner.ledger.record(hit.index)?)
     }
 
-    /// The events of a page. A page of very large events ends early, on the side away from its cursor.
-    fn views(&self, page: &mut Page, backward: bool) -> Result<Vec<EventView>, ReadError> {
-        let mut views = Vec::with_capacity(page.hits.len());
+    /// The events at these leaf indices, in this order, until their bodies come to `bytes_max`; at least one where there
+    /// are any. The caller has found the indices within the reach.
+    pub(crate) fn views(&self, indices: &[u64], bytes_max: usize) -> Result<Vec<EventView>, ReadError> {
+        let mut views = Vec::with_capacity(indices.len());
         let mut bytes = 0;
-        let mut order: Vec<usize> = (0..page.hits.len()).collect();
-        if backward {
-            order.reverse();
-        }
-        'page: for part in order.chunks(RECORDS_AT_ONCE) {
-            let indices: Vec<u64> = part.iter().map(|at| page.hits[*at].index).collect();
-            for record in self.trail.inner.ledger.records_at(&indices)? {
+        for part in indices.chunks(RECORDS_AT_ONCE) {
+            for record in self.trail.inner.ledger.records_at(part)? {
                 bytes += record.body.len();
-                if bytes > PAGE_BYTES_MAX && !views.is_empty() {
-                    break 'page;
+                if bytes > bytes_max && !views.is_empty() {
+                    return Ok(views);
                 }
                 views.push(self.view(&record));
             }
-        }
-        let left_out = page.hits.len() - views.len();
-        if backward {
-            page.hits.drain(..left_out);
-            page.has_prev |= left_out > 0;
-            views.reverse();
-        } else {
-            page.hits.truncate(views.len());
-            page.has_next |= left_out > 0;
         }
         Ok(views)
     }
 
     /// Up to when everything is searchable. The time at which the newest event of all was received would tell a
-    /// caller with a smaller reach when others send; while the index keeps up, such a caller gets the second before
-    /// now instead, which is just as true for what it may see.
-    fn complete_through(&self, through: Timestamp, now: Timestamp) -> Timestamp {
-        let progress = self.trail.inner.search.progress();
-        let keeps_up = progress.indexed_size >= progress.durable_size;
-        if self.reach == indelible_control::Reach::Everything || !keeps_up {
-            return through;
+    /// caller with a smaller reach when others send. Such a caller gets the second before now, or before the first entry
+    /// that is not searchable yet where that is older: just as true for what it may see, and the same whether or not
+    /// somebody sent something a moment ago.
+    fn complete_through(&self, progress: &Progress, now: Timestamp) -> Timestamp {
+        if self.sees_everything() {
+            return progress.complete_through;
         }
-        Timestamp::from_micros((now.as_micros().div_euclid(1_000_000) - 1) * 1_000_000)
+        let seconds = |at: Timestamp| at.as_micros().div_euclid(1_000_000);
+        let mut through = seconds(now) - 1;
+        if progress.indexed_size < progress.durable_size {
+            let waiting = self.trail.inner.ledger.record(progress.indexed_size);
+            let before = |record: Arc<Record>| Timestamp::from_micros(record.received_at().as_micros() - 1);
+            through = through.min(seconds(waiting.map_or(progress.complete_through, before)));
+        }
+        Timestamp::from_micros(through * 1_000_000)
     }
 
-    fn view(&self, record: &Record) -> EventView {
+    pub(crate) fn view(&self, record: &Record) -> EventView {
         let inner = &self.trail.inner;
         debug_assert_eq!(record.entry.kind, Kind::EVENT);
         EventView::new(record, &*inner.decode, &inner.control.directory(), self.log())
     }
+
+    /// What a question cost, as its caller may see it. How much was looked at grows with what others send, so only the
+    /// time, which any caller can measure, and its own events are shown to a smaller reach.
+    pub fn cost_shown(&self, cost: &Cost) -> Value {
+        let mut shown = json!({
+            "elapsed_ms": (cost.elapsed.as_secs_f64() * 1e6).round() / 1e3,
+            "documents": cost.documents,
+        });
+        if self.sees_everything() {
+            let all = json!({
+                "splits": cost.splits, "blocks": cost.blocks, "zones": cost.zones, "terms": cost.terms,
+                "bytes_read": cost.bytes_read,
+            });
+            if let (Some(shown), Value::Object(all)) = (shown.as_object_mut(), all) {
+                shown.extend(all);
+            }
+        }
+        shown
+    }
+
+    /// Whether the filters can be understood.
+    ///
+    /// # Errors
+    /// `Invalid` for wrong filters.
+    pub fn check(&self, filters: &Filters, now: Timestamp) -> Result<(), ReadError> {
+        self.query(filters, now).map(|_| ())
+    }
+
+    /// The plan of a question: its expression and bounds; for reach over everything also what it comes to in each part
+    /// of the index.
+    ///
+    /// # Errors
+    /// `Invalid` for wrong filters.
+    pub fn explain(&self, filters: &Filters, now: Timestamp) -> Result<Value, ReadError> {
+        let query = self.query(filters, now)?;
+        let mut plan = self.trail.inner.search.explain(&self.scope(), &query);
+        if let (false, Some(plan)) = (self.sees_everything(), plan.as_object_mut()) {
+            // Sizes and frequencies of the parts count everybody's events.
+            plan.remove("parts");
+        }
+        Ok(plan)
+    }
 }
 
-/// Bytes of bodies on one page, beside its first event.
-const PAGE_BYTES_MAX: usize = 16 << 20;
+/// Adds what one more call did to what the calls before it did.
+pub(crate) fn add(total: &mut Cost, more: &Cost) {
+    total.splits = total.splits.max(more.splits);
+    total.blocks = total.blocks.max(more.blocks);
+    total.zones += more.zones;
+    total.documents += more.documents;
+    total.terms += more.terms;
+    total.bytes_read += more.bytes_read;
+    total.elapsed += more.elapsed;
+}
+
+/// Bytes of bodies in one answer, beside its first event.
+pub(crate) const PAGE_BYTES_MAX: usize = 16 << 20;
 /// Records read from the ledger at once: 16 of the largest allowed by default are 16 MiB.
 const RECORDS_AT_ONCE: usize = 16;
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a cursor is bound to: the filters, whatever their order. Each text is preceded by its length, so that no two
 /// different lists give the same bytes.
-fn query_digest(filters: &[(String, String)]) -> [u8; 32] {
+pub(crate) fn query_digest(filters: &Filters) -> [u8; 32] {
     let mut sorted: Vec<_> = filters.iter().collect();
     sorted.sort();
     let mut hash = Sha256::new();
@@ -338,8 +296,4 @@ fn query_digest(filters: &[(String, String)]) -> [u8; 32] {
         hash.update(text.as_bytes());
     }
     hash.finalize().into()
-}
-
-fn invalid(parameter: &str, code: Code, message: &str) -> ReadError {
-    ReadError::Invalid(vec![Problem { code, field: parameter.to_owned(), message: message.to_owned() }])
 }

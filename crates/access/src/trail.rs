@@ -6,8 +6,9 @@ use indelible_control::{Control, Permission};
 use indelible_event::Timestamp;
 use indelible_ledger::{ChainInfo, LedgerReader, Record, SignedCheckpoint};
 use indelible_merkle::{Hash, TilePath};
-use indelible_search::{Decode, Progress, Search};
+use indelible_search::{Catalogue, Decode, Progress, Search};
 use indelible_verify::{ChainId, Kind};
+use tokio::sync::watch;
 
 use crate::{CursorSeal, Principal, ReadError, ScopedReader};
 
@@ -22,6 +23,7 @@ pub(crate) struct Inner {
     pub(crate) search: Search,
     pub(crate) control: Control,
     pub(crate) decode: Arc<dyn Decode>,
+    pub(crate) catalogue: Arc<dyn Catalogue + Send + Sync>,
     pub(crate) seal: CursorSeal,
 }
 
@@ -32,9 +34,10 @@ impl Trail {
         search: Search,
         control: Control,
         decode: Arc<dyn Decode>,
+        catalogue: Arc<dyn Catalogue + Send + Sync>,
         seal: CursorSeal,
     ) -> Self {
-        Self { inner: Arc::new(Inner { ledger, search, control, decode, seal }) }
+        Self { inner: Arc::new(Inner { ledger, search, control, decode, catalogue, seal }) }
     }
 
     /// A reader that sees what `principal` may see.
@@ -62,6 +65,12 @@ impl Trail {
     /// How far the index is; no contents.
     pub fn progress(&self) -> Progress {
         self.inner.search.progress()
+    }
+
+    /// Notice of every change of what is searchable. The number tells how much is received, so it is for the server's
+    /// own use.
+    pub fn searchable(&self) -> watch::Receiver<u64> {
+        self.inner.search.indexed()
     }
 
     /// What the server itself wrote into the ledger.

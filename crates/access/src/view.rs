@@ -139,7 +139,7 @@ impl EventView {
         Self { event, added }
     }
 
-    /// The event as one JSON object.
+    /// The event as one JSON object on one line.
     pub fn to_json(&self) -> String {
         let mut json = self.event.to_json();
         let added =
@@ -156,6 +156,8 @@ impl EventView {
         json.push(',');
         json.push_str(&absent);
         json.push_str(&added[1..]);
-        json
+        // Free-form parts are kept as sent. Inside a string JSON escapes these characters, so what is left of them
+        // stands between values and means nothing.
+        if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ") } else { json }
     }
 }

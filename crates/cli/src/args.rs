@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::RangedU64ValueParser};
 use indelible_server::Settings;
 
+use crate::filters::Filters;
+
 /// Audit trail: keep what happened, find it, prove it.
 #[derive(Parser)]
 #[command(name = "indelible", version, propagate_version = true, max_term_width = 100)]
@@ -22,16 +24,25 @@ pub(crate) enum Command {
     )]
     Serve(ServeArgs),
     /// Import the audit log of another product.
-    #[command(after_help = "Example: indelible import --format aws-cloudtrail --create-tenants trail.ndjson")]
+    #[command(
+        after_help = "Examples:\n  indelible import --format aws-cloudtrail --create-tenants trail.ndjson\n  \
+                      indelible import --detect unknown.json\n  \
+                      indelible import --mapping door-log.toml --check doors.ndjson"
+    )]
     Import(ImportArgs),
     /// Find events, newest first.
     #[command(
-        after_help = "Examples:\n  indelible search --since PT24H action_type=login outcome=failure\n  \
-                      indelible search 'q=\"call queue\" -test' tenant=acme --format csv --all > events.csv"
+        after_help = "Examples:\n  indelible search --since PT24H --action-type login --outcome failure\n  \
+                      indelible search --q '\"call queue\" -test' --tenant acme --format csv --all > events.csv"
     )]
     Search(SearchArgs),
-    /// Count events, exactly.
-    #[command(after_help = "Example: indelible count --since P30D action_type=delete")]
+    /// Follow events as they come, until Ctrl-C; comes back by itself where the connection breaks, missing nothing.
+    #[command(after_help = "Example: indelible tail --outcome failure --outcome denied --tenant acme")]
+    Tail(TailArgs),
+    /// Count events, exactly: in all, by the values of a field, by time.
+    #[command(after_help = "Examples:\n  indelible count --since P30D --action-type delete\n  \
+                      indelible count --by actor --outcome failure\n  \
+                      indelible count --histogram P1D --since P30D --zone Europe/Rome")]
     Count(CountArgs),
     /// Send events from a file or standard input: one JSON event, an array, or one event a line.
     #[command(
@@ -107,9 +118,17 @@ pub(crate) enum ConfigCommand {
 pub(crate) struct ImportArgs {
     #[command(flatten)]
     pub(crate) remote: Remote,
-    /// Which product's log: aws-cloudtrail, wikipedia, generic, or a mapping installed on the server.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) format: String,
+    /// Which product's log: a built-in format (docs/importing.md lists them), a mapping of the server's, or auto:
+    /// the records tell, and where they don't, nothing is imported.
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["mapping", "detect"])]
+    pub(crate) format: Option<String>,
+    /// A mapping of your own (TOML). The server keeps it, so that it can read the records later; that needs
+    /// settings.manage the first time.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mapping: Option<PathBuf>,
+    /// Say which format the file has, how likely that is, and why; import nothing.
+    #[arg(long, conflicts_with_all = ["format", "mapping", "check"])]
+    pub(crate) detect: bool,
     /// The tenant that all events belong to, whatever the records name.
     #[arg(long, value_name = "TENANT")]
     pub(crate) tenant: Option<String>,
@@ -119,7 +138,7 @@ pub(crate) struct ImportArgs {
     /// Start over instead of going on where an interrupted import of this file stopped.
     #[arg(long)]
     pub(crate) restart: bool,
-    /// Read and map everything, send nothing, and report.
+    /// Read and map everything, send nothing, and say where mapping and records don't fit.
     #[arg(long)]
     pub(crate) check: bool,
     /// Records a request. A batch that was interrupted is sent again as it was.
@@ -128,24 +147,9 @@ pub(crate) struct ImportArgs {
     /// Print the report as JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// A file of NDJSON, a JSON array or {"Records": [...]}, also gzipped; - for standard input.
+    /// A file of NDJSON, a JSON array, {"Records": [...]} or lines of text, also gzipped; - for standard input.
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-}
-
-/// What to look for.
-#[derive(Args)]
-pub(crate) struct Filters {
-    /// Only events from then on: RFC 3339, or a duration back from now such as PT24H or P7D.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
-    /// Only events before then.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
-    /// Filters as NAME=VALUE with the names of the API; !VALUE negates; several of one name mean "or". A text
-    /// without = is searched for.
-    #[arg(value_name = "FILTER")]
-    pub(crate) filters: Vec<String>,
 }
 
 #[derive(Args)]
@@ -166,7 +170,33 @@ pub(crate) struct SearchArgs {
     /// The same as --format json.
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
-    /// Time zone of the table and the CSV: an IANA name, or local.
+    /// Time zone of the table and the CSV, and of days and months in durations: an IANA name, or local.
+    #[arg(long, default_value = "UTC", value_name = "ZONE")]
+    pub(crate) zone: String,
+    /// Say on standard error how the server understands the filters, and what the search cost.
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct TailArgs {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+    /// Begin behind this cursor instead of now; the command says it when it ends.
+    #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
+    pub(crate) after: Option<String>,
+    /// End at this cursor: with --after, the events between the two.
+    #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
+    pub(crate) before: Option<String>,
+    /// End after so many events.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit: Option<u64>,
+    /// One JSON event a line, as the API gives it.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Time zone of the lines: an IANA name, or local.
     #[arg(long, default_value = "UTC", value_name = "ZONE")]
     pub(crate) zone: String,
 }
@@ -187,6 +217,27 @@ pub(crate) struct CountArgs {
     pub(crate) remote: Remote,
     #[command(flatten)]
     pub(crate) filters: Filters,
+    /// Count by the values of this field, such as actor, action, outcome or ip. With --histogram: in each bucket.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) by: Option<String>,
+    /// Count by time: auto, or the length of a bucket from PT1M to P1Y, such as PT15M, PT1H, P1D, P1W, P1M.
+    #[arg(long, value_name = "INTERVAL")]
+    pub(crate) histogram: Option<String>,
+    /// Totals: users, domains, tenants, first and last, by outcome, severity, type and category.
+    #[arg(long, conflicts_with_all = ["by", "histogram"])]
+    pub(crate) stats: bool,
+    /// With --by: only values that begin so, without case.
+    #[arg(long, value_name = "TEXT", requires = "by", conflicts_with = "histogram")]
+    pub(crate) prefix: Option<String>,
+    /// With --by: so many values.
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    pub(crate) limit: usize,
+    /// Time zone of the calendar: an IANA name, or local.
+    #[arg(long, default_value = "UTC", value_name = "ZONE")]
+    pub(crate) zone: String,
+    /// Say on standard error how the server understands the filters, and what the count cost.
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -25,6 +25,14 @@ pub(crate) struct Answer {
 /// Largest answer that is read: an entries tile is 26 kB, a page of 1,000 events of 1 MiB each would be 1 GiB.
 const ANSWER_BYTES_MAX: u64 = 2 << 30;
 
+/// The answer to a request for a stream.
+pub(crate) enum Streaming {
+    /// It goes on.
+    Open(Box<dyn std::io::Read + Send>),
+    /// There is none.
+    Refused(Answer),
+}
+
 impl Client {
     pub(crate) fn new(remote: &Remote) -> Self {
         Self::with(&remote.url, remote.key.clone())
@@ -46,6 +54,35 @@ impl Client {
             request = request.header("Authorization", format!("Bearer {key}"));
         }
         self.read(request.call())
+    }
+
+    /// Opens a stream of Server-Sent Events.
+    pub(crate) fn stream(&self, path: &str, headers: &[(&str, &str)]) -> Result<Streaming, Exit> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        // The stream itself may last for ever.
+        let mut request = request
+            .config()
+            .timeout_global(None)
+            .timeout_recv_response(Some(Duration::from_secs(30)))
+            .build()
+            .header("Accept", "text/event-stream");
+        if let Some(key) = &self.key {
+            request = request.header("Authorization", format!("Bearer {key}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        match request.call() {
+            Ok(answer) if answer.status().is_success() => {
+                Ok(Streaming::Open(Box::new(answer.into_body().into_reader())))
+            }
+            answer => Ok(Streaming::Refused(self.read(answer)?)),
+        }
+    }
+
+    /// The server's address.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
     }
 
     /// Sends a body with POST, PUT or PATCH.

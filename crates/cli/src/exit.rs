@@ -36,6 +36,11 @@ impl Exit {
         Self { hint: Some(hint.to_string()), ..self }
     }
 
+    /// What to say, made harmless.
+    pub(crate) fn message(&self) -> String {
+        harmless_lines(&self.message)
+    }
+
     #[cfg(test)]
     pub(crate) fn code(&self) -> u8 {
         self.code

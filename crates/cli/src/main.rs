@@ -7,7 +7,10 @@ mod args;
 mod client;
 mod commands;
 mod exit;
+mod filters;
 mod output;
+mod rows;
+mod sse;
 
 use std::process::ExitCode;
 
@@ -24,7 +27,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(args),
         Command::Import(args) => commands::import::run(args),
         Command::Search(args) => commands::search::run(args),
-        Command::Count(args) => commands::search::count(args),
+        Command::Tail(args) => commands::tail::run(args),
+        Command::Count(args) => commands::count::run(args),
         Command::Send(args) => commands::send::run(args),
         Command::Verify(args) => commands::verify::run(args),
         Command::Tenants(args) => commands::tenants::run(args),

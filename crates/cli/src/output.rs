@@ -1,8 +1,12 @@
 //! Data on standard output.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    time::{Duration, Instant},
+};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::Value;
 
 use crate::exit::{Done, Exit};
@@ -44,6 +48,51 @@ pub(crate) fn print_table(header: &[&str], rows: impl IntoIterator<Item = Vec<St
     }
     print_line(&table.to_string())
 }
+
+/// A number of things, in words.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
+/// Says on a terminal's standard error that something is going on, once it has taken a second.
+pub(crate) struct Patience {
+    bar: ProgressBar,
+    began: Instant,
+}
+
+impl Patience {
+    pub(crate) fn new(what: &'static str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()).with_message(what);
+        if io::stderr().is_terminal() {
+            let shown = bar.downgrade();
+            std::thread::spawn(move || {
+                std::thread::sleep(PATIENCE);
+                // Gone where the command has ended meanwhile.
+                if let Some(bar) = shown.upgrade().filter(|bar| !bar.is_finished()) {
+                    bar.set_draw_target(ProgressDrawTarget::stderr());
+                    bar.enable_steady_tick(Duration::from_millis(100));
+                }
+            });
+        }
+        Self { bar, began: Instant::now() }
+    }
+
+    /// How far it is.
+    pub(crate) fn say(&self, words: String) {
+        if self.began.elapsed() >= PATIENCE {
+            self.bar.set_message(words);
+        }
+    }
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Nobody needs to be told that something takes less.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 fn steers(c: char) -> bool {
     c.is_control()

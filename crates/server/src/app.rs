@@ -8,9 +8,9 @@ use indelible_event::Timestamp;
 use indelible_ledger::{Clock, LedgerWriter};
 use metrics_exporter_prometheus::PrometheusHandle;
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
-use crate::{Config, Decoder, error::ApiError, rules::Rules, web::Web};
+use crate::{Config, Decoder, error::ApiError, queries::Queries, rules::Rules, streams::Streams, web::Web};
 
 /// The open server.
 pub(crate) struct App {
@@ -28,6 +28,12 @@ pub(crate) struct App {
     pub(crate) small_budget: Arc<Semaphore>,
     /// Bodies that are unpacked and checked at one time: as many as there are processors.
     pub(crate) prepare_slots: Semaphore,
+    /// Turns of searches.
+    pub(crate) queries: Queries,
+    /// Places for streams and waiting feeds.
+    pub(crate) streams: Arc<Streams>,
+    /// Says when the server stops, to whoever waits for events.
+    pub(crate) stopped: watch::Receiver<bool>,
     /// Creating a tenant takes a number, opens a chain and stores a row; one at a time.
     pub(crate) tenant_turn: tokio::sync::Mutex<()>,
 }

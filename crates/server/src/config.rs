@@ -65,6 +65,31 @@ pub struct Settings {
     /// breaks. Default 1073741824 (1 GiB).
     #[arg(long, env = "INDELIBLE_FREE_BYTES_MIN", value_name = "BYTES")]
     pub free_bytes_min: Option<u64>,
+    /// Seconds that a search may take, waiting for its turn included; then it is stopped and answered with 503. 1 to 3600.
+    /// Default 10.
+    #[arg(long, env = "INDELIBLE_QUERY_TIMEOUT_SECONDS", value_name = "SECONDS")]
+    pub query_timeout_seconds: Option<u64>,
+    /// Searches that run at one time: so many pages, and so many figures (totals, histograms, values) beside them. 1 to
+    /// 1024. Default: as many as there are processors, at least 2.
+    #[arg(long, env = "INDELIBLE_QUERIES_MAX", value_name = "N")]
+    pub queries_max: Option<usize>,
+    /// Searches that may wait for their turn; beyond it they are refused with 503 and Retry-After. 0 to 65536. Default 64.
+    #[arg(long, env = "INDELIBLE_QUERIES_WAITING_MAX", value_name = "N")]
+    pub queries_waiting_max: Option<usize>,
+    /// Streams (/v1/tail) and feeds that wait for events (/v1/feed), together; beyond it they are refused with 429.
+    /// 1 to 8192. Default 512.
+    #[arg(long, env = "INDELIBLE_STREAMS_MAX", value_name = "N")]
+    pub streams_max: Option<usize>,
+    /// The same for one API key. 1 to 8192. Default 32.
+    #[arg(long, env = "INDELIBLE_STREAMS_PER_KEY_MAX", value_name = "N")]
+    pub streams_per_key_max: Option<usize>,
+    /// Events that may wait for a client of /v1/tail; when more wait and the client has been behind for 5 seconds, they are
+    /// passed over, and it is told how many and where. 1 to 1000000. Default 10000.
+    #[arg(long, env = "INDELIBLE_TAIL_QUEUE_EVENTS", value_name = "N")]
+    pub tail_queue_events: Option<usize>,
+    /// Seconds after which a stream of /v1/tail says that it is alive. 1 to 300. Default 15.
+    #[arg(long, env = "INDELIBLE_HEARTBEAT_SECONDS", value_name = "SECONDS")]
+    pub heartbeat_seconds: Option<u64>,
     /// Form of the log lines on standard error: text or json. Default text.
     #[arg(long, env = "INDELIBLE_LOG_FORMAT", value_name = "FORM")]
     pub log_format: Option<LogFormat>,
@@ -116,6 +141,13 @@ pub struct Config {
     pub wal_segment_bytes: u64,
     pub seal_bytes: u64,
     pub free_bytes_min: u64,
+    pub query_timeout_seconds: u64,
+    pub queries_max: usize,
+    pub queries_waiting_max: usize,
+    pub streams_max: usize,
+    pub streams_per_key_max: usize,
+    pub tail_queue_events: usize,
+    pub heartbeat_seconds: u64,
     pub log_format: LogFormat,
     pub log: String,
     pub drain_seconds: u64,
@@ -186,6 +218,13 @@ impl Settings {
             wal_segment_bytes: self.wal_segment_bytes.or(lower.wal_segment_bytes),
             seal_bytes: self.seal_bytes.or(lower.seal_bytes),
             free_bytes_min: self.free_bytes_min.or(lower.free_bytes_min),
+            query_timeout_seconds: self.query_timeout_seconds.or(lower.query_timeout_seconds),
+            queries_max: self.queries_max.or(lower.queries_max),
+            queries_waiting_max: self.queries_waiting_max.or(lower.queries_waiting_max),
+            streams_max: self.streams_max.or(lower.streams_max),
+            streams_per_key_max: self.streams_per_key_max.or(lower.streams_per_key_max),
+            tail_queue_events: self.tail_queue_events.or(lower.tail_queue_events),
+            heartbeat_seconds: self.heartbeat_seconds.or(lower.heartbeat_seconds),
             log_format: self.log_format.or(lower.log_format),
             log: self.log.or(lower.log),
             drain_seconds: self.drain_seconds.or(lower.drain_seconds),
@@ -280,6 +319,41 @@ impl Settings {
                 "65536 to 1073741824",
             )?,
             free_bytes_min: self.free_bytes_min.unwrap_or(1 << 30),
+            query_timeout_seconds: within(
+                "query_timeout_seconds",
+                self.query_timeout_seconds,
+                10,
+                1,
+                3_600,
+                "1 to 3600",
+            )?,
+            queries_max: within("queries_max", self.queries_max, processors(), 1, 1_024, "1 to 1024")?,
+            queries_waiting_max: within(
+                "queries_waiting_max",
+                self.queries_waiting_max,
+                64,
+                0,
+                65_536,
+                "0 to 65536",
+            )?,
+            streams_max: within("streams_max", self.streams_max, 512, 1, 8_192, "1 to 8192")?,
+            streams_per_key_max: within(
+                "streams_per_key_max",
+                self.streams_per_key_max,
+                32,
+                1,
+                8_192,
+                "1 to 8192",
+            )?,
+            tail_queue_events: within(
+                "tail_queue_events",
+                self.tail_queue_events,
+                10_000,
+                1,
+                1_000_000,
+                "1 to 1000000",
+            )?,
+            heartbeat_seconds: within("heartbeat_seconds", self.heartbeat_seconds, 15, 1, 300, "1 to 300")?,
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log: self.log.unwrap_or_else(|| "info,fjall=warn,lsm_tree=warn".into()),
             drain_seconds: within("drain_seconds", self.drain_seconds, 20, 0, 3600, "0 to 3600")?,
@@ -346,6 +420,11 @@ fn within<N: Copy + PartialOrd + ToString>(
         return Err(ConfigError::Range { setting, given: value.to_string(), expected });
     }
     Ok(value)
+}
+
+/// Fewer than two would let one slow search stop all others.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).max(2)
 }
 
 /// A secret that can be guessed would open everything.

@@ -117,6 +117,11 @@ impl ApiError {
         Self { retry_after_seconds: Some(retry_after_seconds), ..Self::new(Code::Unavailable, detail) }
     }
 
+    /// "As many as there may be are open": one that ends makes room.
+    pub(crate) fn rate_limited(detail: impl Into<String>, retry_after_seconds: u64) -> Self {
+        Self { retry_after_seconds: Some(retry_after_seconds), ..Self::new(Code::RateLimited, detail) }
+    }
+
     /// A fault of ours; `private` goes to the log.
     pub(crate) fn internal(private: impl Into<String>) -> Self {
         Self {
@@ -153,6 +158,10 @@ impl From<ReadError> for ApiError {
                     detail,
                     problems.iter().map(|problem| ItemError::of(problem, None, None)).collect(),
                 )
+            }
+            ReadError::TooSlow => Self::unavailable("the search took too long and was stopped; narrow it", 1),
+            ReadError::Cancelled => {
+                Self::unavailable("the search was stopped, since nobody waited for it", 1)
             }
             ReadError::Ledger(error) => Self::internal(chain(&error)),
             ReadError::Search(error) => Self::internal(chain(&error)),

@@ -9,13 +9,16 @@ mod config;
 mod decode;
 mod error;
 mod extract;
+mod mappings;
 mod metrics;
 mod offline;
+mod queries;
 mod reconcile;
 mod routes;
 mod rules;
 mod run;
 mod serve;
+mod streams;
 mod web;
 
 pub use config::{Config, ConfigError, LogFormat, Receipts, Settings};

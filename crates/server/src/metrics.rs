@@ -20,6 +20,12 @@ use crate::{
 /// Upper bounds of the request-time buckets, in seconds: 0.5 ms (an fsync on a good disk) to 10 s.
 const SECONDS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0];
 
+/// Upper bounds of the buckets for zones of a search: one (1,024 events) to all of 100 million events.
+const ZONES: [f64; 6] = [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0];
+
+/// Upper bounds of the buckets for bytes that a search read: a block to a gigabyte.
+const READ_BYTES: [f64; 6] = [4e3, 64e3, 1e6, 16e6, 128e6, 1e9];
+
 /// Installs the recorder of this process. A second server in one process (tests) shares it.
 pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     static HANDLE: std::sync::OnceLock<PrometheusHandle> = std::sync::OnceLock::new();
@@ -28,6 +34,8 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     }
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_zones".into()), &ZONES)?
+        .set_buckets_for_metric(Matcher::Suffix("_read_bytes".into()), &READ_BYTES)?
         .build_recorder();
     let handle = HANDLE.get_or_init(|| recorder.handle()).clone();
     // Losing this race means that another thread's recorder, whose handle everyone shares, is installed.
@@ -44,6 +52,12 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     describe_gauge!("indelible_search_size", "leaves that the index has caught up with");
     describe_gauge!("indelible_search_behind", "leaves that the index is behind the ledger");
     describe_gauge!("indelible_tenants", "tenants");
+    describe_histogram!("indelible_search_seconds", "time that searches ran, by kind");
+    describe_histogram!("indelible_search_zones", "zones of 1,024 events that searches evaluated, by kind");
+    describe_histogram!("indelible_search_read_bytes", "bytes that searches read from the index, by kind");
+    describe_counter!("indelible_search_stopped_total", "searches without an answer, by kind and why");
+    describe_gauge!("indelible_streams", "streams and waiting feeds that are open");
+    describe_counter!("indelible_tail_dropped_total", "events passed over for slow clients of streams");
     Ok(handle)
 }
 

@@ -8,7 +8,7 @@ use indelible_control::Control;
 use indelible_ledger::{Ledger, LedgerConfig};
 use serde_json::{Value, json};
 
-use crate::{Decoder, RunError, rules::Rules, run::load_mappings};
+use crate::{Decoder, RunError, mappings::Mappings, rules::Rules};
 
 /// What a check found.
 pub struct DirectoryReport {
@@ -46,7 +46,8 @@ pub async fn verify_directory(
         .iter()
         .filter(|chain| chain.tenant_number != 0 && directory.tenant(chain.tenant_number).is_none())
         .count();
-    let decoder = Decoder::new(Rules::load(&control).await?, load_mappings(mappings)?);
+    let mappings = Mappings::load(mappings, &control).await?;
+    let decoder = Decoder::new(Rules::load(&control).await?, mappings);
     let search = indelible_search::check(&data.join("search"), &reader, &decoder, &|progress| {
         on_progress("index", progress.done, progress.total);
     });
@@ -191,7 +192,8 @@ mod tests {
             Ledger::open(&data.join("ledger"), config, Arc::new(SystemClock), &|_| {}).unwrap()
         };
         let control = Control::open(&data.join("control.sqlite")).await.unwrap();
-        let decoder = Decoder::new(Rules::load(&control).await.unwrap(), load_mappings(data).unwrap());
+        let mappings = Mappings::load(data, &control).await.unwrap();
+        let decoder = Decoder::new(Rules::load(&control).await.unwrap(), mappings);
         let config = SearchConfig { flush_events: 10, ..SearchConfig::default() };
         let source = Arc::new(reader.clone());
         let search = Search::open(&data.join("search"), config, source, Arc::new(decoder)).unwrap();

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use arc_swap::ArcSwap;
 use indelible_control::{Control, ControlError, StoredRules};
 use indelible_event::{RuleSet, RuleSetError, Timestamp};
+use indelible_search::Catalogue;
 
 /// Every version that an event may have been received under. Clones share the table.
 #[derive(Clone)]
@@ -81,5 +82,31 @@ impl Rules {
             versions.insert(rules.version(), rules.clone());
             versions
         });
+    }
+}
+
+/// Names in filters are those of the version that applies now.
+impl Catalogue for Rules {
+    fn action_type(&self, name: &str) -> Option<String> {
+        let rules = self.current();
+        let is = |text: &str| name.eq_ignore_ascii_case(text);
+        let found = rules.action_types().iter().find(|kind| is(&kind.id) || is(&kind.label));
+        found.map(|kind| kind.id.to_string())
+    }
+
+    fn object_category(&self, name: &str) -> Option<String> {
+        let rules = self.current();
+        let is = |text: &str| name.eq_ignore_ascii_case(text);
+        let found = rules.categories().iter().find(|category| is(&category.id) || is(&category.label));
+        found.map(|category| category.id.to_string())
+    }
+
+    fn object_names(&self, name: &str) -> Vec<String> {
+        let rules = self.current();
+        let found = rules.object_type(name).map(|kind| {
+            let names = [kind.id.to_string(), kind.label.clone()];
+            names.into_iter().chain(kind.aliases.iter().cloned())
+        });
+        found.into_iter().flatten().collect()
     }
 }

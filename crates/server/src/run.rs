@@ -1,16 +1,10 @@
 //! From configuration to a running server, and to a graceful end.
 
-use std::{
-    fs, io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use indelible_access::{Authenticator, CursorSeal, OwnEntries, Trail};
 use indelible_control::{Control, ControlError};
-use indelible_ingest::{Mapping, MappingErrors, Registry};
+use indelible_ingest::MappingErrors;
 use indelible_ledger::{
     Clock, Ledger, LedgerConfig, LedgerReader, LedgerWriter, OpenError, OpenProgress, SystemClock,
 };
@@ -26,11 +20,14 @@ use crate::{
     Config, Decoder,
     app::{App, Gate},
     body::PERMIT_BYTES,
+    mappings::{self, Mappings},
     metrics,
+    queries::Queries,
     reconcile::{ReconcileError, adopt_chains, apply_settings, note_applied},
     routes,
     rules::{Rules, RulesError},
     serve,
+    streams::Streams,
 };
 
 /// Why the server did not start, or ended.
@@ -160,7 +157,7 @@ const SMALL_BYTES_MAX: usize = 8 << 20;
 /// # Errors
 /// [`RunError`] for mappings that are not valid.
 pub fn check_config(config: &Config) -> Result<(), RunError> {
-    load_mappings(&config.mappings).map(|_| ())
+    mappings::installed(&config.mappings).map(|_| ())
 }
 
 /// Opens the listener, then the stores; returns when events are taken and can be asked for.
@@ -178,7 +175,7 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
     let (stop, stopped) = watch::channel(false);
     let drain = Duration::from_secs(config.drain_seconds);
     let serving = tokio::spawn(serve::serve(listener, router, stopped.clone(), drain));
-    let (app, ledger) = match open(config, &gate).await {
+    let (app, ledger) = match open(config, &gate, stopped.clone()).await {
         Ok(opened) => opened,
         Err(error) => {
             serving.abort();
@@ -219,7 +216,11 @@ impl Running {
     }
 }
 
-async fn open(config: Config, gate: &Arc<Gate>) -> Result<(Arc<App>, LedgerWriter), RunError> {
+async fn open(
+    config: Config,
+    gate: &Arc<Gate>,
+    stopped: watch::Receiver<bool>,
+) -> Result<(Arc<App>, LedgerWriter), RunError> {
     let directory = |source| RunError::Directory { directory: config.data.clone(), source };
     fs::create_dir_all(&config.data).map_err(directory)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -240,7 +241,7 @@ async fn open(config: Config, gate: &Arc<Gate>) -> Result<(Arc<App>, LedgerWrite
     }
     Rules::store_built_in(&control, clock.now()).await?;
     let rules = Rules::load(&control).await?;
-    let mappings = load_mappings(&config.mappings)?;
+    let mappings = Mappings::load(&config.mappings, &control).await?;
     let decoder = Arc::new(Decoder::new(rules.clone(), mappings));
     gate.say("opening the index".into());
     let search = {
@@ -249,12 +250,16 @@ async fn open(config: Config, gate: &Arc<Gate>) -> Result<(Arc<App>, LedgerWrite
         tokio::task::spawn_blocking(opening).await.map_err(|_| RunError::Panicked)??
     };
     let seal = CursorSeal::new(&cursor_key(&control).await?);
-    let trail = Trail::new(ledger, search, control.clone(), decoder.clone(), seal);
+    let catalogue = Arc::new(rules.clone());
+    let trail = Trail::new(ledger, search, control.clone(), decoder.clone(), catalogue, seal);
     let app = Arc::new(App {
         auth: Authenticator::new(control.clone(), config.admin_key.as_deref()),
         body_budget: Arc::new(Semaphore::new(config.queue_bytes_max / PERMIT_BYTES)),
         small_budget: Arc::new(Semaphore::new(SMALL_BYTES_MAX / PERMIT_BYTES)),
         prepare_slots: Semaphore::new(std::thread::available_parallelism().map_or(2, Into::into)),
+        queries: Queries::new(&config),
+        streams: Streams::new(config.streams_max, config.streams_per_key_max),
+        stopped,
         clock,
         control,
         trail,
@@ -300,25 +305,6 @@ fn words(progress: OpenProgress) -> String {
         }
         OpenProgress::Ready { .. } => "the ledger is open".to_owned(),
     }
-}
-
-/// The built-in mappings, and the installation's own over them. A directory that does not exist holds none.
-pub(crate) fn load_mappings(directory: &Path) -> Result<Registry, RunError> {
-    let mut registry = Registry::builtin().clone();
-    let unreadable = |source| RunError::Directory { directory: directory.to_owned(), source };
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(registry),
-        entries => entries.map_err(unreadable)?,
-    };
-    let mut files =
-        entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>().map_err(unreadable)?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
-    files.sort();
-    for file in files {
-        let text = fs::read_to_string(&file).map_err(unreadable)?;
-        registry.add(Mapping::parse(&file.display().to_string(), &text)?);
-    }
-    Ok(registry)
 }
 
 /// The name of the stored key that seals cursors.

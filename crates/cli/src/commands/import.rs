@@ -4,22 +4,26 @@
 //! note of how far it came, so that an interrupted import goes on where it stopped. Each batch carries an
 //! `Idempotency-Key` made of the import, its place and its contents: a batch whose answer was lost is not stored twice.
 
+mod check;
+mod format;
+mod input;
 mod report;
 mod resume;
 mod sender;
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    fs::File,
-    io::{self, Read},
-    path::Path,
+    io::Read,
+    sync::Arc,
 };
 
 use indelible_event::{Limits, Timestamp};
-use indelible_ingest::{Mapping, Record, RecordError, Records, RecordsError, RecordsOptions, Registry};
-use indicatif::{ProgressBar, ProgressStyle};
+use indelible_ingest::{Mapping, Record, RecordError, Records, RecordsError};
+use indicatif::ProgressBar;
 
 use self::{
+    format::Origin,
+    input::{Source, bar},
     report::Report,
     resume::{Passed, Read as RecordRead, Resume},
     sender::{Sender, Sending},
@@ -34,15 +38,18 @@ use crate::{
 const BATCH_BYTES_MAX: usize = 8 << 20;
 
 pub(crate) fn run(args: ImportArgs) -> Done {
-    let mapping = Registry::builtin().get(&args.format);
-    if mapping.is_none() && args.check {
-        return Err(Exit::usage(format!(
-            "{:?} is not a built-in format, so it can't be checked here",
-            args.format
-        )));
+    if args.detect {
+        return format::print_detection(&args);
     }
-    let mut resume = Resume::open(&args)?;
-    let (mut records, mut size) = open(&args.file, mapping)?;
+    let mut source = Source::open(&args.file)?;
+    let format = format::choose(&args, &mut source)?;
+    let mapping = &*format.mapping;
+    let (mut records, mut size) = source.records(Some(mapping))?;
+    if args.check {
+        return check::run(&args, &format, records);
+    }
+    let parameter = format.parameter(args.tenant.as_deref());
+    let mut resume = Resume::open(&args, parameter.as_deref().unwrap_or(mapping.name()))?;
     let mut ahead = VecDeque::new();
     if resume.is_under_way() {
         if let Some(read) = resume.catch_up(&mut records)? {
@@ -54,12 +61,17 @@ pub(crate) fn run(args: ImportArgs) -> Done {
                 args.file.display()
             );
             resume.start_over();
-            (records, size) = open(&args.file, mapping)?;
+            (records, size) = Source::open(&args.file)?.records(Some(mapping))?;
         }
     }
+    let sender = Sender::new(&args, parameter);
+    if format.origin == Origin::File {
+        // Before the first record: what is stored must be readable by what the server has.
+        sender.install(mapping, &format.label)?;
+    }
     let mut import = Import {
-        mapping,
-        sender: Sender::new(&args),
+        mapping: format.mapping.clone(),
+        sender,
         report: Report::default(),
         passed: resume.passed(),
         resume,
@@ -82,44 +94,6 @@ pub(crate) fn run(args: ImportArgs) -> Done {
     }
 }
 
-/// A file's records from the first on, and its size where that is a measure.
-type Input = (Records<Box<dyn Read>>, Option<u64>);
-
-fn open(file: &Path, mapping: Option<&Mapping>) -> Result<Input, Exit> {
-    let (input, size): (Box<dyn Read>, _) = if file == Path::new("-") {
-        (Box::new(io::stdin().lock()), None)
-    } else {
-        let unreadable = |error| Exit::unknown(format!("can't read {}: {error}", file.display()));
-        let opened = File::open(file).map_err(unreadable)?;
-        let size = opened.metadata().map_err(unreadable)?.len();
-        // The reader counts unpacked bytes, so a packed file's size is no measure.
-        let packed = file.extension().is_some_and(|extension| extension == "gz" || extension == "zst");
-        (Box::new(opened), (!packed).then_some(size))
-    };
-    // Read from the start even where an import goes on: what was passed over is checked to be what was sent.
-    let options = RecordsOptions {
-        wrappers: mapping.map_or_else(|| vec!["Records".into()], |mapping| mapping.wrappers().to_vec()),
-        form: mapping.map_or_else(|| RecordsOptions::default().form, Mapping::form),
-        ..RecordsOptions::default()
-    };
-    let records = Records::open(input, options)
-        .map_err(|error| Exit::unknown(format!("can't read the file: {error}")))?;
-    Ok((records, size))
-}
-
-fn bar(size: Option<u64>) -> ProgressBar {
-    use std::io::IsTerminal;
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let template = "{msg} {wide_bar} {bytes}/{total_bytes} eta {eta}";
-    match size {
-        Some(size) => ProgressBar::new(size)
-            .with_style(ProgressStyle::with_template(template).expect("the template is valid")),
-        None => ProgressBar::new_spinner(),
-    }
-}
-
 /// Nesting of a record that can be sent; the server's own limit is lower.
 const DEPTH_MAX: usize = 256;
 
@@ -134,7 +108,7 @@ struct Batch {
 }
 
 struct Import<'a> {
-    mapping: Option<&'static Mapping>,
+    mapping: Arc<Mapping>,
     sender: Sender,
     report: Report,
     /// Up to the last record that was taken.
@@ -183,13 +157,11 @@ impl Import<'_> {
             self.report.not_sent(record.line, format!("{} ({})", problem.message, problem.code.as_str()));
             return Ok(());
         }
-        if let Some(mapping) = self.mapping {
-            // What does not map is the server's to refuse: it is the one that stores, and it names field and reason.
-            let now = Timestamp::from_micros(i64::MAX);
-            if let Ok(mapped) = mapping.apply(&record.json, &Limits::default(), now) {
-                self.report.not_understood(&mapped.not_understood);
-                self.batch.tenants.extend(mapped.event.tenant);
-            }
+        // What does not map is the server's to refuse: it is the one that stores, and it names field and reason.
+        let now = Timestamp::from_micros(i64::MAX);
+        if let Ok(mapped) = self.mapping.apply(&record.json, &Limits::default(), now) {
+            self.report.not_understood(&mapped.not_understood);
+            self.batch.tenants.extend(mapped.event.tenant);
         }
         self.passed.add(&record);
         self.batch.passed = self.passed;
@@ -209,9 +181,6 @@ impl Import<'_> {
     fn flush(&mut self) -> Done {
         let Batch { records, tenants, passed, .. } = std::mem::take(&mut self.batch);
         let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
-        if self.args.check {
-            return Ok(());
-        }
         if self.args.create_tenants {
             let wanted = match &self.args.tenant {
                 Some(tenant) => BTreeSet::from([tenant.clone()]),

@@ -1,11 +1,13 @@
 //! One module a command.
 
+pub(crate) mod count;
 pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod rules;
 pub(crate) mod search;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod tail;
 pub(crate) mod tenants;
 pub(crate) mod verify;
 

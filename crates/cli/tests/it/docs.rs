@@ -1,5 +1,6 @@
 //! Whether what the documentation tells people to type works: every `sh` block of README and docs is run, a file's
-//! blocks one after the other as one script, against a server with the samples in it.
+//! blocks one after the other as one script, against a server with the samples in it. A `toml` block whose first line is
+//! `# NAME.toml` stands in that file.
 
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
@@ -30,6 +31,17 @@ fn script(page: &str) -> Option<String> {
     (!blocks.is_empty()).then(|| format!("set -euo pipefail\n{}\n", blocks.join("\n")))
 }
 
+/// The `toml` blocks that name their file, and their texts.
+fn files(page: &str) -> Vec<(String, String)> {
+    let blocks = page.split("\n```toml\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+    let named = blocks.filter_map(|block| {
+        let name = block.lines().next()?.strip_prefix("# ")?;
+        let is_name = name.ends_with(".toml") && !name.contains([' ', '/']);
+        is_name.then(|| (name.to_owned(), format!("{block}\n")))
+    });
+    named.collect()
+}
+
 #[test]
 fn every_command_of_the_documentation_works() {
     let mut files = vec![project_file("README.md")];
@@ -40,12 +52,16 @@ fn every_command_of_the_documentation_works() {
         .collect();
     assert!(scripts.iter().any(|(file, _)| file.ends_with("README.md")), "the README has commands");
     for (file, script) in scripts {
+        let texts = self::files(&fs::read_to_string(&file).unwrap());
         let installation = Installation::new();
         let server = installation.start();
         let scratch = installation.path("scratch");
         fs::create_dir(&scratch).unwrap();
         for name in ["tools", "testdata"] {
             symlink(project_file(name), scratch.join(name)).unwrap();
+        }
+        for (name, text) in texts {
+            fs::write(scratch.join(name), text).unwrap();
         }
         let bin = installation.path("bin");
         fs::create_dir(&bin).unwrap();
@@ -91,4 +107,6 @@ fn finds_the_blocks_that_are_to_be_run_and_no_others() {
     let page = "text\n```text\nnot this\n```\n```sh\none\n```\n\n```sh\ntwo\n```\n";
     assert_eq!(script(page).unwrap(), "set -euo pipefail\none\ntwo\n");
     assert_eq!(script("```json\n{}\n```"), None);
+    let page = "\n```toml\n# door.toml\na = 1\n```\n\n```toml\n# not one.toml\n```\n\n```toml\nb = 2\n```\n";
+    assert_eq!(files(page), [("door.toml".to_owned(), "# door.toml\na = 1\n".to_owned())]);
 }

@@ -278,3 +278,31 @@ fn the_counts_are_exact_over_several_splits_and_the_tail() {
     let all: BTreeSet<_> = ids(&api.found("", 150)).into_iter().collect();
     assert_eq!(all.len(), 150);
 }
+
+#[test]
+fn a_name_of_the_catalogue_finds_every_target_by_all_its_names() {
+    let (_installation, server, api) = server();
+    let of = |id: &str, kinds: &[&str]| json!({"id": id, "action": "a", "targets": kinds.iter().map(|kind| json!({"type": kind})).collect::<Vec<_>>()});
+    api.send(&json!([
+        of("first", &["User"]),
+        of("second", &["thing", "user"]),
+        of("id", &["thing", "subscriber"]),
+        of("none", &["thing"])
+    ]))
+    .expect(201);
+    api.found("", 4);
+    for query in ["object=subscriber", "object=User", "object=USER", "filter=object%20eq%20%22subscriber%22"]
+    {
+        let mut found = ids(&api.found(query, 3));
+        found.sort();
+        assert_eq!(found, ["first", "id", "second"], "{query}");
+        assert_eq!(
+            ids(&api.found(&query.replace("object=", "object=!").replace("filter=", "filter=not%20"), 1)),
+            ["none"],
+            "{query}"
+        );
+    }
+    // What the catalogue does not know is taken as sent.
+    api.found("object=THING", 3);
+    drop(server);
+}

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `send`, `ids`, `limits` | what becomes of events that are sent |
 //! | `find`, `reach`, `admin` | who finds what, who may do what |
+//! | `figures` | totals, histograms, values |
+//! | `feed`, `tail` | everything in order, what matches as it comes |
 //! | `proofs` | whether outsiders' programs agree with what is proven |
-//! | `import`, `commands` | the command line |
+//! | `import`, `import_again`, `formats`, `commands` | the command line |
 //! | `operate` | starting, stopping, settings, a disk that fills |
 //! | `crash`, `torn`, `damage` | kill -9, a torn tail, rot |
 //! | `hostile` | the hostile set |
@@ -18,14 +20,19 @@ mod commands;
 mod crash;
 mod damage;
 mod docs;
+mod feed;
+mod figures;
 mod find;
+mod formats;
 mod hostile;
 mod ids;
 mod import;
+mod import_again;
 mod limits;
 mod operate;
 mod proofs;
 mod reach;
 mod send;
 mod support;
+mod tail;
 mod torn;

@@ -207,3 +207,235 @@ fn hashes_need_the_permission_and_entries_reach_over_everything() {
         api.get("/metrics").refused(403, "forbidden");
     }
 }
+
+/// Events with names that tell whose they are, sent by the administrator, and what each key may see of them.
+struct Model {
+    events: Vec<Value>,
+    keys: Vec<(Api, &'static [&'static str])>,
+    /// Cursors of the administrator's around all of them.
+    range: [String; 2],
+}
+
+fn model(world: &World) -> Model {
+    let as_of = || world.admin.read("/v1/events?limit=1")["as_of"].as_str().unwrap().to_owned();
+    let before = as_of();
+    let tenants = ["acme", "acme-east", "other"];
+    let events: Vec<_> = (0..90)
+        .map(|n| {
+            let tenant = tenants[n % 3];
+            json!({
+                "id": format!("model-{n}"), "tenant": tenant, "action": format!("do-{tenant}-{}", n % 4),
+                "actor": {"username": format!("{tenant}-user{}", n % 5), "tenant": format!("{tenant}.example")},
+                "targets": [{"type": "subscriber", "id": format!("{tenant}-{}", n % 7), "tenant": "shared.example"}],
+                "client": {"ip": format!("10.{}.0.1", n % 3)},
+                "outcome": {"result": if n % 2 == 0 { "failure" } else { "success" }},
+                "time": format!("2026-05-{:02}T12:00:00Z", 1 + n % 20),
+            })
+        })
+        .collect();
+    world.admin.send(&Value::from(events.clone())).expect(201);
+    world.admin.found("id=!none&since=2026-05-01T00:00:00Z", 90);
+    let reader = |tenants: &[&str]| world.admin.key(&["audit.read"], tenants);
+    let keys: Vec<(Api, &'static [&'static str])> = vec![
+        (world.admin.clone(), &["acme", "acme-east", "other"]),
+        (reader(&["acme"]), &["acme", "acme-east"]),
+        (reader(&["acme-east"]), &["acme-east"]),
+        (reader(&["other", "acme-east"]), &["acme-east", "other"]),
+    ];
+    Model { events, keys, range: [before, as_of()] }
+}
+
+#[test]
+fn every_way_of_reading_sees_what_a_model_of_the_reach_sees() {
+    let world = world();
+    let model = model(&world);
+    type Wanted = fn(&Value) -> bool;
+    let questions: [(&str, Wanted); 5] = [
+        ("", |_| true),
+        ("&outcome=failure", |event| event["outcome"]["result"] == "failure"),
+        ("&affected_tenant=shared.example", |_| true),
+        ("&tenant=acme&outcome=!success", |event| {
+            event["tenant"] != "other" && event["outcome"]["result"] == "failure"
+        }),
+        ("&actor=other-user1&actor=acme-user1", |event| {
+            ["other-user1", "acme-user1"].iter().any(|user| event["actor"]["username"] == *user)
+        }),
+    ];
+    for (api, reach) in &model.keys {
+        for (question, wanted) in questions {
+            // A tenant above the reach is named by nobody below it.
+            let named = !question.contains("tenant=acme&") || reach.contains(&"acme");
+            let of = |event: &&Value| {
+                named && wanted(event) && reach.iter().any(|tenant| event["tenant"] == *tenant)
+            };
+            let seen: Vec<_> = model.events.iter().filter(of).collect();
+            let distinct = |pointer: &str| {
+                let found: std::collections::BTreeSet<_> =
+                    seen.iter().map(|event| event.pointer(pointer).unwrap().as_str()).collect();
+                found.into_iter().flatten().map(str::to_owned).collect::<Vec<_>>()
+            };
+            let what = format!("{reach:?} {question}");
+            let question = format!("since=2026-05-01T00:00:00Z&until=2026-05-31T00:00:00Z{question}");
+            let [after, before] = &model.range;
+            let stats = api.read(&format!("/v1/stats?{question}"));
+            // The target is a person of its own tenant, the same for all.
+            let users = distinct("/actor/username").len() + distinct("/targets/0/id").len();
+            assert_eq!(
+                (&stats["total"], &stats["users"], &stats["tenants"]),
+                (&json!(seen.len()), &json!(users), &json!(distinct("/tenant").len())),
+                "{what}"
+            );
+            let histogram = api.read(&format!("/v1/histogram?interval=P1D&by=actor&{question}"));
+            assert_eq!(histogram["total"], seen.len(), "{what}");
+            let mut series: Vec<_> = histogram["series"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|series| series["value"].as_str().unwrap().to_owned())
+                .collect();
+            series.sort();
+            assert_eq!(series, distinct("/actor/username"), "{what}");
+            for (field, pointer) in [
+                ("actor", "/actor/username"),
+                ("actor_tenant", "/actor/tenant"),
+                ("action", "/action"),
+                ("affected", "/targets/0/id"),
+                ("ip", "/client/ip"),
+            ] {
+                let values = api.read(&format!("/v1/values/{field}?limit=1000&{question}"));
+                let mut found: Vec<_> = values["values"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|value| value["value"].as_str().unwrap().to_owned())
+                    .collect();
+                found.sort();
+                assert_eq!(
+                    (found, &values["distinct"]),
+                    (distinct(pointer), &json!(distinct(pointer).len())),
+                    "{what} {field}"
+                );
+                let sum: u64 = values["values"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|value| value["count"].as_u64().unwrap())
+                    .sum();
+                assert_eq!(sum, seen.len() as u64, "{what} {field}");
+            }
+            // Tenants by name, as they are called today, and the same in a histogram.
+            let tenants = api.read(&format!("/v1/values/tenant?{question}"));
+            let mut names: Vec<_> = tenants["values"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|value| value["value"].as_str().unwrap().to_owned())
+                .collect();
+            names.sort();
+            assert_eq!((&names, &tenants["distinct"]), (&distinct("/tenant"), &json!(names.len())), "{what}");
+            let typed = api.read(&format!("/v1/values/tenant?prefix=ACME-&{question}"));
+            assert_eq!(
+                typed["distinct"],
+                names.iter().filter(|name| name.starts_with("acme-")).count(),
+                "{what}"
+            );
+            let histogram = api.read(&format!("/v1/histogram?interval=P1M&by=tenant&{question}"));
+            let mut series: Vec<_> = histogram["series"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|series| series["value"].as_str().unwrap().to_owned())
+                .collect();
+            series.sort();
+            assert_eq!(series, names, "{what}");
+            // Nothing is completed that others typed first.
+            let typed = api.read(&format!("/v1/values/actor?prefix=other-&{question}"));
+            let theirs = distinct("/actor/username").iter().filter(|name| name.starts_with("other-")).count();
+            assert_eq!(typed["distinct"], theirs, "{what}");
+            let in_order: Vec<_> =
+                seen.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect();
+            let mut stream = api.tail(&format!("{question}&after={after}&before={before}"), None);
+            assert_eq!(stream.events(in_order.len()), in_order, "{what}");
+            assert_eq!(stream.end(), "complete", "{what}");
+        }
+        let mut path = "/v1/feed?limit=11".to_owned();
+        let mut fed = Vec::new();
+        loop {
+            let page = api.read(&path);
+            fed.extend(ids(&page));
+            if page["data"].as_array().unwrap().is_empty() {
+                break;
+            }
+            path = format!("/v1/feed?limit=11&after={}", page["next"].as_str().unwrap());
+        }
+        let expected: Vec<_> = model
+            .events
+            .iter()
+            .filter(|event| reach.iter().any(|tenant| event["tenant"] == *tenant))
+            .map(|event| event["id"].as_str().unwrap().to_owned())
+            .collect();
+        let fed: Vec<_> = fed.into_iter().filter(|id| id.starts_with("model-")).collect();
+        assert_eq!(fed, expected, "{reach:?}");
+    }
+}
+
+#[test]
+fn text_form_filters_name_nothing_outside_the_reach() {
+    let world = world();
+    let model = model(&world);
+    for (api, reach) in &model.keys {
+        for (filter, of_all) in [
+            ("tenant eq \"other\"", 30),
+            ("not (tenant eq \"acme\") and id sw \"model-\"", 30),
+            ("actor.username sw \"other-\"", 30),
+            ("tenant eq \"nowhere\"", 0),
+        ] {
+            let total = api.read(&format!("/v1/stats?since=2026-05-01T00:00:00Z&filter={}", encoded(filter)))
+                ["total"]
+                .as_u64()
+                .unwrap();
+            if reach.len() == 3 {
+                assert_eq!(total, of_all, "{filter}");
+            } else {
+                let page = api.read(&format!(
+                    "/v1/events?limit=1000&since=2026-05-01T00:00:00Z&filter={}",
+                    encoded(filter)
+                ));
+                assert_eq!(page["data"].as_array().unwrap().len() as u64, total, "{reach:?} {filter}");
+                for event in page["data"].as_array().unwrap() {
+                    assert!(
+                        reach.iter().any(|tenant| event["tenant"] == *tenant),
+                        "{reach:?} {filter}: {event}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[test]
+fn how_complete_an_answer_is_does_not_tell_when_others_send() {
+    let world = world();
+    let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let busy = {
+        let (other, done) = (world.other.clone(), done.clone());
+        std::thread::spawn(move || {
+            let events = Value::from(vec![event("other", "busy"); 500]);
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                other.send(&events).expect(201);
+            }
+        })
+    };
+    for _ in 0..50 {
+        for path in ["/v1/events?limit=1", "/v1/stats", "/v1/feed?limit=1"] {
+            let through = world.acme.read(path)["complete_through"].clone();
+            assert!(through.as_str().unwrap().ends_with(".000000Z"), "{path}: {through}");
+        }
+    }
+    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    busy.join().unwrap();
+}

@@ -1,23 +1,26 @@
-//! Finding events.
+//! Finding events: pages, and single ones.
 
 use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use indelible_access::{EventPage, ListRequest};
-use indelible_event::{Code, RuleSet};
-use indelible_search::KNOWN_PARAMETERS;
+use indelible_access::{EventPage, EventView, ListRequest};
 use serde::Serialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::blocking;
+use super::{
+    ask::{About, filters, limit, plan, respond},
+    blocking,
+};
 use crate::{
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, PathPart, Ready},
+    queries::Kind,
 };
 
 /// Events a page at most.
-const LIMIT_MAX: usize = 1_000;
+pub(crate) const LIMIT_MAX: usize = 1_000;
 /// Bytes of the `Link` header.
 const LINK_BYTES_MAX: usize = 4 << 10;
 /// Events a page unless asked otherwise.
@@ -28,40 +31,36 @@ const LIMIT_DEFAULT: usize = 25;
 pub(crate) struct Page {
     /// The events: the fields as sent, and what the server adds.
     #[schema(value_type = Vec<Object>)]
-    data: Vec<Box<serde_json::value::RawValue>>,
+    data: Vec<Box<RawValue>>,
     /// How many match, exactly, as of the first page; with `total=true` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<u64>,
-    /// Everything received up to then is searchable.
-    complete_through: String,
-    /// Present while the index is being built from the ledger: pages and totals do not have everything yet.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    rebuilding: bool,
     /// Cursor for `after`: the next (older) page.
     next: Option<String>,
     /// Cursor for `before`: the previous (newer) page.
     prev: Option<String>,
+    #[serde(flatten)]
+    about: About,
 }
 
 /// Lists events, newest first.
 #[utoipa::path(
     get, path = "/v1/events", tag = "events",
     params(
-        ("since" = Option<String>, Query, description = "included; RFC 3339 or a duration back from now such as PT24H, P7D"),
-        ("until" = Option<String>, Query, description = "excluded; as since"),
-        ("q" = Option<String>, Query, description = "words, \"phrases\", prefix*, -not"),
-        ("tenant" = Option<String>, Query, description = "the tenant and everything below it"),
-        ("action" = Option<String>, Query, description = "like every filter: repeated = or, ! before a value = not"),
-        ("action_type" = Option<String>, Query),
-        ("ip" = Option<String>, Query, description = "address or CIDR"),
-        ("user" = Option<String>, Query, description = "actor or target: id, username or alias"),
-        ("outcome" = Option<String>, Query),
         ("limit" = Option<usize>, Query, description = "1 to 1000, default 25"),
         ("after" = Option<String>, Query, description = "cursor: older"),
         ("before" = Option<String>, Query, description = "cursor: newer"),
         ("total" = Option<bool>, Query, description = "count all that match"),
+        ("as_of" = Option<String>, Query, description = "the as_of of another answer: as of the same moment"),
+        ("explain" = Option<bool>, Query, description = "also how the question is understood, and what it cost"),
     ),
-    responses((status = 200, body = Page), (status = 400, body = ProblemDetails), (status = 401, body = ProblemDetails))
+    responses(
+        (status = 200, body = Page),
+        (status = 400, body = ProblemDetails),
+        (status = 401, body = ProblemDetails),
+        (status = 403, body = ProblemDetails),
+        (status = 503, body = ProblemDetails, description = "too many searches, or it took longer than query_timeout_seconds"),
+    )
 )]
 pub(crate) async fn list(
     Ready(app): Ready,
@@ -69,74 +68,47 @@ pub(crate) async fn list(
     mut params: Params,
 ) -> Result<Response, ApiError> {
     let reader = app.trail.reader(&caller.0)?;
-    let limit = match params.one("limit")? {
-        None => LIMIT_DEFAULT,
-        Some(text) => text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit)).ok_or_else(|| {
-            ApiError::field(Code::InvalidFilter, "limit", "limit is a number from 1 to 1000")
-        })?,
-    };
+    let limit = limit(&mut params, LIMIT_DEFAULT, LIMIT_MAX)?;
     let after = params.one("after")?;
     let before = params.one("before")?;
+    let as_of = params.one("as_of")?;
     let total = params.flag("total", false)?;
-    let mut filters = params.all_of(&KNOWN_PARAMETERS);
-    filters.extend(params.one("tz")?.map(|zone| ("tz".to_owned(), zone)));
+    let explain = params.flag("explain", false)?;
+    let filters = filters(&mut params)?;
     params.finish()?;
-    check_catalogue_names(&app.rules.current(), &mut filters)?;
-    let request = ListRequest { filters: filters.clone(), limit, after, before, total };
+    let request = ListRequest { filters: filters.clone(), limit, after, before, as_of, total };
     let now = app.now();
-    let page = blocking(move || Ok(reader.list(&request, now)?)).await?;
-    let links = links(&filters, limit, total, &page);
-    let body = render(page)?;
-    let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
+    let kind = if total { Kind::Count } else { Kind::Page };
+    let reading = reader.clone();
+    let work = move |budget: &_| {
+        let explain = plan(&reading, explain, &request.filters, now)?;
+        Ok((reading.list(&request, now, budget)?, explain))
+    };
+    let done = app.queries.run(kind, &filters, work).await?;
+    let (page, explain) = &done.answer;
+    let links = links(&filters, limit, total, page);
+    let body = Page {
+        data: raw(&page.events)?,
+        total: page.total,
+        next: page.next.clone(),
+        prev: page.prev.clone(),
+        about: About::new(&page.standing, explain.clone(), &reader),
+    };
+    let mut response = respond(kind, &reader, &done, &page.standing, &body)?;
     if let Some(links) = links.and_then(|links| links.parse().ok()) {
         response.headers_mut().insert(header::LINK, links);
     }
     Ok(response)
 }
 
-/// Turns labels of the catalogue into ids, and refuses what is neither: a misspelt type must not look like "none".
-fn check_catalogue_names(rules: &RuleSet, filters: &mut [(String, String)]) -> Result<(), ApiError> {
-    for (name, value) in filters {
-        let (negation, given) = value.strip_prefix('!').map_or(("", value.as_str()), |rest| ("!", rest));
-        let is = |id: &str, label: &str| given.eq_ignore_ascii_case(id) || given.eq_ignore_ascii_case(label);
-        let found = match name.as_str() {
-            "action_type" => {
-                rules.action_types().iter().find(|kind| is(&kind.id, &kind.label)).map(|kind| &kind.id)
-            }
-            "object_category" => rules
-                .categories()
-                .iter()
-                .find(|category| is(&category.id, &category.label))
-                .map(|category| &category.id),
-            _ => continue,
-        };
-        let Some(id) = found else {
-            let message = format!(
-                "{name} is an id or a label of the catalogue, which /v1/actions and /v1/objects list"
-            );
-            return Err(ApiError::field(Code::InvalidFilter, name, message));
-        };
-        *value = format!("{negation}{id}");
-    }
-    Ok(())
-}
-
-fn render(page: EventPage) -> Result<String, ApiError> {
-    let data = page
-        .events
-        .iter()
-        .map(|event| serde_json::value::RawValue::from_string(event.to_json()))
+/// Events as they stand in an answer.
+pub(crate) fn raw<'e>(
+    events: impl IntoIterator<Item = &'e EventView>,
+) -> Result<Vec<Box<RawValue>>, ApiError> {
+    let events = events.into_iter().map(|event| RawValue::from_string(event.to_json()));
+    events
         .collect::<Result<_, _>>()
-        .map_err(|error| ApiError::internal(format!("an event does not serialise: {error}")))?;
-    let page = Page {
-        data,
-        total: page.total,
-        complete_through: page.complete_through.to_rfc3339(),
-        rebuilding: page.rebuilding,
-        next: page.next,
-        prev: page.prev,
-    };
-    serde_json::to_string(&page).map_err(|error| ApiError::internal(error.to_string()))
+        .map_err(|error| ApiError::internal(format!("an event does not serialise: {error}")))
 }
 
 /// RFC 8288 links, relative to the request's own address so that they hold behind any prefix.

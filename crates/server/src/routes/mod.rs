@@ -1,12 +1,17 @@
 //! All routes, and the OpenAPI document made from them.
 
+mod analysis;
+mod ask;
 mod catalogue;
 mod events;
+mod feed;
 mod health;
 mod keys;
 mod log;
+mod mappings;
 mod send;
 mod session;
+mod tail;
 mod tenants;
 
 use std::sync::Arc;
@@ -61,6 +66,11 @@ fn api() -> OpenApiRouter<Arc<Gate>> {
         .routes(routes!(events::one))
         .routes(routes!(events::original))
         .routes(routes!(events::proof))
+        .routes(routes!(feed::feed))
+        .routes(routes!(tail::tail))
+        .routes(routes!(analysis::stats))
+        .routes(routes!(analysis::histogram))
+        .routes(routes!(analysis::values))
         .routes(routes!(session::session))
         .routes(routes!(tenants::list, tenants::create))
         .routes(routes!(tenants::one, tenants::change))
@@ -69,6 +79,8 @@ fn api() -> OpenApiRouter<Arc<Gate>> {
         .routes(routes!(catalogue::actions))
         .routes(routes!(catalogue::objects))
         .routes(routes!(catalogue::rules, catalogue::change_rules))
+        .routes(routes!(mappings::list))
+        .routes(routes!(mappings::one, mappings::put))
         .routes(routes!(log::ledger))
         .routes(routes!(log::consistency))
         .routes(routes!(log::checkpoint))
@@ -78,20 +90,41 @@ fn api() -> OpenApiRouter<Arc<Gate>> {
         .routes(routes!(health::metrics))
 }
 
-/// The routes and their document, with every filter of `GET /v1/events` from the list that requests are read by.
+/// Addresses that take the filters.
+const FILTERED: [&str; 5] = ["/v1/events", "/v1/tail", "/v1/stats", "/v1/histogram", "/v1/values/{field}"];
+
+/// What there is to say of a filter beside its name; `docs/search.md` says what each one matches.
+fn filter_words(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "since" => "included; RFC 3339 or a duration back from now such as PT24H, P7D",
+        "until" => "excluded; as since",
+        "received_since" => "as since, of the time of receipt",
+        "received_until" => "as until, of the time of receipt",
+        "tz" => "IANA zone of calendar units; default UTC",
+        "q" => "words, \"phrases\", prefix*, -not",
+        "filter" => "text form: eq ne gt ge lt le co sw ew pr in cidr, and or not ( ), dotted paths",
+        "tenant" => "the tenant and everything below it; repeated: or; ! before the value: not",
+        "ip" => "address or CIDR; repeated: or; ! before the value: not",
+        "user" => "actor or target: id, username or alias; repeated: or; ! before the value: not",
+        _ => return None,
+    })
+}
+
+/// The routes and their document, with every filter from the list that requests are read by.
 fn document() -> (Router<Arc<Gate>>, utoipa::openapi::OpenApi) {
     let (api, mut document) = api().split_for_parts();
-    let listing = document.paths.paths.get_mut("/v1/events").and_then(|path| path.get.as_mut());
-    let listing = listing.expect("the route is in the list above");
-    let parameters = listing.parameters.get_or_insert_default();
-    for name in KNOWN_PARAMETERS.into_iter().chain(["tz"]) {
-        if !parameters
-            .iter()
-            .any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
-        {
+    for path in FILTERED {
+        let operation = document.paths.paths.get_mut(path).and_then(|path| path.get.as_mut());
+        let operation = operation.expect("the route is in the list above");
+        let parameters = operation.parameters.get_or_insert_default();
+        for name in KNOWN_PARAMETERS.into_iter().chain(["tz"]) {
             let text = ObjectBuilder::new().schema_type(Type::String);
-            let parameter =
-                ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).schema(Some(text));
+            let words = filter_words(name).unwrap_or("repeated: or; ! before the value: not");
+            let parameter = ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Query)
+                .description(Some(words))
+                .schema(Some(text));
             parameters.push(RefOr::T(parameter.build()));
         }
     }

@@ -3,7 +3,7 @@
 //! Everything is checked here, on many threads; order, duplicates and durability are the ledger's. The answer is
 //! given only after the sync, and says of every event what became of it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     body::Body,
@@ -94,7 +94,7 @@ struct Sent {
 /// How the events are to be taken.
 struct Mode {
     media: Media,
-    mapping: Option<Mapping>,
+    mapping: Option<Arc<Mapping>>,
     /// Whose events they are where they name no tenant; with a mapping, whatever they name.
     tenant: Option<String>,
     atomic: bool,
@@ -104,20 +104,35 @@ struct Mode {
 
 /// Stores events: one, an array, NDJSON or CloudEvents. An acknowledgement means: on disk and in the tree.
 #[utoipa::path(
-    post, path = "/v1/events", tag = "events", request_body = Object,
+    post, path = "/v1/events", tag = "events",
+    request_body(
+        description = "One event or an array; one event a line; one CloudEvent or a batch of them. With mapping= a vendor's records. gzip and zstd are taken.",
+        content(
+            (Object = "application/json"),
+            (String = "application/x-ndjson"),
+            (Object = "application/cloudevents+json"),
+            (Vec<Object> = "application/cloudevents-batch+json"),
+        )
+    ),
     params(
         ("events" = Option<bool>, Query, description = "false leaves the list of places out"),
         ("on_conflict" = Option<String>, Query, description = "store (default) or reject an id that was used with other bytes"),
         ("atomic" = Option<bool>, Query, description = "true: all or none"),
         ("tenant" = Option<String>, Query, description = "tenant of events that name none; with mapping, of all"),
-        ("mapping" = Option<String>, Query, description = "name of an importer's mapping: the body holds a vendor's records"),
+        ("mapping" = Option<String>, Query, description = "name of an importer's mapping, or name@version: the body holds a vendor's records"),
         ("Idempotency-Key" = Option<String>, Header, description = "the same key and body within 24 h give the first answer again"),
+        ("Content-Encoding" = Option<String>, Header, description = "identity, gzip or zstd"),
     ),
     responses(
         (status = 201, body = Answer, description = "all stored"),
         (status = 207, body = Answer, description = "some stored, or one request used an id for different events"),
-        (status = 400, body = ProblemDetails, description = "none stored"),
-        (status = 503, body = ProblemDetails, description = "not stored, try again"),
+        (status = 400, body = ProblemDetails, description = "none stored; the first error's code"),
+        (status = 401, body = ProblemDetails),
+        (status = 403, body = ProblemDetails, description = "forbidden, tenant_forbidden, auditing_off"),
+        (status = 409, body = ProblemDetails, description = "id_conflict, idempotency_conflict"),
+        (status = 413, body = ProblemDetails, description = "event_too_large, batch_too_large"),
+        (status = 415, body = ProblemDetails, description = "unsupported_media_type, unsupported_encoding"),
+        (status = 503, body = ProblemDetails, description = "not stored, try again after Retry-After"),
     )
 )]
 pub(crate) async fn send(
@@ -201,7 +216,7 @@ fn read_mode(app: &App, params: &mut Params, headers: &HeaderMap) -> Result<Mode
     };
     let mapping = match params.one("mapping")? {
         None => None,
-        Some(name) => Some(app.decoder.mappings.get(&name).cloned().ok_or_else(|| {
+        Some(name) => Some(app.decoder.mappings.get(&name).ok_or_else(|| {
             ApiError::field(Code::InvalidFilter, "mapping", "no mapping of that name is installed")
         })?),
     };

@@ -80,7 +80,7 @@ struct Pending {
     key: String,
 }
 
-/// The note of one import; kept in memory only for standard input and checks.
+/// The note of one import; kept in memory only for standard input.
 pub(super) struct Resume {
     place: Option<PathBuf>,
     note: Note,
@@ -89,23 +89,23 @@ pub(super) struct Resume {
 impl Resume {
     /// # Errors
     /// The file or the note can't be read. A note that is none is told on standard error, and the import starts over.
-    pub(super) fn open(args: &ImportArgs) -> Result<Self, Exit> {
+    pub(super) fn open(args: &ImportArgs, format: &str) -> Result<Self, Exit> {
         let fresh = |file: &Path| Note {
             file: file.display().to_string(),
             url: args.remote.url.clone(),
-            format: args.format.clone(),
+            format: format.to_owned(),
             tenant: args.tenant.clone(),
             nonce: Uuid::new_v4().simple().to_string(),
             offset: 0,
             passed: Passed::default(),
             pending: None,
         };
-        if args.check || args.file == Path::new("-") {
+        if args.file == Path::new("-") {
             return Ok(Self { place: None, note: fresh(&args.file) });
         }
         let file = fs::canonicalize(&args.file)
             .map_err(|error| Exit::unknown(format!("can't read {}: {error}", args.file.display())))?;
-        let import = format!("\n{}\n{}\n{:?}", args.remote.url, args.format, args.tenant);
+        let import = format!("\n{}\n{format}\n{:?}", args.remote.url, args.tenant);
         let name = leaf_hash(&[file.as_os_str().as_encoded_bytes(), import.as_bytes()].concat());
         let place = directory()?.join(format!("{}.json", hex::encode(&name[..16])));
         Self::at(place, fresh(&file), args.restart)

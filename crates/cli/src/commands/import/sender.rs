@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, thread, time::Duration};
 
-use indelible_ingest::Record;
+use indelible_ingest::{Mapping, Record};
 use serde_json::{Value, json};
 
 use super::report::Report;
@@ -39,15 +39,47 @@ pub(super) struct Failed {
 }
 
 impl Sender {
-    pub(super) fn new(args: &ImportArgs) -> Self {
+    /// For the mapping that the server knows as `mapping`; without one, records are events in the API's own shape.
+    pub(super) fn new(args: &ImportArgs, mapping: Option<String>) -> Self {
         let mut pairs = vec![("events".to_owned(), "false".to_owned())];
-        // Events in the API's own shape need no mapping.
-        if args.format != "generic" {
-            pairs.push(("mapping".into(), args.format.clone()));
-        }
+        pairs.extend(mapping.map(|mapping| ("mapping".to_owned(), mapping)));
         pairs.extend(args.tenant.iter().map(|tenant| ("tenant".to_owned(), tenant.clone())));
         let path = format!("/v1/events?{}", query(&pairs));
         Self { client: Client::new(&args.remote), path, tenants: None }
+    }
+
+    /// Makes sure that the server has this very version of a mapping, durably.
+    ///
+    /// # Errors
+    /// The key may not add it, the server refuses it, or it has another text under the same name and version.
+    pub(super) fn install(&self, mapping: &Mapping, file: &str) -> Done {
+        let (path, version) = (format!("/v1/mappings/{}", mapping.name()), mapping.version());
+        let known = self.client.get(&format!("{path}?version={version}"), "application/toml")?;
+        if known.is_success() && known.body == mapping.text().as_bytes() {
+            return Ok(());
+        }
+        if known.is_success() {
+            let name = mapping.name();
+            return Err(Exit::usage(format!("the server has another text of {name} version {version}"))
+                .hint(format!(
+                    "raise `version` in {file}: events are read with the version that they name"
+                )));
+        }
+        if known.status != 404 {
+            return Err(known.failure());
+        }
+        let headers = [("Content-Type", "application/toml")];
+        let answer = self.client.send("PUT", &path, &headers, mapping.text().as_bytes())?;
+        match answer.is_success() {
+            true => {
+                eprintln!("note: the server has the mapping {} {version} now", mapping.name());
+                Ok(())
+            }
+            false if answer.status == 403 => Err(answer.failure().hint(format!(
+                "this key may not add mappings; whoever may can run the same import, or put {file} into the server's directory of mappings"
+            ))),
+            false => Err(answer.failure()),
+        }
     }
 
     /// Creates those of the tenants that do not exist, with auditing on.

@@ -63,6 +63,21 @@ impl Api {
         Ok(Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body })
     }
 
+    /// The body of a GET that must succeed and goes on, unread.
+    #[track_caller]
+    pub(crate) fn open(&self, path: &str, last_event_id: Option<&str>) -> Box<dyn std::io::Read + Send> {
+        let mut request = Request::builder().method(Method::GET).uri(format!("{}{path}", self.url));
+        if let Some(key) = &self.key {
+            request = request.header("Authorization", format!("Bearer {key}"));
+        }
+        if let Some(id) = last_event_id {
+            request = request.header("Last-Event-ID", id);
+        }
+        let answer = self.agent.run(request.body(()).unwrap()).unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        Box::new(answer.into_body().into_reader())
+    }
+
     #[track_caller]
     pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         self.attempt(method, path, headers, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))

@@ -94,9 +94,10 @@ impl Installation {
         command
     }
 
-    /// `indelible serve` on the data directory and any free port.
+    /// `indelible serve` on the data directory and any free port, unless one is set.
     pub(crate) fn serve(&self) -> Command {
-        let mut command = self.command(["serve", "--listen", "127.0.0.1:0", "--data"]);
+        let address = self.settings.get("INDELIBLE_LISTEN").map_or("127.0.0.1:0", String::as_str);
+        let mut command = self.command(["serve", "--listen", address, "--data"]);
         command.arg(self.data()).envs(&self.settings).stdout(Stdio::null()).stderr(Stdio::piped());
         command
     }

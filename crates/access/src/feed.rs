@@ -1,0 +1,146 @@
+//! The feed: every event within the reach, in the order of the ledger, none missing and none twice.
+//!
+//! A position is a place in that order. The reach is computed anew for each request: a tenant that comes within it is
+//! delivered from the position on, one that leaves it no longer. So what a tenant had received before it came within
+//! the reach is not delivered; [`FeedPage::reach_changed`] says that this may be, so that a collector can fetch it.
+//! Leaf indices and the pace of others stay hidden: positions are sealed, and a page's work follows the caller's own
+//! events, which the index finds without walking over the rest.
+
+use indelible_event::{Code, Timestamp};
+use indelible_search::{Budget, Query, Reach};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    EventView, Position, ReadError, ScopedReader, Standing,
+    error::invalid,
+    reader::{PAGE_BYTES_MAX, add},
+};
+
+/// Where a feed is.
+#[derive(Clone, Copy, Debug)]
+pub struct FeedPosition {
+    index: u64,
+    /// The mark of the reach that what lies before was delivered under; none where nothing was.
+    reach: Option<u128>,
+    reach_changed: bool,
+}
+
+/// The next events of a feed.
+#[derive(Debug)]
+pub struct FeedPage {
+    /// In the order of the ledger.
+    pub events: Vec<EventView>,
+    /// Sealed position behind them.
+    pub next: String,
+    /// The same for the next call of this process.
+    pub position: FeedPosition,
+    /// Whether more is there already.
+    pub more: bool,
+    /// Whether the cursor was made under another reach: of tenants that came within it, what they had received before is
+    /// not in this feed.
+    pub reach_changed: bool,
+    /// How complete.
+    pub standing: Standing,
+}
+
+impl ScopedReader {
+    /// The beginning of the feed, or the place where `after` was given.
+    ///
+    /// # Errors
+    /// `Invalid` for a text that is no cursor of a feed, and for one of a longer trail than this.
+    pub fn feed_from(&self, after: Option<&str>) -> Result<FeedPosition, ReadError> {
+        let Some(text) = after else {
+            return Ok(FeedPosition { index: 0, reach: None, reach_changed: false });
+        };
+        let position = self.trail.inner.seal.open_position(text, &feed_digest()).map_err(|_| {
+            invalid(
+                "after",
+                Code::InvalidCursor,
+                "the cursor is not one of this feed; start again without it",
+            )
+        })?;
+        self.check_position(position.index, "after")?;
+        Ok(FeedPosition { index: position.index, reach: Some(position.reach), reach_changed: false })
+    }
+
+    /// The next `limit` events, fewer if there are no more yet or they are large.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn feed(
+        &self,
+        from: FeedPosition,
+        limit: usize,
+        now: Timestamp,
+        budget: &Budget,
+    ) -> Result<FeedPage, ReadError> {
+        let inner = &self.trail.inner;
+        let mut standing = self.standing(now);
+        // One reach for what is found and for the mark: a change between the two must not go unnoticed.
+        let scope = self.scope();
+        let mark = |index| self.mark_of_reach(&scope, index);
+        let reach_changed = from.reach_changed || from.reach.is_some_and(|reach| reach != mark(from.index));
+        let (found, cost) =
+            inner.search.ascending(&scope, &Query::all(), from.index..u64::MAX, limit, budget)?;
+        add(&mut standing.cost, &cost);
+        let events = self.views(&found.indices, PAGE_BYTES_MAX)?;
+        let whole = events.len() == found.indices.len();
+        let index = if whole { found.through } else { found.indices[events.len()] };
+        let position = Position { index, reach: mark(index) };
+        Ok(FeedPage {
+            next: inner.seal.seal_position(&position, &feed_digest()).map_err(ReadError::Randomness)?,
+            more: !whole || events.len() == limit,
+            position: FeedPosition { index, reach: Some(position.reach), reach_changed },
+            reach_changed,
+            events,
+            standing,
+        })
+    }
+
+    /// Whether something within the reach may have arrived since the position; cheap, and never a wrong "no".
+    pub fn may_follow(&self, position: FeedPosition) -> bool {
+        self.has_from(position.index)
+    }
+
+    /// Whether an entry within the reach may stand at this leaf index or behind it.
+    pub(crate) fn has_from(&self, index: u64) -> bool {
+        let ledger = &self.trail.inner.ledger;
+        match self.scope() {
+            Reach::All => ledger.durable_size() > index,
+            Reach::Tenants(tenants) => {
+                ledger.newest_of_tenants(tenants.as_slice()).is_some_and(|newest| newest >= index)
+            }
+        }
+    }
+
+    /// A cursor of a longer trail than this one means that an older copy was restored: going on from it would pass over
+    /// what is received until then.
+    pub(crate) fn check_position(&self, index: u64, parameter: &str) -> Result<(), ReadError> {
+        if index <= self.trail.inner.ledger.durable_size() {
+            return Ok(());
+        }
+        let message =
+            "the cursor was made by a longer trail than this one; was an older copy of the data restored?";
+        Err(invalid(parameter, Code::InvalidCursor, message))
+    }
+
+    /// Tells one reach from another: a digest of the tenants within it that had a chain before `index`. Later ones can't
+    /// have events before it.
+    fn mark_of_reach(&self, scope: &Reach, index: u64) -> u128 {
+        let Reach::Tenants(tenants) = scope else { return u128::MAX };
+        let ledger = &self.trail.inner.ledger;
+        let mut hash = Sha256::new();
+        for tenant in tenants.as_slice() {
+            if ledger.chain_of_tenant(*tenant).is_some_and(|chain| chain.opened_index < index) {
+                hash.update(tenant.to_be_bytes());
+            }
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        u128::from_be_bytes(digest[..16].try_into().expect("the slice has 16 bytes"))
+    }
+}
+
+/// What cursors of the feed are bound to.
+fn feed_digest() -> [u8; 32] {
+    Sha256::digest(b"indelible feed").into()
+}

@@ -1,0 +1,159 @@
+//! Following: events that match, as they become searchable, in the order of the ledger.
+//!
+//! Whoever follows holds a [`FollowPosition`] and asks for the next events again and again, so nothing waits in memory
+//! for a slow reader. Where it is too slow to keep up, [`ScopedReader::skip`] goes to the end and counts exactly what
+//! was passed over, between two cursors by which it can be fetched.
+
+use indelible_event::{Code, Timestamp};
+use indelible_search::{Budget, Cost};
+
+use crate::{
+    EventView, Moment, Position, ReadError, ScopedReader,
+    error::invalid,
+    reader::{Filters, add, query_digest},
+};
+
+/// Where a follower is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FollowPosition(u64);
+
+/// An event, and the cursor behind it.
+#[derive(Debug)]
+pub struct Followed {
+    /// The event.
+    pub event: EventView,
+    /// Where to go on after it.
+    pub cursor: String,
+}
+
+/// The next events.
+#[derive(Debug)]
+pub struct FollowBatch {
+    /// In the order of the ledger.
+    pub events: Vec<Followed>,
+    /// Behind them, and behind everything looked at.
+    pub position: FollowPosition,
+    /// Whether more may be there already.
+    pub more: bool,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// What was passed over.
+#[derive(Debug)]
+pub struct Skipped {
+    /// Exactly so many events that match.
+    pub count: u64,
+    /// Cursor in front of them.
+    pub after: String,
+    /// Cursor behind them.
+    pub before: String,
+    /// Where to go on.
+    pub position: FollowPosition,
+    /// What it cost.
+    pub cost: Cost,
+}
+
+/// Bytes of bodies in one batch, beside its first event: what one slow reader holds in memory.
+const BATCH_BYTES_MAX: usize = 1 << 20;
+
+impl ScopedReader {
+    /// Everything that is acknowledged from now on lies behind this position.
+    pub fn follow_from_now(&self) -> FollowPosition {
+        FollowPosition(self.trail.inner.ledger.durable_size())
+    }
+
+    /// The position of a cursor of this query's stream, or of any answer's `as_of`. `parameter` names it in errors.
+    ///
+    /// # Errors
+    /// `Invalid` for another text, and for a cursor of a longer trail than this.
+    pub fn follow_from(
+        &self,
+        filters: &Filters,
+        text: &str,
+        parameter: &str,
+    ) -> Result<FollowPosition, ReadError> {
+        let seal = &self.trail.inner.seal;
+        let index = seal
+            .open_position(text, &query_digest(filters))
+            .map(|position| position.index)
+            .or_else(|_| seal.open_moment(text).map(|moment| moment.as_of))
+            .map_err(|_| {
+                let message = "the cursor is not one of this query's stream; start again without it";
+                invalid(parameter, Code::InvalidCursor, message)
+            })?;
+        self.check_position(index, parameter)?;
+        Ok(FollowPosition(index))
+    }
+
+    /// Whether something within the reach may have arrived since the position; cheap, and never a wrong "no".
+    pub fn may_go_on(&self, position: FollowPosition) -> bool {
+        self.has_from(position.0)
+    }
+
+    /// A cursor at `position`.
+    ///
+    /// # Errors
+    /// `Randomness`.
+    pub fn follow_cursor(&self, filters: &Filters, position: FollowPosition) -> Result<String, ReadError> {
+        let position = Position { index: position.0, reach: 0 };
+        let seal = &self.trail.inner.seal;
+        seal.seal_position(&position, &query_digest(filters)).map_err(ReadError::Randomness)
+    }
+
+    /// The next events that match between two positions, at most `limit`. `started` is the instant that relative ranges
+    /// count from.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn follow(
+        &self,
+        filters: &Filters,
+        started: Timestamp,
+        from: FollowPosition,
+        until: Option<FollowPosition>,
+        limit: usize,
+        budget: &Budget,
+    ) -> Result<FollowBatch, ReadError> {
+        let query = self.query(filters, started)?;
+        let end = until.map_or(u64::MAX, |until| until.0);
+        let range = from.0..end.max(from.0);
+        let (found, cost) = self.trail.inner.search.ascending(&self.scope(), &query, range, limit, budget)?;
+        let views = self.views(&found.indices, BATCH_BYTES_MAX)?;
+        let whole = views.len() == found.indices.len();
+        let through = if whole { found.through } else { found.indices[views.len()] };
+        let more = !whole || views.len() == limit;
+        let cursor = |(event, index): (EventView, &u64)| {
+            let cursor = self.follow_cursor(filters, FollowPosition(index + 1))?;
+            Ok::<_, ReadError>(Followed { event, cursor })
+        };
+        let events = views.into_iter().zip(&found.indices).map(cursor).collect::<Result<_, _>>()?;
+        Ok(FollowBatch { events, position: FollowPosition(through), more, cost })
+    }
+
+    /// Goes to the end, and counts what is passed over.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub fn skip(
+        &self,
+        filters: &Filters,
+        started: Timestamp,
+        from: FollowPosition,
+        budget: &Budget,
+    ) -> Result<Skipped, ReadError> {
+        // Not further than the index has everything, so that none is passed over uncounted.
+        let end = self.trail.inner.search.progress().indexed_size.max(from.0);
+        let count = |as_of| self.count_at(filters, &Moment { as_of, now: started }, budget);
+        let (all, mut cost) = count(end)?;
+        let (before, counting) = count(from.0)?;
+        add(&mut cost, &counting);
+        Ok(Skipped {
+            count: all.saturating_sub(before),
+            after: self.follow_cursor(filters, from)?,
+            before: self.follow_cursor(filters, FollowPosition(end))?,
+            position: FollowPosition(end),
+            cost,
+        })
+    }
+}

@@ -1,0 +1,353 @@
+//! The feed: every event within the reach once and in order, however the server ends and whoever else sends.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{Api, Installation, event, ids, numbered};
+
+/// A collector: what it has, and where it goes on.
+struct Collector {
+    path: String,
+    ids: Vec<String>,
+}
+
+impl Collector {
+    fn new(limit: usize) -> Self {
+        Self { path: format!("/v1/feed?limit={limit}"), ids: vec![] }
+    }
+
+    /// Takes one page; whether more is there.
+    fn take(&mut self, api: &Api) -> Option<bool> {
+        let answer = api.attempt("GET", &self.path, &[], b"").ok().filter(|answer| answer.status == 200)?;
+        let page = answer.json();
+        self.ids.extend(ids(&page));
+        let next = page["next"].as_str().unwrap();
+        let link = answer.header("link");
+        assert!(link.ends_with("; rel=\"next\"") && link.contains(next), "{link}");
+        self.path = format!("/v1/feed{}", link.strip_prefix('<').unwrap().split('>').next().unwrap());
+        Some(page["more"] == true)
+    }
+
+    /// Takes what is there.
+    fn catch_up(&mut self, api: &Api) -> Vec<String> {
+        let before = self.ids.len();
+        while self.take(api).unwrap() {}
+        self.ids[before..].to_vec()
+    }
+}
+
+#[test]
+fn gives_every_event_once_in_the_order_of_the_ledger() {
+    let installation = Installation::new();
+    let server = installation.start();
+    let admin = server.admin();
+    admin.tenant("acme");
+    let api = admin.key(&["events.send", "audit.read"], &["acme"]);
+    // Times that run backwards: the order is that of arrival.
+    let sent: Vec<_> = (0..250).map(|n| numbered("acme", 250 - n)).collect();
+    for part in sent.chunks(60) {
+        api.send(&Value::from(part.to_vec())).expect(201);
+    }
+    api.found("", 250);
+    let expected: Vec<_> = (0..250).map(|n| format!("e{}", 250 - n)).collect();
+    for limit in [1000, 100, 7] {
+        let mut collector = Collector::new(limit);
+        assert_eq!(collector.catch_up(&api), expected, "limit {limit}");
+        assert_eq!(collector.catch_up(&api), [""; 0], "nothing twice");
+    }
+    let mut collector = Collector::new(100);
+    collector.catch_up(&api);
+    api.send(&json!({"id": "later", "action": "a"})).expect(201);
+    api.found("id=later", 1);
+    assert_eq!(collector.catch_up(&api), ["later"]);
+    let page = admin.read("/v1/feed?limit=1");
+    assert!(page["data"][0]["seq"].is_u64(), "{page}");
+    assert!(api.read("/v1/feed?limit=1")["data"][0].get("seq").is_none());
+}
+
+#[test]
+fn waits_for_the_callers_own_events_and_for_nothing_else() {
+    let installation = Installation::new();
+    let server = installation.start();
+    let admin = server.admin();
+    admin.tenant("acme");
+    admin.tenant("other");
+    let acme = admin.key(&["events.send", "audit.read"], &["acme"]);
+    let next = |page: &Value| page["next"].as_str().unwrap().to_owned();
+    let empty = acme.read("/v1/feed");
+    assert_eq!(empty["data"], json!([]));
+    // Somebody else sends all the time.
+    let done = Arc::new(AtomicBool::new(false));
+    let busy = {
+        let (admin, done) = (admin.clone(), done.clone());
+        thread::spawn(move || {
+            while !done.load(Ordering::Relaxed) {
+                admin.send(&event("other", "a")).expect(201);
+            }
+        })
+    };
+    let began = Instant::now();
+    let page = acme.read(&format!("/v1/feed?wait=2&after={}", next(&empty)));
+    assert_eq!(page["data"], json!([]));
+    assert!(began.elapsed() >= Duration::from_secs(2), "others' events ended the wait");
+    let waiting = {
+        let (acme, path) = (acme.clone(), format!("/v1/feed?wait=60&after={}", next(&page)));
+        thread::spawn(move || (acme.read(&path), Instant::now()))
+    };
+    let sent = Instant::now();
+    acme.send(&json!({"id": "mine", "action": "a"})).expect(201);
+    let (page, arrived) = waiting.join().unwrap();
+    done.store(true, Ordering::Relaxed);
+    busy.join().unwrap();
+    // The request may have come after the event; in either case it has it, long before the wait is over.
+    assert_eq!(ids(&page), ["mine"]);
+    assert!(arrived.duration_since(sent) < Duration::from_secs(10));
+}
+
+#[test]
+fn a_reach_that_changes_shows_from_then_on_and_is_said() {
+    let installation = Installation::new();
+    let server = installation.start();
+    let admin = server.admin();
+    for name in ["acme", "other"] {
+        admin.tenant(name);
+    }
+    admin.tenant_below("other", "moving");
+    let send = |tenant: &str, id: &str| {
+        admin.send(&json!({"id": id, "tenant": tenant, "action": "a"})).expect(201);
+        admin.found(&format!("id={id}"), 1);
+    };
+    let acme = admin.key(&["audit.read"], &["acme"]);
+    let read = |cursor: &Value| {
+        let page = acme.read(&format!("/v1/feed?after={}", cursor.as_str().unwrap()));
+        (ids(&page), page["reach_changed"] == true, page["next"].clone())
+    };
+    send("acme", "a1");
+    send("moving", "m1");
+    let first = acme.read("/v1/feed");
+    assert_eq!(ids(&first), ["a1"]);
+    // A tenant that is new has nothing that could be missing.
+    admin.tenant_below("acme", "fresh");
+    send("fresh", "f1");
+    let (found, changed, cursor) = read(&first["next"]);
+    assert_eq!((found.as_slice(), changed), (&["f1".to_owned()][..], false));
+    // One that moves in brings what it receives from now on; what it had is said to be missing.
+    admin.write("PATCH", "/v1/tenants/moving", &json!({"parent": "acme"})).expect(200);
+    send("moving", "m2");
+    let (found, changed, cursor) = read(&cursor);
+    assert_eq!((found.as_slice(), changed), (&["m2".to_owned()][..], true));
+    let (found, changed, _) = read(&cursor);
+    assert_eq!((found.len(), changed), (0, false), "said once");
+    // A new feed has all of it.
+    assert_eq!(ids(&acme.read("/v1/feed")), ["a1", "m1", "f1", "m2"]);
+    admin.write("PATCH", "/v1/tenants/moving", &json!({"parent": "other"})).expect(200);
+    send("moving", "m3");
+    send("acme", "a2");
+    let (found, changed, _) = read(&cursor);
+    assert_eq!((found.as_slice(), changed), (&["a2".to_owned()][..], true));
+    // Somebody else's cursor shows what its presenter may see, and says that it was made for another reach.
+    let theirs = admin.read("/v1/feed?limit=1");
+    let (found, changed, _) = read(&theirs["next"]);
+    assert_eq!((found.as_slice(), changed), (&["f1".to_owned(), "a2".to_owned()][..], true));
+}
+
+#[test]
+fn takes_nothing_but_cursor_limit_and_wait() {
+    let installation = Installation::new();
+    let server = installation.start();
+    let admin = server.admin();
+    admin.tenant("acme");
+    admin.send(&json!([numbered("acme", 1), numbered("acme", 2)])).expect(201);
+    admin.found("", 2);
+    for (query, code) in [
+        ("action=a", "unknown_parameter"),
+        ("tenant=acme", "unknown_parameter"),
+        ("since=P1D", "unknown_parameter"),
+        ("before=x", "unknown_parameter"),
+        ("limit=0", "invalid_filter"),
+        ("limit=1001", "invalid_filter"),
+        ("wait=61", "invalid_filter"),
+        ("wait=-1", "invalid_filter"),
+        ("wait=1&wait=2", "invalid_filter"),
+        ("after=", "invalid_cursor"),
+        ("after=bm9uc2Vuc2U", "invalid_cursor"),
+    ] {
+        admin.get(&format!("/v1/feed?{query}")).refused(400, code);
+    }
+    // Cursors of lists and of feeds are not each other's.
+    let list = admin.read("/v1/events?limit=1");
+    let feed = admin.read("/v1/feed?limit=1");
+    let cursor = |page: &Value| page["next"].as_str().unwrap().to_owned();
+    admin.get(&format!("/v1/feed?after={}", cursor(&list))).refused(400, "invalid_cursor");
+    admin.get(&format!("/v1/events?after={}", cursor(&feed))).refused(400, "invalid_cursor");
+    admin.key(&["events.send"], &["acme"]).get("/v1/feed").refused(403, "forbidden");
+    server.stranger().get("/v1/feed").refused(401, "unauthorized");
+}
+
+#[test]
+fn a_cursor_of_a_longer_trail_than_this_one_is_refused() {
+    let installation = Installation::new();
+    let server = installation.start();
+    server.admin().tenant("acme");
+    server.stop();
+    let older = installation.copy();
+    let server = installation.start();
+    let admin = server.admin();
+    admin.send(&event("acme", "a")).expect(201);
+    admin.found("", 1);
+    let next = admin.read("/v1/feed")["next"].as_str().unwrap().to_owned();
+    let server = older.start();
+    let problem = server.admin().get(&format!("/v1/feed?after={next}")).refused(400, "invalid_cursor");
+    assert!(problem["detail"].as_str().unwrap().contains("older copy"), "{problem}");
+}
+
+#[test]
+fn a_wait_ends_when_the_server_stops_and_when_the_key_is_revoked() {
+    let installation = Installation::new();
+    let server = installation.start();
+    let admin = server.admin();
+    admin.tenant("acme");
+    let acme = admin.key(&["audit.read"], &["acme"]);
+    let wait = |api: &Api| {
+        let api = api.clone();
+        thread::spawn(move || api.get("/v1/feed?wait=60"))
+    };
+    let (theirs, ours) = (wait(&acme), wait(&admin));
+    streams(&admin, 2);
+    let keys = admin.read("/v1/keys");
+    let id = keys["data"][0]["id"].as_str().unwrap();
+    admin.request("DELETE", &format!("/v1/keys/{id}"), &[], b"").expect(204);
+    theirs.join().unwrap().refused(401, "unauthorized");
+    admin.send(&event("acme", "a")).expect(201);
+    assert_eq!(ours.join().unwrap().expect(200).json()["data"].as_array().unwrap().len(), 1);
+    let next = admin.read("/v1/feed")["next"].as_str().unwrap().to_owned();
+    let ours = {
+        let (admin, path) = (admin.clone(), format!("/v1/feed?wait=60&after={next}"));
+        thread::spawn(move || admin.get(&path))
+    };
+    streams(&admin, 1);
+    let began = Instant::now();
+    server.stop();
+    let page = ours.join().unwrap().expect(200).json();
+    assert_eq!(page["data"], json!([]));
+    assert!(page["next"].is_string());
+    assert!(began.elapsed() < Duration::from_secs(15), "stopping waited for the feed");
+}
+
+#[test]
+fn a_client_that_leaves_ends_its_wait() {
+    use std::io::Write;
+    let installation = Installation::new();
+    let server = installation.start();
+    let admin = server.admin();
+    let address = server.url.strip_prefix("http://").unwrap();
+    let mut connection = std::net::TcpStream::connect(address).unwrap();
+    let request = format!(
+        "GET /v1/feed?wait=60 HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\r\n",
+        crate::support::ADMIN_KEY
+    );
+    connection.write_all(request.as_bytes()).unwrap();
+    streams(&admin, 1);
+    let left = Instant::now();
+    drop(connection);
+    streams(&admin, 0);
+    assert!(left.elapsed() < Duration::from_secs(30), "the wait went on without its client");
+}
+
+/// Waits until so many streams and waiting feeds are open.
+fn streams(admin: &Api, count: u64) {
+    let line = format!("indelible_streams {count}");
+    let open = || admin.get("/metrics").expect(200).text().lines().any(|found| found == line).then_some(());
+    crate::support::within(crate::support::LONG, &line, open);
+}
+
+/// Sends until the server is gone; the ids that were acknowledged, and those that may have been stored.
+fn write(api: &Api, name: &str) -> (Vec<String>, Vec<String>) {
+    let mut acknowledged = Vec::new();
+    for batch in 0.. {
+        let ids: Vec<_> = (0..20).map(|n| format!("{name}-{batch}-{n}")).collect();
+        let events = Value::from_iter(ids.iter().map(|id| json!({"id": id, "action": "a"})));
+        let body = events.to_string();
+        match api.attempt("POST", "/v1/events", &[("Content-Type", "application/json")], body.as_bytes()) {
+            Ok(answer) if answer.status == 201 => acknowledged.extend(ids),
+            _ => return (acknowledged, ids),
+        }
+    }
+    unreachable!("the server is killed")
+}
+
+#[test]
+fn kill_9_under_ingest_loses_and_repeats_nothing() {
+    let installation = Installation::new();
+    let mut server = installation.start();
+    server.admin().tenant("acme");
+    server.admin().tenant("other");
+    let key = server.admin().key(&["events.send", "audit.read"], &["acme"]).key.unwrap();
+    let mut collector = Collector::new(37);
+    let (mut acknowledged, mut perhaps) = (BTreeSet::new(), BTreeSet::new());
+    for cycle in 0..4 {
+        let api = server.with_key(&key);
+        let writers: Vec<_> = (0..3)
+            .map(|writer| {
+                let api = api.clone();
+                thread::spawn(move || write(&api, &format!("c{cycle}-w{writer}")))
+            })
+            .collect();
+        let noise = {
+            let admin = server.admin();
+            thread::spawn(move || {
+                while admin
+                    .attempt(
+                        "POST",
+                        "/v1/events",
+                        &[("Content-Type", "application/json")],
+                        br#"{"tenant":"other","action":"noise"}"#,
+                    )
+                    .is_ok()
+                {}
+            })
+        };
+        let wanted = collector.ids.len() + 400;
+        // Collects while they write, with a page under way when the server is killed.
+        while collector.ids.len() < wanted {
+            collector.take(&api).unwrap();
+        }
+        let broken = {
+            let (api, path) = (api.clone(), collector.path.clone());
+            thread::spawn(move || api.attempt("GET", &format!("{path}&wait=30"), &[], b"").is_ok())
+        };
+        server.kill();
+        broken.join().unwrap();
+        noise.join().unwrap();
+        for writer in writers {
+            let (stored, unanswered) = writer.join().unwrap();
+            acknowledged.extend(stored);
+            perhaps.extend(unanswered);
+        }
+        server = installation.start();
+    }
+    let api = server.with_key(&key);
+    let total = api.found_at_least("", acknowledged.len() as u64);
+    while (collector.ids.len() as u64) < total {
+        collector.take(&api).unwrap();
+    }
+    assert_eq!(collector.catch_up(&api), [""; 0]);
+    let collected: BTreeSet<_> = collector.ids.iter().cloned().collect();
+    assert_eq!(collected.len(), collector.ids.len(), "an event came twice");
+    assert!(collected.is_superset(&acknowledged), "missing: {:?}", acknowledged.difference(&collected));
+    let known: BTreeSet<_> = acknowledged.union(&perhaps).cloned().collect();
+    assert!(collected.is_subset(&known), "nobody sent: {:?}", collected.difference(&known));
+    // What is in the trail and what was collected are the same, in the same order.
+    let mut anew = Collector::new(1000);
+    anew.catch_up(&api);
+    assert_eq!(anew.ids, collector.ids);
+}

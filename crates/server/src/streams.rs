@@ -1,0 +1,84 @@
+//! How many streams and waiting feeds there may be: in all, and of one key.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use indelible_access::Principal;
+use indelible_control::KeyId;
+use metrics::gauge;
+use parking_lot::Mutex;
+
+use crate::error::ApiError;
+
+/// Places for streams.
+pub(crate) struct Streams {
+    max: usize,
+    per_key_max: usize,
+    open: Mutex<HashMap<KeyId, usize>>,
+}
+
+/// A stream's place; free again when dropped.
+pub(crate) struct StreamPlace {
+    streams: Arc<Streams>,
+    key: KeyId,
+}
+
+/// Pause of a stream between two looks for events while they keep coming: of one of few, and the longest, with which an
+/// event still comes within a second.
+const GLANCE: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(500)];
+/// So many streams look as often as they like; more of them share these looks, about 1,000 a second.
+const EAGER: usize = 10;
+
+/// Seconds after which a refused stream may be tried again.
+const RETRY_SECONDS: u64 = 5;
+
+impl Streams {
+    pub(crate) fn new(max: usize, per_key_max: usize) -> Arc<Self> {
+        Arc::new(Self { max, per_key_max, open: Mutex::default() })
+    }
+
+    /// How long a stream lets events come in before it looks again: the longer the more streams there are, so that all of
+    /// them together cost ingest little.
+    pub(crate) fn glance(&self) -> Duration {
+        let all: usize = self.open.lock().values().sum();
+        let sharing = u32::try_from(all.div_ceil(EAGER)).unwrap_or(u32::MAX).max(1);
+        GLANCE[0].saturating_mul(sharing).min(GLANCE[1])
+    }
+
+    /// Takes a place for a stream of this caller.
+    pub(crate) fn enter(self: &Arc<Self>, principal: &Principal) -> Result<StreamPlace, ApiError> {
+        let mut open = self.open.lock();
+        let all: usize = open.values().sum();
+        let of_key = open.get(&principal.key_id).copied().unwrap_or(0);
+        let full = if of_key >= self.per_key_max {
+            Some("this API key has as many streams and waiting feeds as it may")
+        } else if all >= self.max {
+            Some("there are as many streams and waiting feeds as there may be")
+        } else {
+            None
+        };
+        if let Some(detail) = full {
+            return Err(ApiError::rate_limited(detail, RETRY_SECONDS));
+        }
+        open.insert(principal.key_id, of_key + 1);
+        show(all + 1);
+        Ok(StreamPlace { streams: self.clone(), key: principal.key_id })
+    }
+}
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        let mut open = self.streams.open.lock();
+        if let Some(count) = open.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.key);
+            }
+        }
+        show(open.values().sum());
+    }
+}
+
+fn show(streams: usize) {
+    #[allow(clippy::cast_precision_loss, reason = "there are at most thousands")]
+    gauge!("indelible_streams").set(streams as f64);
+}
