@@ -178,7 +178,7 @@ def postgres(directory, questions, seconds):
         "work_mem": "128MB",
         "maintenance_work_mem": "1GB",
         "effective_cache_size": "12GB",
-        "max_wal_size": "16GB",
+        "max_wal_size": "8GB",
         "checkpoint_timeout": "60min",
         "random_page_cost": "1.1",
         "jit": "off",
@@ -251,6 +251,8 @@ def main():
     for system in (postgres, sqlite):
         note(system.__name__)
         systems.append(system(directory, questions, seconds))
+        # Each takes more room than the events themselves.
+        shutil.rmtree(directory / system.__name__)
     (directory / "beside.json").write_text(json.dumps(systems))
 
 
