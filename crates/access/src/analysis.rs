@@ -119,7 +119,10 @@ impl ScopedReader {
         let interval = cut.interval.unwrap_or_else(|| Interval::auto(since, until));
         let edges = interval.edges(since, until, &cut.zone).map_err(|error| {
             let longer = Interval::auto(since, until);
-            let message = format!("{error} of {interval}; ask for {longer} or for a shorter time");
+            // A longer one need not suffice, and where it was chosen here there is none.
+            let suffices = longer != interval && longer.edges(since, until, &cut.zone).is_ok();
+            let longer = if suffices { format!("for {longer} or ") } else { String::new() };
+            let message = format!("{error} of {interval}; ask {longer}for a shorter time");
             invalid("interval", Code::InvalidFilter, &message)
         })?;
         let search = &self.trail.inner.search;
@@ -202,15 +205,15 @@ impl ScopedReader {
         let (moment, mut standing) = self.begin(question.as_of.as_deref(), now)?;
         let query = self.query(&question.filters, moment.now)?;
         let search = &self.trail.inner.search;
-        let scope = self.scope();
-        let ask =
-            |prefix, limit| search.values(&scope, &query, field, prefix, limit, Some(moment.as_of), budget);
+        let ask = |scope: &Reach, prefix| {
+            search.values(scope, &query, field, prefix, limit, Some(moment.as_of), budget)
+        };
         if is_tenant(field) {
-            let (found, cost) = ask("", usize::MAX)?;
+            let (found, cost) = ask(&self.scope_of_names(prefix), "")?;
             standing.cost = cost;
-            return Ok(self.tenant_values(&found, prefix, limit, standing));
+            return Ok(self.tenant_values(&found, standing));
         }
-        let (found, cost) = ask(prefix, limit)?;
+        let (found, cost) = ask(&self.scope(), prefix)?;
         standing.cost = cost;
         let mut spelt = self.spelt(field, &found.values, budget)?;
         let values = found.values.into_iter().map(|value| {
@@ -225,24 +228,27 @@ impl ScopedReader {
         })
     }
 
-    /// Values of the field that has numbers in the index, under the names of today.
-    fn tenant_values(
-        &self,
-        found: &indelible_search::Values,
-        prefix: &str,
-        limit: usize,
-        standing: Standing,
-    ) -> ValuesView {
-        let begins = |name: &str| {
-            let beginning = name.as_bytes().get(..prefix.len());
+    /// The part of the reach whose names of today begin with `prefix`, without case: the index has numbers only.
+    fn scope_of_names(&self, prefix: &str) -> Reach {
+        let scope = self.scope();
+        if prefix.is_empty() {
+            return scope;
+        }
+        let directory = self.trail.inner.control.directory();
+        let within = directory.tenants().filter(|tenant| {
+            let beginning = tenant.name.as_bytes().get(..prefix.len());
             beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(prefix.as_bytes()))
-        };
+                && scope.contains(tenant.number)
+        });
+        Reach::tenants(within.map(|tenant| tenant.number))
+    }
+
+    /// Values of the field that has numbers in the index, under the names of today.
+    fn tenant_values(&self, found: &indelible_search::Values, standing: Standing) -> ValuesView {
         let named = found.values.iter().map(|value| (self.tenant_name(&value.term), value.count));
-        let mut values: Vec<_> = named.filter(|(name, _)| begins(name)).collect();
+        let mut values: Vec<_> = named.collect();
         values.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let distinct = values.len() as u64;
-        values.truncate(limit);
-        ValuesView { values, distinct, missing: found.missing, standing }
+        ValuesView { values, distinct: found.distinct, missing: found.missing, standing }
     }
 
     /// The name of the tenant with this number; the index has told numbers within the reach only.

@@ -2,9 +2,10 @@
 //!
 //! A bucket begins where a clock on the wall shows a multiple of its length: `PT15M` at :00, :15, :30, :45; `PT6H` at
 //! midnight, six, noon and eighteen; `P1D` at midnight; weeks on Monday; months and years on the first. Up to an hour
-//! all buckets of a day have their full length, so a day of 25 hours has 25 of `PT1H`; longer ones of a day are as
-//! much longer or shorter as the day is. Invariant: edges ascend strictly, and every instant of the range lies in
-//! exactly one bucket.
+//! all buckets of a day have their full length, so a day of 25 hours has 25 of `PT1H`; only where the clocks are set by
+//! less than a bucket (Lord Howe: half an hour) one bucket begins when they are set, and ends at the next multiple.
+//! Longer ones of a day are as much longer or shorter as the day is. Invariant: edges ascend strictly, and every instant
+//! of the range lies in exactly one bucket.
 
 use std::fmt;
 
@@ -15,9 +16,10 @@ use jiff::{
 };
 
 /// Most buckets of one histogram: more than a screen has columns, and 8 kB a series.
-pub const BUCKETS_MAX: usize = 1_000;
+const BUCKETS_MAX: usize = 1_000;
 
-/// A bucket's length. All divide the unit above, so that buckets begin at the same place in each day or year.
+/// A bucket's length. Minutes divide the day and months the year, so that buckets begin at the same place in each; days
+/// are counted on from a Monday over months and years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interval(Unit);
 
@@ -115,12 +117,17 @@ impl Interval {
                 Unit::Minutes(n) if n <= 60 => {
                     let end = start_of(next, zone)?;
                     let step = i64::from(n) * 60_000_000;
+                    let shown = |at: i64| -> Result<i64, TooManyBuckets> {
+                        let instant = Timestamp::from_microsecond(at).map_err(|_| TooManyBuckets)?;
+                        Ok(at + i64::from(zone.to_offset(instant).seconds()) * 1_000_000)
+                    };
                     let mut at = begin;
                     loop {
                         if edges.push(at)? {
                             break true;
                         }
-                        at += step;
+                        // To where the clock shows the next multiple, unless it is set in between.
+                        at += step - shown(at)?.rem_euclid(step);
                         if at >= end {
                             break false;
                         }
@@ -286,6 +293,24 @@ mod tests {
         assert_eq!(
             edges("PT1H", "2026-10-25T00:30:00Z", "2026-10-25T02:00:00Z", "Europe/Berlin"),
             ["10-25 02:00+02:00", "10-25 02:00+01:00", "10-25 03:00+01:00"]
+        );
+    }
+
+    #[test]
+    fn where_the_clocks_are_set_by_half_an_hour_one_bucket_is_short_and_the_next_begins_at_a_multiple() {
+        assert_eq!(
+            edges("PT1H", "2026-10-03T13:30:00Z", "2026-10-03T17:00:00Z", "Australia/Lord_Howe"),
+            [
+                "10-04 00:00+10:30",
+                "10-04 01:00+10:30",
+                "10-04 02:30+11:00",
+                "10-04 03:00+11:00",
+                "10-04 04:00+11:00"
+            ]
+        );
+        assert_eq!(
+            edges("PT1H", "2026-04-04T14:00:00Z", "2026-04-04T16:30:00Z", "Australia/Lord_Howe"),
+            ["04-05 01:00+11:00", "04-05 01:30+10:30", "04-05 02:00+10:30", "04-05 03:00+10:30"]
         );
     }
 

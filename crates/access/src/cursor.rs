@@ -21,10 +21,8 @@ pub struct Cursor {
     pub time: Timestamp,
     /// Leaf index of the event at the page's end.
     pub index: u64,
-    /// The listing ends before this leaf index, so that pages stay put while events arrive.
-    pub as_of: u64,
-    /// The instant that relative ranges of the query count from.
-    pub now: Timestamp,
+    /// What the listing is about, so that pages stay put while events arrive.
+    pub moment: Moment,
 }
 
 /// Where a feed or a stream ended, in the order of the ledger.
@@ -34,6 +32,8 @@ pub struct Position {
     pub index: u64,
     /// What the reach was, see [`crate::ScopedReader::feed`].
     pub reach: u128,
+    /// The trail before `index`, see [`crate::ScopedReader::feed_from`].
+    pub trail: u64,
 }
 
 /// A moment of the log: what had arrived, and what time it was.
@@ -43,6 +43,10 @@ pub struct Moment {
     pub as_of: u64,
     /// The instant that relative ranges count from.
     pub now: Timestamp,
+    /// Everything received up to then was searchable.
+    pub complete_through: Timestamp,
+    /// The trail before `as_of`, see [`crate::ScopedReader::feed_from`].
+    pub trail: u64,
 }
 
 /// The text is not a cursor of this installation for this query.
@@ -60,11 +64,13 @@ const PAGE: u8 = 1;
 const POSITION: u8 = 2;
 const MOMENT: u8 = 3;
 const NONCE_LEN: usize = 24;
-/// kind, direction, four numbers
-const PLAIN_LEN: usize = 1 + 1 + 4 * 8;
+/// Numbers of a cursor; those that a kind does not need are 0.
+const NUMBERS: usize = 6;
+/// kind, direction, numbers
+const PLAIN_LEN: usize = 1 + 1 + NUMBERS * 8;
 
 /// What a cursor holds: its kind, a direction, and numbers.
-type Plain = (u8, u8, [u64; 4]);
+type Plain = (u8, u8, [u64; NUMBERS]);
 
 impl CursorSeal {
     /// A seal under the installation's 32-byte key.
@@ -77,8 +83,8 @@ impl CursorSeal {
     /// # Errors
     /// When the operating system gives no randomness.
     pub fn seal(&self, cursor: &Cursor, query_digest: &[u8; 32]) -> Result<String, getrandom::Error> {
-        let (time, now) = (cursor.time.as_micros().cast_unsigned(), cursor.now.as_micros().cast_unsigned());
-        let numbers = [time, cursor.index, cursor.as_of, now];
+        let [as_of, now, through, trail] = cursor.moment.numbers();
+        let numbers = [cursor.time.as_micros().cast_unsigned(), cursor.index, as_of, now, through, trail];
         self.seal_plain((PAGE, u8::from(cursor.backward), numbers), query_digest)
     }
 
@@ -88,8 +94,9 @@ impl CursorSeal {
     /// [`InvalidCursor`] for anything that [`Self::seal`] did not make for this query.
     pub fn open(&self, text: &str, query_digest: &[u8; 32]) -> Result<Cursor, InvalidCursor> {
         match self.open_plain(text, query_digest)? {
-            (PAGE, direction @ (0 | 1), [time, index, as_of, now]) => {
-                Ok(Cursor { backward: direction == 1, time: instant(time), index, as_of, now: instant(now) })
+            (PAGE, direction @ (0 | 1), [time, index, as_of, now, through, trail]) => {
+                let moment = Moment::of([as_of, now, through, trail]);
+                Ok(Cursor { backward: direction == 1, time: instant(time), index, moment })
             }
             _ => Err(InvalidCursor),
         }
@@ -100,7 +107,8 @@ impl CursorSeal {
     /// # Errors
     /// When the operating system gives no randomness.
     pub fn seal_position(&self, position: &Position, digest: &[u8; 32]) -> Result<String, getrandom::Error> {
-        let numbers = [position.index, (position.reach >> 64) as u64, position.reach as u64, 0];
+        let (high, low) = ((position.reach >> 64) as u64, position.reach as u64);
+        let numbers = [position.index, high, low, position.trail, 0, 0];
         self.seal_plain((POSITION, 0, numbers), digest)
     }
 
@@ -110,8 +118,8 @@ impl CursorSeal {
     /// [`InvalidCursor`] for anything that [`Self::seal_position`] did not make for it.
     pub fn open_position(&self, text: &str, digest: &[u8; 32]) -> Result<Position, InvalidCursor> {
         match self.open_plain(text, digest)? {
-            (POSITION, 0, [index, high, low, 0]) => {
-                Ok(Position { index, reach: u128::from(high) << 64 | u128::from(low) })
+            (POSITION, 0, [index, high, low, trail, 0, 0]) => {
+                Ok(Position { index, reach: u128::from(high) << 64 | u128::from(low), trail })
             }
             _ => Err(InvalidCursor),
         }
@@ -122,8 +130,8 @@ impl CursorSeal {
     /// # Errors
     /// When the operating system gives no randomness.
     pub fn seal_moment(&self, moment: &Moment) -> Result<String, getrandom::Error> {
-        let numbers = [moment.as_of, moment.now.as_micros().cast_unsigned(), 0, 0];
-        self.seal_plain((MOMENT, 0, numbers), &[0; 32])
+        let [as_of, now, through, trail] = moment.numbers();
+        self.seal_plain((MOMENT, 0, [as_of, now, through, trail, 0, 0]), &[0; 32])
     }
 
     /// Opens a moment.
@@ -132,7 +140,7 @@ impl CursorSeal {
     /// [`InvalidCursor`] for anything that [`Self::seal_moment`] did not make.
     pub fn open_moment(&self, text: &str) -> Result<Moment, InvalidCursor> {
         match self.open_plain(text, &[0; 32])? {
-            (MOMENT, 0, [as_of, now, 0, 0]) => Ok(Moment { as_of, now: instant(now) }),
+            (MOMENT, 0, [as_of, now, through, trail, 0, 0]) => Ok(Moment::of([as_of, now, through, trail])),
             _ => Err(InvalidCursor),
         }
     }
@@ -152,12 +160,12 @@ impl CursorSeal {
         let sealed = self
             .cipher
             .encrypt(&XNonce::from(nonce), Payload { msg: &plain, aad: bound_to })
-            .expect("34 bytes are far below the cipher's limit");
+            .expect("50 bytes are far below the cipher's limit");
         Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
     }
 
     fn open_plain(&self, text: &str, bound_to: &[u8; 32]) -> Result<Plain, InvalidCursor> {
-        // 24 + 34 + 16 bytes are 99 characters; longer texts are not worth decoding.
+        // 24 + 50 + 16 bytes are 120 characters; longer texts are not worth decoding.
         if text.len() > 128 {
             return Err(InvalidCursor);
         }
@@ -168,11 +176,22 @@ impl CursorSeal {
             .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: bound_to })
             .map_err(|_| InvalidCursor)?;
         let plain: [u8; PLAIN_LEN] = plain.try_into().map_err(|_| InvalidCursor)?;
-        let mut numbers = [0; 4];
+        let mut numbers = [0; NUMBERS];
         for (number, bytes) in numbers.iter_mut().zip(plain[2..].chunks_exact(8)) {
             *number = u64::from_be_bytes(bytes.try_into().expect("the chunk has 8 bytes"));
         }
         Ok((plain[0], plain[1], numbers))
+    }
+}
+
+impl Moment {
+    fn numbers(&self) -> [u64; 4] {
+        let micros = |at: Timestamp| at.as_micros().cast_unsigned();
+        [self.as_of, micros(self.now), micros(self.complete_through), self.trail]
+    }
+
+    fn of([as_of, now, through, trail]: [u64; 4]) -> Self {
+        Self { as_of, now: instant(now), complete_through: instant(through), trail }
     }
 }
 
@@ -184,12 +203,13 @@ fn instant(micros: u64) -> Timestamp {
 mod tests {
     use super::*;
 
-    const CURSOR: Cursor = Cursor {
-        backward: true,
-        time: Timestamp::from_micros(-5),
-        index: 7,
+    const CURSOR: Cursor =
+        Cursor { backward: true, time: Timestamp::from_micros(-5), index: 7, moment: MOMENT_9 };
+    const MOMENT_9: Moment = Moment {
         as_of: 9,
         now: Timestamp::from_micros(11),
+        complete_through: Timestamp::from_micros(-10),
+        trail: u64::MAX,
     };
 
     #[test]
@@ -219,8 +239,8 @@ mod tests {
     #[test]
     fn one_kind_is_never_taken_for_another_and_all_look_alike() {
         let seal = CursorSeal::new(&[1; 32]);
-        let position = Position { index: 3, reach: u128::MAX - 7 };
-        let moment = Moment { as_of: 5, now: Timestamp::from_micros(-1) };
+        let position = Position { index: 3, reach: u128::MAX - 7, trail: 13 };
+        let moment = Moment { now: Timestamp::from_micros(-1), ..MOMENT_9 };
         let page = seal.seal(&CURSOR, &[0; 32]).unwrap();
         let place = seal.seal_position(&position, &[0; 32]).unwrap();
         let then = seal.seal_moment(&moment).unwrap();

@@ -25,6 +25,12 @@ pub enum ReadError {
     /// It took longer than it may; a narrower question may be answered.
     #[error("the search took longer than it may")]
     TooSlow,
+    /// What matches has more values of the field than an answer can be made of.
+    #[error("the events that match have more than {max} values of this field")]
+    TooManyValues {
+        /// The most that an answer is made of.
+        max: usize,
+    },
     /// Nobody waits for the answer any more.
     #[error("the search was cancelled")]
     Cancelled,
@@ -44,6 +50,7 @@ impl From<SearchError> for ReadError {
         match error {
             SearchError::DeadlineExceeded => Self::TooSlow,
             SearchError::Cancelled => Self::Cancelled,
+            SearchError::TooManyValues { max } => Self::TooManyValues { max },
             error => Self::Search(error),
         }
     }

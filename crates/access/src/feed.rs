@@ -47,7 +47,7 @@ impl ScopedReader {
     /// The beginning of the feed, or the place where `after` was given.
     ///
     /// # Errors
-    /// `Invalid` for a text that is no cursor of a feed, and for one of a longer trail than this.
+    /// `Invalid` for a text that is no cursor of a feed, and for one of a trail that was longer than this, or other.
     pub fn feed_from(&self, after: Option<&str>) -> Result<FeedPosition, ReadError> {
         let Some(text) = after else {
             return Ok(FeedPosition { index: 0, reach: None, reach_changed: false });
@@ -59,7 +59,7 @@ impl ScopedReader {
                 "the cursor is not one of this feed; start again without it",
             )
         })?;
-        self.check_position(position.index, "after")?;
+        self.check_trail(position.index, position.trail, "after")?;
         Ok(FeedPosition { index: position.index, reach: Some(position.reach), reach_changed: false })
     }
 
@@ -86,7 +86,7 @@ impl ScopedReader {
         let events = self.views(&found.indices, PAGE_BYTES_MAX)?;
         let whole = events.len() == found.indices.len();
         let index = if whole { found.through } else { found.indices[events.len()] };
-        let position = Position { index, reach: mark(index) };
+        let position = Position { index, reach: mark(index), trail: self.trail_before(index)? };
         Ok(FeedPage {
             next: inner.seal.seal_position(&position, &feed_digest()).map_err(ReadError::Randomness)?,
             more: !whole || events.len() == limit,
@@ -111,17 +111,6 @@ impl ScopedReader {
                 ledger.newest_of_tenants(tenants.as_slice()).is_some_and(|newest| newest >= index)
             }
         }
-    }
-
-    /// A cursor of a longer trail than this one means that an older copy was restored: going on from it would pass over
-    /// what is received until then.
-    pub(crate) fn check_position(&self, index: u64, parameter: &str) -> Result<(), ReadError> {
-        if index <= self.trail.inner.ledger.durable_size() {
-            return Ok(());
-        }
-        let message =
-            "the cursor was made by a longer trail than this one; was an older copy of the data restored?";
-        Err(invalid(parameter, Code::InvalidCursor, message))
     }
 
     /// Tells one reach from another: a digest of the tenants within it that had a chain before `index`. Later ones can't

@@ -8,7 +8,7 @@ use indelible_event::{Code, Timestamp};
 use indelible_search::{Budget, Cost};
 
 use crate::{
-    EventView, Moment, Position, ReadError, ScopedReader,
+    EventView, Position, ReadError, ScopedReader,
     error::invalid,
     reader::{Filters, add, query_digest},
 };
@@ -66,7 +66,7 @@ impl ScopedReader {
     /// The position of a cursor of this query's stream, or of any answer's `as_of`. `parameter` names it in errors.
     ///
     /// # Errors
-    /// `Invalid` for another text, and for a cursor of a longer trail than this.
+    /// `Invalid` for another text, and for a cursor of a trail that was longer than this, or other.
     pub fn follow_from(
         &self,
         filters: &Filters,
@@ -74,15 +74,15 @@ impl ScopedReader {
         parameter: &str,
     ) -> Result<FollowPosition, ReadError> {
         let seal = &self.trail.inner.seal;
-        let index = seal
+        let (index, trail) = seal
             .open_position(text, &query_digest(filters))
-            .map(|position| position.index)
-            .or_else(|_| seal.open_moment(text).map(|moment| moment.as_of))
+            .map(|position| (position.index, position.trail))
+            .or_else(|_| seal.open_moment(text).map(|moment| (moment.as_of, moment.trail)))
             .map_err(|_| {
                 let message = "the cursor is not one of this query's stream; start again without it";
                 invalid(parameter, Code::InvalidCursor, message)
             })?;
-        self.check_position(index, parameter)?;
+        self.check_trail(index, trail, parameter)?;
         Ok(FollowPosition(index))
     }
 
@@ -94,9 +94,9 @@ impl ScopedReader {
     /// A cursor at `position`.
     ///
     /// # Errors
-    /// `Randomness`.
+    /// `Randomness`; `Ledger` when it can't be read.
     pub fn follow_cursor(&self, filters: &Filters, position: FollowPosition) -> Result<String, ReadError> {
-        let position = Position { index: position.0, reach: 0 };
+        let position = Position { index: position.0, reach: 0, trail: self.trail_before(position.0)? };
         let seal = &self.trail.inner.seal;
         seal.seal_position(&position, &query_digest(filters)).map_err(ReadError::Randomness)
     }
@@ -144,7 +144,7 @@ impl ScopedReader {
     ) -> Result<Skipped, ReadError> {
         // Not further than the index has everything, so that none is passed over uncounted.
         let end = self.trail.inner.search.progress().indexed_size.max(from.0);
-        let count = |as_of| self.count_at(filters, &Moment { as_of, now: started }, budget);
+        let count = |as_of| self.count_at(filters, as_of, started, budget);
         let (all, mut cost) = count(end)?;
         let (before, counting) = count(from.0)?;
         add(&mut cost, &counting);

@@ -26,7 +26,7 @@ mod trail;
 mod view;
 
 pub use analysis::{Cut, HistogramView, Question, SERIES_MAX, ValuesView};
-pub use calendar::{BUCKETS_MAX, Interval, TooManyBuckets};
+pub use calendar::Interval;
 pub use cursor::{Cursor, CursorSeal, InvalidCursor, Moment, Position};
 pub use error::ReadError;
 pub use feed::{FeedPage, FeedPosition};

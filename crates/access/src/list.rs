@@ -4,7 +4,7 @@ use indelible_event::{Code, Timestamp};
 use indelible_search::{Budget, Cost, Direction, Hit, PageRequest, SortKey};
 
 use crate::{
-    Cursor, EventView, Moment, ReadError, ScopedReader, Standing,
+    Cursor, EventView, ReadError, ScopedReader, Standing,
     error::invalid,
     reader::{Filters, PAGE_BYTES_MAX, add, query_digest},
 };
@@ -64,12 +64,11 @@ impl ScopedReader {
             (None, Some(text)) => Some((self.open_cursor(text, &digest, "before")?, Direction::Newer)),
             (None, None) => None,
         };
-        let (mut moment, mut standing) = self.begin(request.as_of.as_deref(), now)?;
-        if let Some((cursor, _)) = cursor {
+        let (moment, mut standing) = match cursor {
             // Relative ranges stay where they were on the first page.
-            moment = Moment { as_of: cursor.as_of, now: cursor.now };
-            standing.as_of = inner.seal.seal_moment(&moment).map_err(ReadError::Randomness)?;
-        }
+            Some((cursor, _)) => self.begin_at(Some(cursor.moment), now)?,
+            None => self.begin(request.as_of.as_deref(), now)?,
+        };
         let query = self.query(&request.filters, moment.now)?;
         let reach = self.scope();
         let wanted = PageRequest {
@@ -107,8 +106,7 @@ impl ScopedReader {
         };
         let seal = |hit: Option<&Hit>, wanted: bool, backward: bool| match hit {
             Some(hit) if wanted => {
-                let Moment { as_of, now } = moment;
-                let cursor = Cursor { backward, time: hit.time, index: hit.index, as_of, now };
+                let cursor = Cursor { backward, time: hit.time, index: hit.index, moment };
                 inner.seal.seal(&cursor, &digest).map(Some).map_err(ReadError::Randomness)
             }
             _ => Ok(None),
@@ -119,28 +117,31 @@ impl ScopedReader {
         Ok(EventPage { events, total, next, prev, standing })
     }
 
-    /// The exact number of events that match, as of the moment.
+    /// The exact number of events that match among the entries before `as_of`; relative ranges count from `now`.
     ///
     /// # Errors
     /// As [`Self::list`].
     pub(crate) fn count_at(
         &self,
         filters: &Filters,
-        moment: &Moment,
+        as_of: u64,
+        now: Timestamp,
         budget: &Budget,
     ) -> Result<(u64, Cost), ReadError> {
-        let query = self.query(filters, moment.now)?;
-        Ok(self.trail.inner.search.count(&self.scope(), &query, Some(moment.as_of), budget)?)
+        let query = self.query(filters, now)?;
+        Ok(self.trail.inner.search.count(&self.scope(), &query, Some(as_of), budget)?)
     }
 
     fn open_cursor(&self, text: &str, digest: &[u8; 32], parameter: &str) -> Result<Cursor, ReadError> {
         let opened = self.trail.inner.seal.open(text, digest).ok();
-        opened.filter(|cursor| cursor.backward == (parameter == "before")).ok_or_else(|| {
+        let cursor = opened.filter(|cursor| cursor.backward == (parameter == "before")).ok_or_else(|| {
             invalid(
                 parameter,
                 Code::InvalidCursor,
                 "the cursor is not one for this query; start again without it",
             )
-        })
+        })?;
+        self.check_trail(cursor.moment.as_of, cursor.moment.trail, parameter)?;
+        Ok(cursor)
     }
 }

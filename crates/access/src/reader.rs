@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use indelible_control::TenantNumber;
+use indelible_control::{Tenant, TenantNumber};
 use indelible_event::{Code, Timestamp};
 use indelible_ledger::Record;
 use indelible_merkle::TlogProof;
-use indelible_search::{Cost, Progress, Query, Reach};
+use indelible_search::{Budget, Cost, Progress, Query, Reach};
 use indelible_verify::{Kind, ProofBundle, ProofExtra};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -93,22 +93,75 @@ impl ScopedReader {
 
     /// The moment that a question is about: the one that was sealed, else this one; and how complete its answer can be.
     pub(crate) fn begin(&self, as_of: Option<&str>, now: Timestamp) -> Result<(Moment, Standing), ReadError> {
-        let given = as_of.map(|text| self.trail.inner.seal.open_moment(text)).transpose().map_err(|_| {
-            invalid("as_of", Code::InvalidCursor, "as_of is the text that an answer gave as its as_of")
-        })?;
+        let given = as_of.map(|text| self.open_moment(text)).transpose()?;
+        self.begin_at(given, now)
+    }
+
+    /// As [`Self::begin`], of a moment that was opened and checked.
+    pub(crate) fn begin_at(
+        &self,
+        given: Option<Moment>,
+        now: Timestamp,
+    ) -> Result<(Moment, Standing), ReadError> {
         // Before the moment is taken, so that the answer has all that it says to have.
         let mut standing = self.standing(now);
-        let moment = given.unwrap_or_else(|| Moment { as_of: self.trail.inner.search.end(), now });
+        let moment = match given {
+            Some(moment) => {
+                // What came in since is not in the answer, however complete the index is today.
+                standing.complete_through =
+                    self.rounded(moment.complete_through).min(standing.complete_through);
+                moment
+            }
+            None => {
+                let as_of = self.trail.inner.search.end();
+                let complete_through = standing.complete_through;
+                Moment { as_of, now, complete_through, trail: self.trail_before(as_of)? }
+            }
+        };
         standing.as_of = self.trail.inner.seal.seal_moment(&moment).map_err(ReadError::Randomness)?;
         Ok((moment, standing))
     }
 
+    fn open_moment(&self, text: &str) -> Result<Moment, ReadError> {
+        let moment = self.trail.inner.seal.open_moment(text).map_err(|_| {
+            invalid("as_of", Code::InvalidCursor, "as_of is the text that an answer gave as its as_of")
+        })?;
+        self.check_trail(moment.as_of, moment.trail, "as_of")?;
+        Ok(moment)
+    }
+
+    /// Tells the trail before a leaf index from another: the beginning of its last leaf's hash, which is linked to all
+    /// before it in its chain and bears a random salt.
+    pub(crate) fn trail_before(&self, index: u64) -> Result<u64, ReadError> {
+        let Some(last) = index.checked_sub(1) else { return Ok(0) };
+        let hash = self.trail.inner.ledger.leaf_hash(last)?;
+        Ok(u64::from_be_bytes(hash[..8].try_into().expect("a hash has 32 bytes")))
+    }
+
+    /// A cursor of a trail that was longer than this one, or went on differently, means that an older copy was restored:
+    /// going on from it would pass over what was received instead, and what is until this one is as long.
+    pub(crate) fn check_trail(&self, index: u64, trail: u64, parameter: &str) -> Result<(), ReadError> {
+        let size = self.trail.inner.ledger.durable_size();
+        if index <= size && self.trail_before(index)? == trail {
+            return Ok(());
+        }
+        let message = if index > size {
+            "the cursor was made by a longer trail than this one; was an older copy of the data restored?"
+        } else {
+            "the cursor was made by a trail that went on differently from this one; was an older copy of the data \
+             restored?"
+        };
+        Err(invalid(parameter, Code::InvalidCursor, message))
+    }
+
     /// How complete an answer is that is begun now.
     pub(crate) fn standing(&self, now: Timestamp) -> Standing {
+        // Before the progress: what is on its way at this point and not at the next one is durable by then.
+        let pending = self.trail.inner.ledger.pending_since_us();
         let progress = self.trail.inner.search.progress();
         Standing {
             as_of: String::new(),
-            complete_through: self.complete_through(&progress, now),
+            complete_through: self.complete_through(&progress, pending, now),
             rebuilding: progress.rebuilding,
             cost: Cost::default(),
         }
@@ -117,27 +170,43 @@ impl ScopedReader {
     /// One event by its id, whatever the filters.
     ///
     /// # Errors
-    /// `NotFound`, also for an id that exists only outside the reach; `Ambiguous` without `tenant`.
-    pub fn event(&self, id: &str, tenant: Option<&str>) -> Result<EventView, ReadError> {
-        let record = self.find(id, tenant)?;
-        Ok(self.view(&record))
+    /// `NotFound`, also for an id that exists only outside the reach; `Ambiguous` without `tenant`; `TooSlow`,
+    /// `Cancelled`.
+    pub fn event(
+        &self,
+        id: &str,
+        tenant: Option<&str>,
+        budget: &Budget,
+    ) -> Result<(EventView, Cost), ReadError> {
+        let (record, cost) = self.find(id, tenant, budget)?;
+        Ok((self.view(&record), cost))
     }
 
     /// The bytes as sent, and their media type.
     ///
     /// # Errors
     /// As [`Self::event`].
-    pub fn original(&self, id: &str, tenant: Option<&str>) -> Result<(Vec<u8>, String), ReadError> {
-        let record = self.find(id, tenant)?;
-        Ok((record.body.to_vec(), record.envelope.media_type.clone()))
+    pub fn original(
+        &self,
+        id: &str,
+        tenant: Option<&str>,
+        budget: &Budget,
+    ) -> Result<((Vec<u8>, String), Cost), ReadError> {
+        let (record, cost) = self.find(id, tenant, budget)?;
+        Ok(((record.body.clone(), record.envelope.media_type.clone()), cost))
     }
 
     /// The proof that the event is in the trail: with the original bytes, all that an outsider needs.
     ///
     /// # Errors
     /// As [`Self::event`].
-    pub fn proof(&self, id: &str, tenant: Option<&str>) -> Result<ProofBundle, ReadError> {
-        let record = self.find(id, tenant)?;
+    pub fn proof(
+        &self,
+        id: &str,
+        tenant: Option<&str>,
+        budget: &Budget,
+    ) -> Result<(ProofBundle, Cost), ReadError> {
+        let (record, cost) = self.find(id, tenant, budget)?;
         let ledger = &self.trail.inner.ledger;
         let checkpoint = ledger.publish()?;
         let hashes = ledger.inclusion(record.index, checkpoint.size)?;
@@ -150,17 +219,23 @@ impl ScopedReader {
             hashes,
             checkpoint: checkpoint.note.clone(),
         };
-        Ok(ProofBundle {
+        let bundle = ProofBundle {
             index: record.index,
             tenant_seq: record.entry.tenant_seq,
             entry,
             opening,
             proof: proof.to_string(),
             vkey: ledger.vkey().to_owned(),
-        })
+        };
+        Ok((bundle, cost))
     }
 
-    fn find(&self, id: &str, tenant: Option<&str>) -> Result<Arc<Record>, ReadError> {
+    fn find(
+        &self,
+        id: &str,
+        tenant: Option<&str>,
+        budget: &Budget,
+    ) -> Result<(Arc<Record>, Cost), ReadError> {
         let inner = &self.trail.inner;
         let only = match tenant {
             Some(name) => {
@@ -172,13 +247,13 @@ impl ScopedReader {
             }
             None => None,
         };
-        let hits = inner.search.by_id(&self.scope(), only, id)?;
+        let (hits, cost) = inner.search.by_id(&self.scope(), only, id, budget)?;
         let hit = match hits.as_slice() {
             [] => return Err(ReadError::NotFound),
             [hit] => hit,
             _ => return Err(ReadError::Ambiguous),
         };
-        Ok(inner.ledger.record(hit.index)?)
+        Ok((inner.ledger.record(hit.index)?, cost))
     }
 
     /// The events at these leaf indices, in this order, until their bodies come to `bytes_max`; at least one where there
@@ -200,20 +275,34 @@ impl ScopedReader {
 
     /// Up to when everything is searchable. The time at which the newest event of all was received would tell a
     /// caller with a smaller reach when others send. Such a caller gets the second before now, or before the first entry
-    /// that is not searchable yet where that is older: just as true for what it may see, and the same whether or not
-    /// somebody sent something a moment ago.
-    fn complete_through(&self, progress: &Progress, now: Timestamp) -> Timestamp {
+    /// that is on its way (`pending_us`) or not searchable yet where that is older: just as true for what it may see,
+    /// and the same whether or not somebody sent something a moment ago.
+    fn complete_through(&self, progress: &Progress, pending_us: Option<u64>, now: Timestamp) -> Timestamp {
+        let before = |micros: i64| Timestamp::from_micros(micros.saturating_sub(1));
+        let pending = pending_us.map(|micros| before(i64::try_from(micros).unwrap_or(i64::MAX)));
         if self.sees_everything() {
-            return progress.complete_through;
+            // Several entries may bear one time, and the last of them be on its way. What was taken after `now` is not
+            // among the pending.
+            let known = pending.map_or(before(now.as_micros()), |at| at.min(before(now.as_micros())));
+            return known.min(progress.complete_through);
         }
-        let seconds = |at: Timestamp| at.as_micros().div_euclid(1_000_000);
-        let mut through = seconds(now) - 1;
+        let second_ago = Timestamp::from_micros(now.as_micros().saturating_sub(1_000_000));
+        let mut through = pending.map_or(second_ago, |at| at.min(second_ago));
         if progress.indexed_size < progress.durable_size {
             let waiting = self.trail.inner.ledger.record(progress.indexed_size);
-            let before = |record: Arc<Record>| Timestamp::from_micros(record.received_at().as_micros() - 1);
-            through = through.min(seconds(waiting.map_or(progress.complete_through, before)));
+            let waiting =
+                waiting.map_or(progress.complete_through, |record| before(record.received_at().as_micros()));
+            through = through.min(waiting);
         }
-        Timestamp::from_micros(through * 1_000_000)
+        self.rounded(through)
+    }
+
+    /// As exact as the caller may know it: with a smaller reach down to the second.
+    fn rounded(&self, at: Timestamp) -> Timestamp {
+        if self.sees_everything() {
+            return at;
+        }
+        Timestamp::from_micros(at.as_micros().div_euclid(1_000_000) * 1_000_000)
     }
 
     pub(crate) fn view(&self, record: &Record) -> EventView {
@@ -249,14 +338,20 @@ impl ScopedReader {
         self.query(filters, now).map(|_| ())
     }
 
-    /// The plan of a question: its expression and bounds; for reach over everything also what it comes to in each part
-    /// of the index.
+    /// The plan of a question as of the sealed moment of its answer: its expression and bounds; for reach over everything
+    /// also what it comes to in each part of the index, as far as the budget suffices.
     ///
     /// # Errors
-    /// `Invalid` for wrong filters.
-    pub fn explain(&self, filters: &Filters, now: Timestamp) -> Result<Value, ReadError> {
-        let query = self.query(filters, now)?;
-        let mut plan = self.trail.inner.search.explain(&self.scope(), &query);
+    /// `Invalid` for wrong filters and for a text that is no moment.
+    pub fn explain(&self, filters: &Filters, as_of: &str, budget: &Budget) -> Result<Value, ReadError> {
+        let moment = self.open_moment(as_of)?;
+        let query = self.query(filters, moment.now)?;
+        let mut plan = self.trail.inner.search.explain(&self.scope(), &query, Some(moment.as_of), budget);
+        let directory = self.trail.inner.control.directory();
+        indelible_search::name_tenants(&mut plan, &|number| {
+            let within = |tenant: &&Tenant| directory.is_within(tenant.number, &self.reach);
+            directory.tenant(number).filter(within).map(|tenant| tenant.name.clone())
+        });
         if let (false, Some(plan)) = (self.sees_everything(), plan.as_object_mut()) {
             // Sizes and frequencies of the parts count everybody's events.
             plan.remove("parts");

@@ -190,6 +190,10 @@ impl Answer {
 
     /// The server's own words for a failure, with the exit code that fits.
     pub(crate) fn failure(&self) -> Exit {
+        if self.status == 414 {
+            // It comes without a body: nothing behind the address was read.
+            return Exit::usage("the filters are too long for the address of a request (status 414)");
+        }
         let problem: Value = serde_json::from_slice(&self.body).unwrap_or(Value::Null);
         let detail = harmless(problem["detail"].as_str().unwrap_or("no details"));
         let code = harmless(problem["code"].as_str().unwrap_or("unknown"));

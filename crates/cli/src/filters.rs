@@ -87,18 +87,23 @@ impl FromArgMatches for Filters {
 }
 
 impl Filters {
-    /// The query parameters.
+    /// The query parameters. `own` are those that the command itself sets, each with the flag for it.
     ///
     /// # Errors
-    /// A filter without a name.
-    pub(crate) fn pairs(&self) -> Result<Vec<(String, String)>, Exit> {
+    /// A filter without a name, or NAME=VALUE with a name of the command's own: it would be given twice.
+    pub(crate) fn pairs(&self, own: &[(&str, &str)]) -> Result<Vec<(String, String)>, Exit> {
         let mut pairs = self.flags.clone();
         let mut words = Vec::new();
         for word in &self.words {
             match word.split_once('=') {
                 Some(("", _)) => return Err(Exit::usage(format!("{word:?} has no name before ="))),
                 // What can't be a parameter's name is a word that has the sign in it.
-                Some((name, value)) if is_name(name) => pairs.push((name.to_owned(), value.to_owned())),
+                Some((name, value)) if is_name(name) => match own.iter().find(|(known, _)| *known == name) {
+                    Some((_, flag)) => {
+                        return Err(Exit::usage(format!("{name} is no filter; give {flag}")));
+                    }
+                    None => pairs.push((name.to_owned(), value.to_owned())),
+                },
                 _ => words.push(word.as_str()),
             }
         }
@@ -136,15 +141,20 @@ mod tests {
 
     fn parsed(arguments: &[&str]) -> String {
         let whole = Whole::try_parse_from(["x"].iter().chain(arguments)).unwrap();
-        query(&whole.filters.pairs().unwrap())
+        query(&whole.filters.pairs(&[]).unwrap())
     }
 
     #[test]
     fn words_and_filters_become_parameters() {
         let given =
             Filters::given(&[("since", "P7D")], &["action=delete", "call", "action=!create", "queue"]);
-        assert_eq!(query(&given.pairs().unwrap()), "since=P7D&action=delete&action=%21create&q=call%20queue");
-        assert!(Filters::given(&[], &["=x"]).pairs().is_err());
+        assert_eq!(
+            query(&given.pairs(&[]).unwrap()),
+            "since=P7D&action=delete&action=%21create&q=call%20queue"
+        );
+        assert!(Filters::given(&[], &["=x"]).pairs(&[]).is_err());
+        let refused = Filters::given(&[], &["limit=5"]).pairs(&[("limit", "--limit")]).unwrap_err();
+        assert_eq!((refused.code(), refused.message().as_str()), (2, "limit is no filter; give --limit"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::sequencer::Sequenced;
 use crate::shared::{Shared, count};
 use crate::wal::Wal;
-use crate::work::stamp;
+use crate::work::{Reply, stamp};
 use crate::{Receipt, StoreError};
 
 /// Ends the process; in tests, marks the ledger dead.
@@ -71,14 +71,16 @@ impl Committer {
             }
         }
         let checkpoint = self.shared.view.read().checkpoint.clone();
-        for reply in replies {
-            let answer = reply.result.map(|(outcomes, replayed)| Receipt {
+        for Reply { ticket, answer: to, result } in replies {
+            // Before the answer: whoever has it may ask at once how complete the trail is.
+            drop(ticket);
+            let answer = result.map(|(outcomes, replayed)| Receipt {
                 outcomes,
                 checkpoint: checkpoint.clone(),
                 replayed,
             });
             // A sender that went away does not need its answer.
-            let _ = reply.answer.send(answer);
+            let _ = to.send(answer);
         }
         true
     }

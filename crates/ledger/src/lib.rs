@@ -8,7 +8,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `writer`, `queue`, `work`, `threads` | requests on their way in, and the threads |
+//! | `writer`, `pending`, `queue`, `work`, `threads` | requests on their way in, and the threads |
 //! | `sequencer`, `recent`, `replays`, `chains` | order: ids, numbers, links |
 //! | `committer`, `wal` | frames, made durable one at a time |
 //! | `shared`, `read`, `reader`, `cache`, `status` | the durable state and reading it |
@@ -31,6 +31,7 @@ mod follow;
 mod ids;
 mod keeper;
 mod leaf;
+mod pending;
 mod queue;
 mod read;
 mod reader;

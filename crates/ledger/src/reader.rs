@@ -206,6 +206,26 @@ impl LedgerReader {
         chains.map(|chain| chain.head_index).max()
     }
 
+    /// The hash of the leaf at `index`; cheap, whatever its age.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfRange`] from the durable size on, [`StoreError::Io`].
+    pub fn leaf_hash(&self, index: u64) -> Result<Hash, ReadError> {
+        let size = self.durable_size();
+        if index >= size {
+            return Err(StoreError::OutOfRange { index, size });
+        }
+        self.shared.tree.leaf(index)
+    }
+
+    /// No entry that can't be read yet will be received before this, in microseconds since 1970, unless the clock is set
+    /// back; `None` where no request is on its way, so that the time at the call is such a bound.
+    ///
+    /// Ask first and for the durable size then: what was on its way in between is covered by one of the two.
+    pub fn pending_since_us(&self) -> Option<u64> {
+        self.shared.pending.oldest_us()
+    }
+
     /// What the ledger is doing; the queue is only known to the writer.
     pub fn status(&self) -> LedgerStatus {
         LedgerStatus::of(&self.shared, 0)

@@ -21,6 +21,7 @@ use crate::files::{Released, ReleasedFile};
 use crate::flat::Flat;
 use crate::ids::{IdBatch, IdEntry, Mark};
 use crate::leaf::LeafRecord;
+use crate::pending::Pending;
 use crate::tree::TreeFiles;
 use crate::wal::FrameAt;
 use crate::{LedgerConfig, Record, SignedCheckpoint, StoreError};
@@ -138,6 +139,8 @@ pub(crate) struct Shared {
     pub(crate) ids_size: AtomicU64,
     pub(crate) ids_frame: AtomicU64,
     pub(crate) counters: Counters,
+    /// Requests whose entries can't be read yet.
+    pub(crate) pending: Arc<Pending>,
     /// Bytes that the WAL can take without asking the file system for more.
     pub(crate) wal_reserved: AtomicU64,
     pub(crate) clock_step: Mutex<Option<ClockStep>>,

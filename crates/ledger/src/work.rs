@@ -6,6 +6,7 @@ use indelible_verify::{ChainId, Envelope, Kind, Salt, commitment};
 use tokio::sync::oneshot;
 
 use crate::ids::{BodyTag, Tagger};
+use crate::pending::Ticket;
 use crate::{
     AppendError, AppendRequest, ChainOpen, NewEvent, OnConflict, Outcome, Receipt, ReplayKey, StoreError,
 };
@@ -25,8 +26,8 @@ pub(crate) struct Work {
     pub(crate) task: Task,
     /// Roughly what it takes in memory and in a frame.
     pub(crate) bytes: u64,
-    /// When the sender's thread took the request.
-    pub(crate) stamp_us: u64,
+    /// When the sender's thread took the request; on its way until it is answered.
+    pub(crate) ticket: Ticket,
     pub(crate) answer: oneshot::Sender<Answer>,
 }
 
@@ -66,6 +67,7 @@ pub(crate) struct PreparedEvent {
 
 /// What the committer tells a sender once the frame before it is durable.
 pub(crate) struct Reply {
+    pub(crate) ticket: Ticket,
     pub(crate) answer: oneshot::Sender<Answer>,
     pub(crate) result: Result<(Vec<Outcome>, Option<Vec<u8>>), AppendError>,
 }

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::committer::{Fatal, abort_process};
 use crate::disk::{DirLock, Disk, RealDisk, random};
 use crate::ids::{DiskIds, IdStore, Tagger, replay_key};
+use crate::pending::Ticket;
 use crate::queue::Queue;
 use crate::reader::LedgerReader;
 use crate::recover::{self, Parts};
@@ -240,10 +241,10 @@ impl LedgerWriter {
             count(&inner.shared.counters.refused_busy, 1);
             return Err(AppendError::Busy { retry_after: Duration::from_secs(1) });
         }
-        let stamp_us = stamp(inner.clock.now());
+        let ticket = inner.shared.pending.take(&*inner.clock);
         let fill = |salts: &mut [u8]| inner.shared.disk.random(salts).map_err(StoreError::Random);
-        let prepared = Prepared::new(request, &inner.tagger, stamp_us, fill)?;
-        inner.send(lane, bytes, Task::Append(prepared), stamp_us)
+        let prepared = Prepared::new(request, &inner.tagger, ticket.stamp_us(), fill)?;
+        inner.send(lane, bytes, Task::Append(prepared), ticket)
     }
 
     fn send_open(&self, open: ChainOpen) -> Result<(ChainId, oneshot::Receiver<Answer>), AppendError> {
@@ -254,8 +255,8 @@ impl LedgerWriter {
         }
         let chain = ChainId(random(&*self.inner.shared.disk)?);
         let bytes = open.body.len() as u64 + EVENT_OVERHEAD_BYTES;
-        let stamp_us = stamp(self.inner.clock.now());
-        Ok((chain, self.inner.send(chain, bytes, Task::OpenChain(open, chain), stamp_us)?))
+        let ticket = self.inner.shared.pending.take(&*self.inner.clock);
+        Ok((chain, self.inner.send(chain, bytes, Task::OpenChain(open, chain), ticket)?))
     }
 
     fn send_system(
@@ -269,8 +270,8 @@ impl LedgerWriter {
             return Err(AppendError::Invalid { position: 0, what });
         }
         let bytes = body.len() as u64 + EVENT_OVERHEAD_BYTES;
-        let stamp_us = stamp(self.inner.clock.now());
-        self.inner.send(chain, bytes, Task::System { kind, chain, body }, stamp_us)
+        let ticket = self.inner.shared.pending.take(&*self.inner.clock);
+        self.inner.send(chain, bytes, Task::System { kind, chain, body }, ticket)
     }
 }
 
@@ -280,10 +281,10 @@ impl Inner {
         lane: ChainId,
         bytes: u64,
         task: Task,
-        stamp_us: u64,
+        ticket: Ticket,
     ) -> Result<oneshot::Receiver<Answer>, AppendError> {
         let (answer, receiver) = oneshot::channel();
-        let pushed = self.queue.push(lane, bytes, Work { task, bytes, stamp_us, answer });
+        let pushed = self.queue.push(lane, bytes, Work { task, bytes, ticket, answer });
         if matches!(pushed, Err(AppendError::Busy { .. })) {
             count(&self.shared.counters.refused_busy, 1);
         }

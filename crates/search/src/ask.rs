@@ -2,8 +2,6 @@
 //!
 //! Every answer is made from one view of the index and the marks of one moment, and within a budget.
 
-use std::time::Duration;
-
 use indelible_event::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +14,6 @@ use crate::field::Field;
 use crate::query::{Expr, Query, Reach};
 use crate::view::View;
 use crate::zone::Bounds;
-
-/// How long an explanation may look terms up.
-const EXPLAIN_TIME: Duration = Duration::from_secs(2);
 
 /// What events are ordered by: the time that they happened, then their place in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -101,8 +96,10 @@ impl Search {
     /// budget is used up; else a split that can't be read, which is then being checked and rebuilt.
     pub fn page(&self, request: &PageRequest<'_>, budget: &Budget) -> Result<(Page, Cost), SearchError> {
         let view = self.view();
-        let as_of = request.as_of.unwrap_or_else(|| view.end());
+        // In this order: the tail goes on growing, and what comes in between must not count as complete in a page that
+        // does not look at it.
         let complete_through = instant(view.coverage().received);
+        let as_of = request.as_of.unwrap_or_else(|| view.end());
         let plan = self.plan(request.query, request.reach)?;
         self.run(&view, &plan, bounds(request.query, as_of), budget, |execution| {
             let (from, direction) = match request.cursor {
@@ -168,7 +165,7 @@ impl Search {
     /// in microseconds, ascending, and after them the end of the last, excluded. `by` tells each value's share.
     ///
     /// # Errors
-    /// As [`Search::page`].
+    /// As [`Search::page`]; and [`SearchError::TooManyValues`] where `by` has more of them than can be held.
     pub fn histogram(
         &self,
         reach: &Reach,
@@ -187,7 +184,7 @@ impl Search {
     /// `as_of`, or all; those `limit` of them that most events have.
     ///
     /// # Errors
-    /// As [`Search::page`].
+    /// As [`Search::page`]; and [`SearchError::TooManyValues`] where more of them match than can be held.
     #[expect(clippy::too_many_arguments, reason = "each says something of its own")]
     pub fn values(
         &self,
@@ -208,25 +205,39 @@ impl Search {
     ///
     /// # Errors
     /// As [`Search::page`].
-    pub fn by_id(&self, reach: &Reach, tenant: Option<u64>, id: &str) -> Result<Vec<Hit>, SearchError> {
+    pub fn by_id(
+        &self,
+        reach: &Reach,
+        tenant: Option<u64>,
+        id: &str,
+        budget: &Budget,
+    ) -> Result<(Vec<Hit>, Cost), SearchError> {
         let mut conditions = vec![Expr::Term(Field::Id, id.to_owned())];
         conditions.extend(tenant.map(|tenant| Expr::Tenants(crate::TenantSet::new([tenant]))));
         let query = Query { matches: Expr::And(conditions), ..Query::all() };
-        let (keys, _) = self.answer(reach, &query, None, &Budget::unlimited(), |execution| {
+        let (keys, cost) = self.answer(reach, &query, None, budget, |execution| {
             execution.nearest(None, Direction::Older, usize::MAX)
         })?;
-        Ok(keys.into_iter().map(hit).collect())
+        Ok((keys.into_iter().map(hit).collect(), cost))
     }
 
-    /// What would run for this query: the conditions in words, and under `parts`, for each part of the index, how it
-    /// would be evaluated and on how many events at most. The latter count events of every tenant, whatever the reach,
-    /// so they are for callers who may see everything.
-    pub fn explain(&self, reach: &Reach, query: &Query) -> serde_json::Value {
+    /// What would run for this query on the entries before `as_of`, or all: the conditions in words, and under `parts`,
+    /// for each part of the index, how it would be evaluated and on how many events at most. The latter count events of
+    /// every tenant, whatever the reach, so they are for callers who may see everything.
+    ///
+    /// Terms are looked up for it; parts that the budget does not suffice for say so.
+    pub fn explain(
+        &self,
+        reach: &Reach,
+        query: &Query,
+        as_of: Option<u64>,
+        budget: &Budget,
+    ) -> serde_json::Value {
         let view = self.view();
-        let budget = Budget::within(EXPLAIN_TIME);
         let marks = self.marks();
         let moment = Moment { marks: &marks, caches: self.caches() };
-        explain(&view, &query.plan(reach), reach, moment, bounds(query, view.end()), &budget)
+        let bounds = bounds(query, as_of.unwrap_or_else(|| view.end()));
+        explain(&view, &query.plan(reach), reach, moment, bounds, budget)
     }
 
     /// Runs a query over everything that the index has at this moment.

@@ -87,8 +87,26 @@ fn flush(state: &State, blocks: &[Arc<RwLock<Block>>]) -> Result<(), SearchError
         }
     };
     let made = state.make_split(&covers, |path| split::build(path, &state.log, blocks))?;
-    state.commit(made, &[], blocks)?;
-    Ok(())
+    if state.commit(made, &[], blocks)? { Ok(()) } else { make_way(state, &covers, blocks) }
+}
+
+/// Ends the double hold on entries that blocks and splits both have: an event must never be found twice.
+///
+/// # Errors
+/// [`SearchError::Damaged`] with a split that had some of the entries; it was thrown out, so that the next try succeeds.
+fn make_way(state: &State, covers: &Covers, blocks: &[Arc<RwLock<Block>>]) -> Result<(), SearchError> {
+    let view = state.view();
+    if view.gaps(covers.first..covers.end).is_empty() {
+        state.change_view(|view| {
+            view.blocks.retain(|block| !blocks.iter().any(|flushed| Arc::ptr_eq(block, flushed)));
+        });
+        return Ok(());
+    }
+    let mut overlapping =
+        view.splits.iter().filter(|split| split.meta.first < covers.end && covers.first < split.meta.end);
+    let Some(split) = overlapping.next() else { return Ok(()) };
+    state.discard(&split.meta.name)?;
+    Err(SearchError::Damaged { split: split.meta.name.clone(), what: "it has entries of the tail" })
 }
 
 /// Indexes a range of the ledger again, in pieces of a flush's size.

@@ -79,7 +79,7 @@ pub struct CheckError(#[source] SearchError);
 /// Compares the index in `dir` with the ledger.
 ///
 /// # Errors
-/// [`CheckError`] when the ledger can't be read. A damaged index is a finding, not an error.
+/// [`CheckError`] when the ledger or a file of the index can't be read now. A damaged index is a finding, not an error.
 pub fn check(
     dir: &Path,
     source: &dyn EventSource,
@@ -88,7 +88,7 @@ pub fn check(
 ) -> Result<CheckReport, CheckError> {
     let durable = *source.subscribe().borrow();
     let mut report = CheckReport::default();
-    let manifest = match Manifest::read(dir, &hex(&source.log_id())) {
+    let manifest = match Manifest::read(dir, &hex(&source.log_id())).map_err(CheckError)? {
         Found::Ready(manifest) => manifest,
         Found::Absent | Found::Unusable(_) if durable == 0 => return Ok(report),
         Found::Absent => {
@@ -120,7 +120,8 @@ pub fn check(
         match opened.and_then(|split| Ok((Fingerprints::of(&split)?, split))) {
             Ok((fingerprints, split)) => run.split(meta, &split, &fingerprints).map_err(CheckError)?,
             Err(SearchError::Damaged { what, .. }) => run.report.add(&meta.name, None, what),
-            Err(_) => run.report.add(&meta.name, None, "can't be read"),
+            Err(error) if error.is_damage() => run.report.add(&meta.name, None, "can't be read"),
+            Err(error) => return Err(CheckError(error)),
         }
     }
     if covered < durable {

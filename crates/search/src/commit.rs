@@ -109,6 +109,19 @@ impl State {
         Ok(true)
     }
 
+    /// Puts a split that the manifest names into the view, from which it was missing.
+    pub(crate) fn admit(&self, split: Split) {
+        let manifest = self.manifest.lock();
+        if manifest.splits.iter().any(|meta| meta.name == split.meta.name) {
+            self.change_view(|view| {
+                let at = view.splits.partition_point(|old| old.meta.first < split.meta.first);
+                view.splits.insert(at, Arc::new(split));
+            });
+        }
+        drop(manifest);
+        self.announce();
+    }
+
     /// Takes a damaged split out of manifest and view, and has its range indexed again.
     pub(crate) fn discard(&self, name: &str) -> Result<(), SearchError> {
         let mut manifest = self.manifest.lock();

@@ -1,5 +1,6 @@
 //! What can go wrong with the index. None of it ever stops or loses an event: the ledger has them all.
 
+use std::io;
 use std::path::PathBuf;
 
 use crate::source::SourceError;
@@ -16,7 +17,7 @@ pub enum SearchError {
         path: PathBuf,
         /// The system's answer.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A split contradicts the manifest; it is rebuilt from the ledger.
     #[error("split {split} is damaged: {what}")]
@@ -32,6 +33,12 @@ pub enum SearchError {
     /// A query names a tenant that was not resolved, so it must not run: the caller has to resolve names first.
     #[error("the query names tenants that were not resolved")]
     UnresolvedTenants,
+    /// What matches has more values of a field than can be held at once: a prefix or narrower conditions are needed.
+    #[error("the events that match have more than {max} values of this field")]
+    TooManyValues {
+        /// The most that an answer is made of.
+        max: usize,
+    },
     /// The query's deadline passed before it was answered.
     #[error("the query took longer than it may")]
     DeadlineExceeded,
@@ -41,13 +48,18 @@ pub enum SearchError {
 }
 
 impl SearchError {
-    /// Whether the same call may succeed later, once the index is rebuilt or the disk answers.
-    pub fn retryable(&self) -> bool {
-        !matches!(self, Self::UnresolvedTenants | Self::Cancelled)
+    /// Whether a file of the index is lost or spoilt, so that it has to be made again from the ledger. Any other error
+    /// says nothing against the file: too many open files, a disk that does not answer now.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Io { source, .. } => is_lost(source),
+            _ => false,
+        }
     }
 
     /// For `map_err` on a file operation.
-    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
     }
@@ -63,4 +75,10 @@ impl SearchError {
         }
         text
     }
+}
+
+/// Whether what was to be read is not there, or ends too soon.
+pub(crate) fn is_lost(error: &io::Error) -> bool {
+    use io::ErrorKind::{IsADirectory, NotADirectory, NotFound, UnexpectedEof};
+    matches!(error.kind(), NotFound | NotADirectory | IsADirectory | UnexpectedEof)
 }

@@ -2,14 +2,23 @@
 //!
 //! Walks the text itself instead of parsing it into a tree: numbers keep all their digits, and no depth can overflow a
 //! stack. The input has passed the ledger's strict check; on anything else the walk just ends early.
-//! Names of members are left out: they say how a vendor writes its records, not what happened.
 
 use std::borrow::Cow;
 
 use crate::path::fold_name;
 
-/// Calls `each` with every string, number and boolean of a valid JSON `text`, in order, unescaped.
+/// Calls `each` with every string, number and boolean of a valid JSON `text`, in order, unescaped. Names of members are
+/// left out: in an original message they say how a vendor writes its records, not what happened.
 pub(crate) fn scalars(text: &str, mut each: impl FnMut(&str)) {
+    texts(text, |text, is_name| {
+        if !is_name {
+            each(text);
+        }
+    });
+}
+
+/// As [`scalars`], with the names of members, each before its value; `each` is also told whether it is given a name.
+pub(crate) fn texts(text: &str, mut each: impl FnMut(&str, bool)) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
@@ -17,16 +26,14 @@ pub(crate) fn scalars(text: &str, mut each: impl FnMut(&str)) {
             b'"' => {
                 let end = string_end(bytes, at);
                 let is_name = bytes[end..].iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':');
-                if !is_name {
-                    each(&unescaped(&text[at..end]));
-                }
+                each(&unescaped(&text[at..end]), is_name);
                 at = end;
             }
             b'{' | b'}' | b'[' | b']' | b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => at += 1,
             _ => {
                 let end = bare_end(bytes, at);
                 if byte != b'n' {
-                    each(&text[at..end]);
+                    each(&text[at..end], false);
                 }
                 at = end;
             }
@@ -154,6 +161,12 @@ mod tests {
             scalars(json, |text| found.push(text.to_owned()));
             assert_eq!(found.join("|"), expected, "{json}");
         }
+        let mut found = Vec::new();
+        texts(r#"{"a\n" : [{"b":":"}, 1], "c":null}"#, |text, is_name| {
+            found.push((text.to_owned(), is_name))
+        });
+        let expected = [("a\n", true), ("b", true), (":", false), ("1", false), ("c", true)];
+        assert_eq!(found, expected.map(|(text, is_name)| (text.to_owned(), is_name)));
     }
 
     #[test]

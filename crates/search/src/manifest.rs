@@ -2,7 +2,8 @@
 //!
 //! `manifest` holds one line of JSON and one line with its CRC; it is replaced as a whole. Every split lies complete
 //! and synced on disk before the manifest names it, and is removed only after the manifest stopped naming it. A
-//! manifest that is absent, damaged or of another format version means: build the index from the ledger.
+//! manifest that is absent, damaged or of another format version means: build the index from the ledger. One that the
+//! system does not let us read now is none of these: the index must not be thrown away for it.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -10,7 +11,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::SearchError;
+use crate::error::{SearchError, is_lost};
 
 /// Version of everything that is stored: manifest, split files, terms, words. A change in any of them raises it.
 pub(crate) const FORMAT: u32 = 2;
@@ -67,13 +68,21 @@ impl Manifest {
     }
 
     /// Reads the manifest of the index in `root`, if it is one for `log` that this version can use.
-    pub(crate) fn read(root: &Path, log: &str) -> Found {
-        let text = match fs::read_to_string(root.join(MANIFEST)) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Absent,
-            // The index is derived: what can't be read is built again.
-            Err(_) => return Found::Unusable("the manifest can't be read"),
-        };
+    ///
+    /// # Errors
+    /// [`SearchError::Io`] when it is there and can't be read now.
+    pub(crate) fn read(root: &Path, log: &str) -> Result<Found, SearchError> {
+        let path = root.join(MANIFEST);
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Self::decode(&bytes, log)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Absent),
+            Err(error) if is_lost(&error) => Ok(Found::Unusable("the manifest is no file")),
+            Err(error) => Err(SearchError::io("read", path)(error)),
+        }
+    }
+
+    fn decode(bytes: &[u8], log: &str) -> Found {
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
         let parsed = text.split_once('\n').filter(|(json, sum)| *sum == checksum_line(json));
         let Some((json, _)) = parsed else { return Found::Unusable("the manifest is damaged") };
         #[derive(Deserialize)]
@@ -132,13 +141,22 @@ pub(crate) fn splits_dir(root: &Path) -> std::path::PathBuf {
     root.join(SPLITS)
 }
 
-/// Removes everything under the splits' directory that the manifest does not name.
+/// Makes the splits' directory, if it is not there.
+///
+/// # Errors
+/// [`SearchError::Io`].
+pub(crate) fn make_splits_dir(root: &Path) -> Result<(), SearchError> {
+    let dir = splits_dir(root);
+    fs::create_dir_all(&dir).map_err(SearchError::io("create", &dir))
+}
+
+/// Removes everything under the splits' directory that the manifest does not name. So that no file goes before its
+/// name, the manifest is to be on disk already.
 ///
 /// # Errors
 /// [`SearchError::Io`].
 pub(crate) fn sweep(root: &Path, manifest: &Manifest) -> Result<(), SearchError> {
     let dir = splits_dir(root);
-    fs::create_dir_all(&dir).map_err(SearchError::io("create", &dir))?;
     let failed = || SearchError::io("clean up", dir.clone());
     for entry in fs::read_dir(&dir).map_err(failed())? {
         let entry = entry.map_err(failed())?;
@@ -156,11 +174,15 @@ pub(crate) fn sweep(root: &Path, manifest: &Manifest) -> Result<(), SearchError>
 /// Compares a split's file with the manifest, byte for byte by checksum.
 ///
 /// # Errors
-/// [`SearchError::Damaged`]; a file that can't be read counts as damaged, since the ledger has its events.
+/// [`SearchError::Damaged`] if it differs or is not there; [`SearchError::Io`] when it can't be read now.
 pub(crate) fn verify(root: &Path, meta: &SplitMeta) -> Result<(), SearchError> {
     let damaged = |what| SearchError::Damaged { split: meta.name.clone(), what };
     let path = splits_dir(root).join(&meta.name);
-    let found = File::open(&path).and_then(checksum).map_err(|_| damaged("its file can't be read"))?;
+    let found = match File::open(&path).and_then(checksum) {
+        Ok(found) => found,
+        Err(error) if is_lost(&error) => return Err(damaged("its file is not there")),
+        Err(error) => return Err(SearchError::io("read", path)(error)),
+    };
     if found == (meta.bytes, meta.crc32) {
         Ok(())
     } else {
@@ -209,10 +231,26 @@ mod tests {
     #[test]
     fn comes_back_as_written() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(Manifest::read(dir.path(), "log"), Found::Absent);
+        let read = |log| Manifest::read(dir.path(), log).unwrap();
+        assert_eq!(read("log"), Found::Absent);
         sample().write(dir.path()).unwrap();
-        assert_eq!(Manifest::read(dir.path(), "log"), Found::Ready(sample()));
-        assert!(matches!(Manifest::read(dir.path(), "other"), Found::Unusable(_)));
+        assert_eq!(read("log"), Found::Ready(sample()));
+        assert!(matches!(read("other"), Found::Unusable(_)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_now_is_an_error_and_no_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        let looped = |path: &Path| std::os::unix::fs::symlink(path, path).unwrap();
+        looped(&root.join(MANIFEST));
+        assert!(matches!(Manifest::read(root, "log"), Err(SearchError::Io { .. })));
+        fs::create_dir_all(splits_dir(root)).unwrap();
+        let meta = sample().splits.remove(0);
+        looped(&splits_dir(root).join(&meta.name));
+        let error = verify(root, &meta).unwrap_err();
+        assert!(!error.is_damage(), "{error:?}");
+        assert!(SearchError::io("open", root)(io::ErrorKind::NotFound.into()).is_damage());
     }
 
     #[test]
@@ -225,9 +263,9 @@ mod tests {
             let mut bad = good.clone();
             bad[at] ^= 1;
             fs::write(&path, &bad).unwrap();
-            assert!(matches!(Manifest::read(dir.path(), "log"), Found::Unusable(_)), "byte {at}");
+            assert!(matches!(Manifest::read(dir.path(), "log"), Ok(Found::Unusable(_))), "byte {at}");
             fs::write(&path, &good[..at]).unwrap();
-            assert!(matches!(Manifest::read(dir.path(), "log"), Found::Unusable(_)), "cut at {at}");
+            assert!(matches!(Manifest::read(dir.path(), "log"), Ok(Found::Unusable(_))), "cut at {at}");
         }
     }
 
@@ -243,7 +281,7 @@ mod tests {
             let mut manifest = sample();
             change(&mut manifest);
             manifest.write(dir.path()).unwrap();
-            assert!(matches!(Manifest::read(dir.path(), "log"), Found::Unusable(_)));
+            assert!(matches!(Manifest::read(dir.path(), "log"), Ok(Found::Unusable(_))));
         }
     }
 

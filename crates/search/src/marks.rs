@@ -2,7 +2,8 @@
 //!
 //! Who sets them (retention, holds, erasure) keeps the truth elsewhere, and sets them again where
 //! [`Search::marks_generation`](crate::Search::marks_generation) shows that the index lost them. They are stored in
-//! `marks` beside the manifest, replaced as a whole and synced before they count.
+//! `marks` beside the manifest, replaced as a whole and synced before they count, and count only for the history of the
+//! ledger that they were set in: in another one, the same leaf index is another event.
 //! Invariant: a query sees the marks of one moment, from beginning to end.
 
 use std::fs::{self, File};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::SearchError;
 use crate::manifest::sync_dir;
+use crate::source::EventSource;
 
 /// What an event can be marked as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,9 +53,48 @@ impl Marks {
     }
 }
 
+/// A ledger up to some moment, by its last entry then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct History {
+    /// Entries.
+    pub(crate) size: u64,
+    /// The leaf hash of the last of them; zeros if there is none.
+    pub(crate) last_leaf: [u8; 32],
+}
+
+impl History {
+    /// The history of the first `size` entries of a ledger that has them.
+    ///
+    /// # Errors
+    /// [`SearchError::Source`].
+    pub(crate) fn of(source: &dyn EventSource, size: u64) -> Result<History, SearchError> {
+        let Some(last) = size.checked_sub(1) else { return Ok(History { size, last_leaf: [0; 32] }) };
+        let records = source.records(last..size).map_err(SearchError::Source)?;
+        match records.first() {
+            Some(record) => Ok(History { size, last_leaf: record.leaf_hash }),
+            None => Err(SearchError::Source("it gave no records though it has some".into())),
+        }
+    }
+
+    /// Whether a ledger of `durable` entries goes on from here.
+    pub(crate) fn is_of(&self, source: &dyn EventSource, durable: u64) -> bool {
+        if self.size > durable {
+            return false;
+        }
+        History::of(source, self.size).map_or_else(
+            |error| {
+                // A ledger that can't be read now says nothing against the marks.
+                tracing::warn!(error = error.chain(), "marks could not be compared with the ledger");
+                true
+            },
+            |found| found == *self,
+        )
+    }
+}
+
 const MARKS: &str = "marks";
 /// The first bytes of the file; the last of them is its version.
-const MAGIC: [u8; 8] = *b"indmark\x01";
+const MAGIC: [u8; 8] = *b"indmark\x02";
 
 /// The marks in memory and on disk.
 #[derive(Debug)]
@@ -66,10 +107,15 @@ pub(crate) struct MarkStore {
 }
 
 impl MarkStore {
-    /// Reads the marks of the index in `root`; a file that is absent, damaged or of another log or version means none.
-    pub(crate) fn open(root: &Path, log: [u8; 16]) -> MarkStore {
+    /// Reads the marks of the index in `root`; a file that is absent, damaged, of another log, version or history means
+    /// none.
+    pub(crate) fn open(root: &Path, log: [u8; 16], is_ours: impl FnOnce(&History) -> bool) -> MarkStore {
+        let of_ours = |(history, marks): (History, Marks)| match is_ours(&history) {
+            true => Ok(marks),
+            false => Err("the file belongs to another history of the ledger"),
+        };
         let marks = match fs::read(root.join(MARKS)) {
-            Ok(bytes) => decode(&bytes, log).unwrap_or_else(|reason| {
+            Ok(bytes) => decode(&bytes, log).and_then(of_ours).unwrap_or_else(|reason| {
                 tracing::error!(reason, "marks of the search index are lost until they are set again");
                 Marks::default()
             }),
@@ -88,12 +134,14 @@ impl MarkStore {
         Arc::clone(&self.present.read())
     }
 
-    /// Sets or clears a mark; it is durable and counts when this returns, and neither if it fails.
+    /// Sets or clears a mark in a ledger of this history; it is durable and counts when this returns, and neither if it
+    /// fails.
     pub(crate) fn change(
         &self,
         mark: Mark,
         indices: impl IntoIterator<Item = u64>,
         on: bool,
+        history: History,
     ) -> Result<(), SearchError> {
         let _changing = self.changing.lock();
         let mut next = Marks::clone(&self.present());
@@ -104,17 +152,17 @@ impl MarkStore {
         }
         if changed || next.generation == 0 {
             next.generation += 1;
-            self.write(&next)?;
+            self.write(&next, &history)?;
             *self.present.write() = Arc::new(next);
         }
         Ok(())
     }
 
-    fn write(&self, marks: &Marks) -> Result<(), SearchError> {
+    fn write(&self, marks: &Marks, history: &History) -> Result<(), SearchError> {
         let (path, staged) = (self.root.join(MARKS), self.root.join("marks.new"));
         let write = || {
             let mut file = File::create(&staged)?;
-            file.write_all(&encode(marks, self.log)?)?;
+            file.write_all(&encode(marks, self.log, history)?)?;
             file.sync_all()
         };
         write().map_err(SearchError::io("write", &staged))?;
@@ -123,10 +171,13 @@ impl MarkStore {
     }
 }
 
-/// Magic and version, log, generation, each set with its length before it, CRC-32 of all that; integers little-endian.
-fn encode(marks: &Marks, log: [u8; 16]) -> io::Result<Vec<u8>> {
+/// Magic and version, log, history, generation, each set with its length before it, CRC-32 of all that; integers
+/// little-endian.
+fn encode(marks: &Marks, log: [u8; 16], history: &History) -> io::Result<Vec<u8>> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend(log);
+    bytes.extend(history.size.to_le_bytes());
+    bytes.extend(history.last_leaf);
     bytes.extend(marks.generation.to_le_bytes());
     for set in &marks.sets {
         bytes.extend((set.serialized_size() as u64).to_le_bytes());
@@ -136,7 +187,7 @@ fn encode(marks: &Marks, log: [u8; 16]) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn decode(bytes: &[u8], log: [u8; 16]) -> Result<Marks, &'static str> {
+fn decode(bytes: &[u8], log: [u8; 16]) -> Result<(History, Marks), &'static str> {
     let damaged = "the file is damaged";
     let (body, sum) = bytes.split_last_chunk::<4>().ok_or(damaged)?;
     if crc32fast::hash(body) != u32::from_le_bytes(*sum) {
@@ -150,6 +201,9 @@ fn decode(bytes: &[u8], log: [u8; 16]) -> Result<Marks, &'static str> {
     if *of != log {
         return Err("the file belongs to another log");
     }
+    let (size, rest) = rest.split_first_chunk::<8>().ok_or(damaged)?;
+    let (last_leaf, rest) = rest.split_first_chunk::<32>().ok_or(damaged)?;
+    let history = History { size: u64::from_le_bytes(*size), last_leaf: *last_leaf };
     let (generation, mut rest) = rest.split_first_chunk::<8>().ok_or(damaged)?;
     let mut marks = Marks { generation: u64::from_le_bytes(*generation), ..Marks::default() };
     for set in &mut marks.sets {
@@ -159,43 +213,51 @@ fn decode(bytes: &[u8], log: [u8; 16]) -> Result<Marks, &'static str> {
         *set = RoaringTreemap::deserialize_from(bytes).map_err(|_| damaged)?;
         rest = after;
     }
-    Ok(marks)
+    Ok((history, marks))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const HISTORY: History = History { size: 9, last_leaf: [3; 32] };
+
+    fn open(dir: &Path, log: u8) -> MarkStore {
+        MarkStore::open(dir, [log; 16], |history| *history == HISTORY)
+    }
+
     #[test]
     fn marks_come_back_after_a_restart_and_can_be_taken_away() {
         let dir = tempfile::tempdir().unwrap();
-        let store = MarkStore::open(dir.path(), [7; 16]);
+        let store = open(dir.path(), 7);
         assert_eq!(store.present().generation, 0);
         let early = store.present();
-        store.change(Mark::Held, [5, u64::MAX, 1 << 40], true).unwrap();
-        store.change(Mark::Hidden, 100..200, true).unwrap();
-        store.change(Mark::Hidden, [150, 7], false).unwrap();
+        store.change(Mark::Held, [5, u64::MAX, 1 << 40], true, HISTORY).unwrap();
+        store.change(Mark::Hidden, 100..200, true, HISTORY).unwrap();
+        store.change(Mark::Hidden, [150, 7], false, HISTORY).unwrap();
         assert!(early.of(Mark::Held).is_empty(), "a query sees one moment");
         let generation = store.present().generation;
-        store.change(Mark::Hidden, [150], false).unwrap();
+        store.change(Mark::Hidden, [150], false, HISTORY).unwrap();
         assert_eq!(store.present().generation, generation, "nothing changed");
-        let again = MarkStore::open(dir.path(), [7; 16]).present();
+        let again = open(dir.path(), 7).present();
         assert_eq!(*again, *store.present());
         assert_eq!(again.of(Mark::Held).iter().collect::<Vec<_>>(), [5, 1 << 40, u64::MAX]);
         assert_eq!(again.of(Mark::Hidden).len(), 99);
-        assert_eq!(MarkStore::open(dir.path(), [8; 16]).present().generation, 0, "marks of another log");
+        assert_eq!(open(dir.path(), 8).present().generation, 0, "marks of another log");
+        let of_another = MarkStore::open(dir.path(), [7; 16], |_| false).present();
+        assert_eq!(*of_another, Marks::default(), "marks of another history");
     }
 
     #[test]
     fn any_changed_byte_or_cut_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
-        let store = MarkStore::open(dir.path(), [7; 16]);
+        let store = open(dir.path(), 7);
         for (at, mark) in Mark::ALL.into_iter().enumerate() {
             assert_eq!(mark as usize, at);
-            store.change(mark, (0..50).map(|n| n * n + at as u64), true).unwrap();
+            store.change(mark, (0..50).map(|n| n * n + at as u64), true, HISTORY).unwrap();
         }
         let good = fs::read(dir.path().join(MARKS)).unwrap();
-        assert_eq!(decode(&good, [7; 16]).unwrap(), *store.present());
+        assert_eq!(decode(&good, [7; 16]).unwrap(), (HISTORY, Marks::clone(&store.present())));
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 4;
@@ -207,12 +269,12 @@ mod tests {
     #[test]
     fn what_could_not_be_stored_does_not_count() {
         let dir = tempfile::tempdir().unwrap();
-        let store = MarkStore::open(dir.path(), [7; 16]);
+        let store = open(dir.path(), 7);
         fs::create_dir(dir.path().join("marks.new")).unwrap();
-        assert!(store.change(Mark::Erased, [1], true).is_err());
+        assert!(store.change(Mark::Erased, [1], true, HISTORY).is_err());
         assert!(store.present().of(Mark::Erased).is_empty());
         fs::remove_dir(dir.path().join("marks.new")).unwrap();
-        store.change(Mark::Erased, [1], true).unwrap();
+        store.change(Mark::Erased, [1], true, HISTORY).unwrap();
         assert!(store.present().of(Mark::Erased).contains(1));
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn tend(state: &State) {
         state.note(Job::Merging, done.as_ref().err());
         let failed = done.is_err();
         let mut work = state.work.lock();
-        work.merge_due |= matches!(task, Task::Merge(_));
+        finish(&mut work, task, failed);
         if failed && !state.is_closing() {
             state.work_changed.wait_for(&mut work, RETRY);
         }
@@ -53,16 +53,36 @@ pub(crate) fn take(state: &State, work: &mut Work) -> Option<Task> {
     if let Some(name) = work.suspects.pop_front() {
         return Some(Task::Verify(name));
     }
-    if !std::mem::take(&mut work.merge_due) {
-        return None;
+    let merge = if std::mem::take(&mut work.merge_due) { to_merge(state) } else { None };
+    merge.map(Task::Merge).or_else(|| work.retries.pop_front().map(Task::Verify))
+}
+
+/// Notes what is to be done after a task. What failed lets other work go first: neither must wait for ever.
+pub(crate) fn finish(work: &mut Work, task: Task, failed: bool) {
+    match task {
+        Task::Verify(name) if failed => {
+            work.retries.push_back(name);
+            work.merge_due = true;
+        }
+        Task::Verify(_) => {}
+        Task::Merge(_) => {
+            if failed {
+                work.suspects.append(&mut work.retries);
+            }
+            work.merge_due = true;
+        }
     }
+}
+
+/// The splits to merge next, if there are any.
+fn to_merge(state: &State) -> Option<Vec<Arc<Split>>> {
     let view = state.view();
     let size = |split: &Arc<Split>| (split.meta.first..split.meta.end, split.meta.events);
     let sizes: Vec<_> = view.splits.iter().map(size).collect();
     // A document's number has 32 bits.
     let events_max = state.config.split_events_max.min(u64::from(u32::MAX));
     let run = pick(&sizes, state.config.merge_factor.max(2), events_max)?;
-    Some(Task::Merge(view.splits[run].to_vec()))
+    Some(view.splits[run].to_vec())
 }
 
 /// Does it.
@@ -105,7 +125,9 @@ fn merge(state: &State, splits: &[Arc<Split>]) -> Result<(), SearchError> {
     for split in splits {
         // A damaged split must not lend its damage to a new one with a good checksum.
         if let Err(error) = verify(&state.root, &split.meta) {
-            state.discard(&split.meta.name)?;
+            if error.is_damage() {
+                state.discard(&split.meta.name)?;
+            }
             return Err(error);
         }
     }
@@ -123,12 +145,16 @@ fn merge(state: &State, splits: &[Arc<Split>]) -> Result<(), SearchError> {
 
 fn check(state: &State, name: &str) -> Result<(), SearchError> {
     let view = state.view();
-    let Some(split) = view.splits.iter().find(|split| split.meta.name == name) else { return Ok(()) };
-    if let Err(error) = verify(&state.root, &split.meta) {
-        tracing::warn!(split = name, error = error.chain(), "split is rebuilt from the ledger");
-        state.discard(name)?;
+    let Some(split) = view.splits.iter().find(|split| split.meta.name == name) else {
+        return state.reopen(name);
+    };
+    match verify(&state.root, &split.meta) {
+        Err(error) if error.is_damage() => {
+            tracing::warn!(split = name, error = error.chain(), "split is rebuilt from the ledger");
+            state.discard(name)
+        }
+        compared => compared,
     }
-    Ok(())
 }
 
 /// The bytes of a hash in hex; what is no hash was never written by us and becomes zeros, which match no entry.

@@ -3,8 +3,9 @@
 //! Nearly every parameter is short for a condition of the filter language on the attribute of the same name; several
 //! `filter`s must all hold.
 //! The same parameter several times means any of the values; `!` before a value means that it must not be there, and
-//! an event that lacks the field passes. Anything else combines with "and". A value that can't be understood is a
-//! problem with the parameter's name in `field`: a misspelt filter must never widen a result.
+//! an event that lacks the field passes. Bounds of time are given once: two of them may mean the wider or the narrower
+//! range. Anything else combines with "and". A value that can't be understood is a problem with the parameter's name in
+//! `field`: a misspelt filter must never widen a result.
 
 use indelible_event::{Code, Problem, Timestamp};
 use jiff::tz::TimeZone;
@@ -62,11 +63,9 @@ pub const KNOWN_PARAMETERS: [&str; 37] = [
 /// Values taken for one parameter; more is a mistake, or an attempt to make a query expensive.
 const VALUES_MAX: usize = 1_000;
 
-/// The known parameter nearest to `name`, if one is near enough to be what was meant.
-///
-/// `also` are the names that the caller reads itself (`limit`, `tz` ...).
-pub fn nearest_parameter<'a>(name: &str, also: &[&'a str]) -> Option<&'a str> {
-    nearest(name, KNOWN_PARAMETERS.into_iter().chain(also.iter().copied()))
+/// The one of the `known` parameters that is nearest to `name`, if one is near enough to be what was meant.
+pub fn nearest_parameter<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    nearest(name, known.iter().copied())
 }
 
 impl Query {
@@ -177,22 +176,28 @@ impl<'a> Reader<'a> {
         values
     }
 
-    /// The widest range that the values allow: repeated bounds mean any of them.
     fn range(&mut self, since: &'static str, until: &'static str, context: &Context<'_>) -> TimeRange {
-        let lower = self.instants(since, context).into_iter().min().unwrap_or(i64::MIN);
-        let upper = self.instants(until, context).into_iter().max().unwrap_or(i64::MAX);
-        TimeRange { since: lower, until: upper }
+        TimeRange {
+            since: self.instant(since, context).unwrap_or(i64::MIN),
+            until: self.instant(until, context).unwrap_or(i64::MAX),
+        }
     }
 
-    fn instants(&mut self, name: &'static str, context: &Context<'_>) -> Vec<i64> {
-        let mut found = Vec::new();
-        for value in self.few(name) {
-            match parse_instant(value, context.now, context.zone) {
-                Ok(at) => found.push(at.as_micros()),
-                Err(message) => self.refuse(name, message),
+    fn instant(&mut self, name: &'static str, context: &Context<'_>) -> Option<i64> {
+        let values = self.values(name);
+        let [value] = values.as_slice() else {
+            if !values.is_empty() {
+                self.refuse(name, format!("{name} may be given once only"));
+            }
+            return None;
+        };
+        match parse_instant(value, context.now, context.zone) {
+            Ok(at) => Some(at.as_micros()),
+            Err(message) => {
+                self.refuse(name, message);
+                None
             }
         }
-        found
     }
 }
 

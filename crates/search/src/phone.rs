@@ -160,25 +160,27 @@ impl Phone {
     }
 }
 
-/// The tokens of formatted numbers that plain `digits` may mean; none if they are too few or too many.
-pub(crate) fn tokens_of_digits(digits: &str) -> Vec<String> {
+/// The forms of phone numbers that plain `digits` may mean, beside these digits; none if they are too few or too many.
+pub(crate) fn wanted_by_digits(digits: &str) -> Wanted {
+    let mut wanted = Wanted::default();
     if !(*DIGITS.start()..=*DIGITS.end() + 2).contains(&digits.len())
         || !digits.bytes().all(|b| b.is_ascii_digit())
     {
-        return Vec::new();
+        return wanted;
     }
     if let Some(rest) = digits.strip_prefix("00") {
-        return vec![format!("+{rest}"), rest[country(rest)..].to_owned()];
+        wanted.tokens.extend([format!("+{rest}"), rest[country(rest)..].to_owned()]);
+        return wanted;
     }
     let within = national(digits);
-    let mut tokens = vec![within.to_owned(), format!("*{within}")];
+    wanted.tokens.extend([within.to_owned(), format!("*{within}")]);
     if !digits.starts_with('0') {
-        tokens.push(format!("+{digits}"));
+        wanted.tokens.push(format!("+{digits}"));
+        // A query string turns a `+` that is not encoded into a blank.
+        wanted.words.push(format!("00{digits}"));
     }
-    if let Some(within) = digits.strip_prefix('1').filter(|rest| rest.len() == 10) {
-        tokens.push(within.to_owned());
-    }
-    tokens
+    wanted.tokens.extend(digits.strip_prefix('1').filter(|rest| rest.len() == 10).map(str::to_owned));
+    wanted
 }
 
 /// What a search for a phone number looks for.
@@ -273,7 +275,7 @@ mod tests {
             }
             for digits in ["15550109999", "5550109999"] {
                 assert!(wanted.words.iter().any(|word| word == digits), "{asked} finds {digits}");
-                let by_digits = tokens_of_digits(digits);
+                let by_digits = wanted_by_digits(digits).tokens;
                 let tokens = read(asked.as_bytes(), 0).unwrap().0.tokens();
                 assert!(tokens.iter().any(|token| by_digits.contains(token)), "{digits} finds {asked}");
             }

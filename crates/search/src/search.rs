@@ -91,7 +91,7 @@ impl Search {
     /// Returns at once: what the index lacks, all of it if need be, is read from the ledger while it answers already.
     ///
     /// # Errors
-    /// [`SearchError::Io`] when the directory can't be used at all.
+    /// [`SearchError::Io`] when the directory can't be used at all, or its manifest can't be read now.
     pub fn open(
         dir: &Path,
         config: SearchConfig,
@@ -133,18 +133,21 @@ impl Search {
     /// Sets a mark on the events at these leaf indices, or takes it away; it is durable when this returns.
     ///
     /// # Errors
-    /// [`SearchError::Io`]; nothing has changed then.
+    /// [`SearchError::Io`], or [`SearchError::Source`] when the ledger can't tell its last entry, with which marks are
+    /// stored; nothing has changed then.
     pub fn mark(
         &self,
         mark: Mark,
         indices: impl IntoIterator<Item = u64>,
         on: bool,
     ) -> Result<(), SearchError> {
-        self.inner.state.marks.change(mark, indices, on)
+        let state = &self.inner.state;
+        let history = state.history()?;
+        state.marks.change(mark, indices, on, history)
     }
 
-    /// How often marks were changed; 0 where none are known, since the index is new or its marks were lost. Whoever set
-    /// marks before sets them again then.
+    /// How often marks were changed; 0 where none are known, since the index is new or its marks were lost, or since the
+    /// ledger was put back to an earlier state. Whoever set marks before sets them again then.
     pub fn marks_generation(&self) -> u64 {
         self.inner.state.marks.present().generation
     }

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use crate::SearchConfig;
 use crate::doc::{Doc, Place};
 use crate::error::SearchError;
-use crate::manifest::{Found, Manifest, SplitMeta, sweep, verify};
-use crate::marks::MarkStore;
+use crate::manifest::{Found, Manifest, SplitMeta, make_splits_dir, sweep, verify};
+use crate::marks::{History, MarkStore};
 use crate::source::{Decode, EventSource};
 use crate::split::Split;
 use crate::tail::Block;
@@ -53,8 +53,10 @@ pub(crate) struct Work {
     pub(crate) flushes: VecDeque<Vec<Arc<RwLock<Block>>>>,
     /// Ranges to be indexed again from the ledger.
     pub(crate) holes: VecDeque<Range<u64>>,
-    /// Splits whose checksums are to be compared.
+    /// Splits whose checksums are to be compared, or that could not be opened.
     pub(crate) suspects: VecDeque<String>,
+    /// Suspects for which that failed, to be tried again after other work.
+    pub(crate) retries: VecDeque<String>,
     /// Raised whenever splits changed: there may be something to merge.
     pub(crate) merge_due: bool,
     /// No flush will follow any more.
@@ -89,6 +91,10 @@ pub(crate) enum Job {
 
 impl State {
     /// Opens what is there and usable; the rest becomes holes to be filled, or is left to the follower.
+    ///
+    /// # Errors
+    /// [`SearchError::Io`] when the directory or the manifest can't be read. A split that can't be read now is left to
+    /// the merger, and its events are missing until then.
     pub(crate) fn open(
         root: PathBuf,
         config: SearchConfig,
@@ -100,7 +106,7 @@ impl State {
         let durable = source.subscribe();
         let size = *durable.borrow();
         let log = hex(&log_id);
-        let mut manifest = match Manifest::read(&root, &log) {
+        let mut manifest = match Manifest::read(&root, &log)? {
             Found::Ready(manifest) => manifest,
             Found::Absent => Manifest::empty(log),
             Found::Unusable(reason) => {
@@ -120,26 +126,33 @@ impl State {
                 splits.push(Arc::new(split));
                 true
             }
-            Err(error) => {
+            Err(error) if error.is_damage() => {
                 tracing::warn!(split = meta.name, error = error.chain(), "split is rebuilt from the ledger");
                 false
             }
+            Err(error) => {
+                tracing::error!(split = meta.name, error = error.chain(), "split can't be opened yet");
+                work.suspects.push_back(meta.name.clone());
+                true
+            }
         });
         // Where the ledger is shorter than the index was, the index belongs to another history.
-        let end =
-            if end <= size { end } else { splits.last().map_or(0, |split: &Arc<Split>| split.meta.end) };
+        let end = if end <= size { end } else { manifest.splits.last().map_or(0, |split| split.end) };
         let mut covered = 0;
-        for split in &splits {
-            if covered < split.meta.first {
-                work.holes.push_back(covered..split.meta.first);
+        for split in &manifest.splits {
+            if covered < split.first {
+                work.holes.push_back(covered..split.first);
             }
-            covered = split.meta.end;
+            covered = split.end;
         }
         // What is missing at the end is simply followed again from there, as part of the tail.
         let tail_first = if covered < end { covered } else { end };
-        let written = sweep(&root, &manifest).and_then(|()| manifest.write(&root));
+        // In this order: no file goes while the manifest on disk names it.
+        let written = make_splits_dir(&root)
+            .and_then(|()| manifest.write(&root))
+            .and_then(|()| sweep(&root, &manifest));
         let block = Arc::new(RwLock::new(Block::new(tail_first)));
-        let marks = MarkStore::open(&root, source.log_id());
+        let marks = MarkStore::open(&root, log_id, |history| history.is_of(&*source, size));
         let state = State {
             root,
             config,
@@ -220,6 +233,36 @@ impl State {
     /// Derives the document of a record, or `None` if it is not an event.
     pub(crate) fn document(&self, record: &Record) -> Option<Doc> {
         document(&*self.decode, record)
+    }
+
+    /// Tries again to open a split that could not be read at the start.
+    ///
+    /// # Errors
+    /// When it still can't be read; if it is damaged it is thrown out instead.
+    pub(crate) fn reopen(&self, name: &str) -> Result<(), SearchError> {
+        let known = self.manifest.lock().splits.iter().find(|meta| meta.name == name).cloned();
+        let Some(meta) = known else { return Ok(()) };
+        let (durable, mut unverified) = (*self.durable.borrow(), u64::MAX);
+        match open_split(&self.root, &meta, &*self.source, durable, &mut unverified) {
+            Ok((split, _)) => {
+                self.admit(split);
+                Ok(())
+            }
+            Err(error) if error.is_damage() => {
+                tracing::warn!(split = name, error = error.chain(), "split is rebuilt from the ledger");
+                self.discard(name)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The history of the ledger as it is now.
+    ///
+    /// # Errors
+    /// [`SearchError::Source`].
+    pub(crate) fn history(&self) -> Result<History, SearchError> {
+        let durable = *self.durable.borrow();
+        History::of(&*self.source, durable)
     }
 
     /// Has the checksums of a split compared soon, because reading it failed.

@@ -6,7 +6,7 @@
 //! search box sends what is typed so far.
 
 use crate::field::{Field, ip_term};
-use crate::phone::{self, Phone};
+use crate::phone::{self, Phone, Wanted};
 use crate::predicate::Predicate;
 use crate::prefix::beginnings;
 use crate::query::Expr;
@@ -98,26 +98,28 @@ fn compile(term: &TextTerm<'_>) -> Option<Expr> {
     {
         return Some(Expr::Term(Field::Whole, token.clone()));
     }
-    if let [item] = items.as_slice() {
-        return Some(alone(item));
-    }
-    let words = match term.form {
+    let whole_phone = phones.iter().find(|(_, len)| *len >= inner.len());
+    let words = match items.as_slice() {
+        [item] if whole_phone.is_none() => return Some(alone(item)),
+        [item] => Some(alone(item)),
         // Perhaps just numbers with blanks between them.
-        Form::Spaced => {
+        _ if term.form == Form::Spaced => {
             Some(Expr::and(items.into_iter().filter_map(|item| sequence(vec![item], false)).collect()))
         }
         _ => sequence(items, false),
     };
-    let whole_phone = phones.iter().find(|(_, len)| *len >= inner.len());
     let Some((phone, _)) = whole_phone else {
         // Within a phrase, an e-mail address is looked for as its words in their place, and must be there as a whole too.
         let wholes = tokens.into_iter().map(|(token, _)| Expr::Term(Field::Whole, token));
         return words.map(|words| Expr::and(std::iter::once(words).chain(wholes).collect()));
     };
-    let wanted = phone.wanted();
+    Some(Expr::or(words.into_iter().chain(forms(phone.wanted())).collect()))
+}
+
+/// The forms of a phone number: as it is formatted, and as plain digits.
+fn forms(wanted: Wanted) -> impl Iterator<Item = Expr> {
     let tokens = wanted.tokens.into_iter().map(|token| Expr::Term(Field::Whole, token));
-    let digits = wanted.words.into_iter().map(|word| Expr::Term(Field::Word, word));
-    Some(Expr::or(words.into_iter().chain(tokens).chain(digits).collect()))
+    tokens.chain(wanted.words.into_iter().map(|word| Expr::Term(Field::Word, word)))
 }
 
 /// A piece of a text.
@@ -197,7 +199,7 @@ fn one_word(word: &str) -> Expr {
         }
         _ => {}
     }
-    either.extend(phone::tokens_of_digits(word).into_iter().map(|token| Expr::Term(Field::Whole, token)));
+    either.extend(forms(phone::wanted_by_digits(word)));
     Expr::or(either)
 }
 
@@ -315,6 +317,8 @@ mod tests {
                 &["word eq \"06\" and word eq \"12\"", "whole eq \"612345678\"", "whole eq \"*612345678\""],
             ),
             ("5550109999", &["word eq \"5550109999\"", "whole eq \"*5550109999\""]),
+            ("+442079461111", &["word eq \"00442079461111\"", "whole eq \"2079461111\""]),
+            ("442079461111", &["word eq \"00442079461111\"", "whole eq \"+442079461111\""]),
             ("c333d58a", &["whole sw \"c333d58a-\"", "session_id sw \"c333d58a-\""]),
             ("001A2B3C4D5E", &["whole eq \"00:1a:2b:3c:4d:5e\"", "word eq \"001a2b3c4d5e\""]),
             ("00-1a-2b-3c-4d-5e", &["whole eq \"00:1a:2b:3c:4d:5e\"", "word eq \"001a2b3c4d5e\""]),

@@ -163,6 +163,9 @@ impl From<ReadError> for ApiError {
             ReadError::Cancelled => {
                 Self::unavailable("the search was stopped, since nobody waited for it", 1)
             }
+            ReadError::TooManyValues { .. } => {
+                Self::new(Code::InvalidFilter, format!("{error}; ask for a shorter time or name a prefix"))
+            }
             ReadError::Ledger(error) => Self::internal(chain(&error)),
             ReadError::Search(error) => Self::internal(chain(&error)),
             ReadError::Format(error) => Self::internal(chain(&error)),

@@ -9,6 +9,7 @@ use axum::{
 use indelible_access::Principal;
 use indelible_control::Permission;
 use indelible_event::Code;
+use indelible_search::KNOWN_PARAMETERS;
 
 use crate::{
     app::{App, Gate},
@@ -160,12 +161,14 @@ impl Params {
     }
 }
 
-/// Names the nearest known parameter, so that a slip of the pen is mended at once.
+/// Names the nearest parameter that this address takes, so that a slip of the pen is mended at once.
 fn unknown_parameter(name: &str, known: &[&'static str]) -> ApiError {
     let shown: String = name.chars().take(40).flat_map(char::escape_default).collect();
-    let nearest = indelible_search::nearest_parameter(name, known);
-    let message = match nearest {
+    let message = match indelible_search::nearest_parameter(name, known) {
         Some(nearest) => format!("unknown parameter {shown}; did you mean {nearest}?"),
+        None if KNOWN_PARAMETERS.contains(&name) => {
+            format!("unknown parameter {shown}; it is a filter, and this address takes none")
+        }
         None => format!("unknown parameter {shown}"),
     };
     ApiError::field(Code::UnknownParameter, &shown, message)

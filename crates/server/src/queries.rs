@@ -24,6 +24,8 @@ use crate::{config::Config, error::ApiError};
 pub(crate) enum Kind {
     /// A page of events.
     Page,
+    /// One event by its id.
+    Event,
     /// A page and the total.
     Count,
     /// Totals.
@@ -42,6 +44,7 @@ impl Kind {
     fn name(self) -> &'static str {
         match self {
             Self::Page => "page",
+            Self::Event => "event",
             Self::Count => "count",
             Self::Stats => "stats",
             Self::Histogram => "histogram",
@@ -138,7 +141,7 @@ impl Queries {
 
     fn lane(&self, kind: Kind) -> &Lane {
         match kind {
-            Kind::Page => &self.pages,
+            Kind::Page | Kind::Event => &self.pages,
             Kind::Count | Kind::Stats | Kind::Histogram | Kind::Values => &self.figures,
             Kind::Feed | Kind::Tail => &self.streams,
         }
@@ -206,16 +209,21 @@ fn narrower(kind: Kind, filters: &[(String, String)]) -> Vec<&'static str> {
     if kind == Kind::Count {
         ways.push("leave out total=true");
     }
-    ways.push(match (has("since"), has("until")) {
-        (false, _) => "name a time with since=",
-        (true, false) => "ask for a shorter time with since= and until=",
-        (true, true) => "ask for a shorter time",
-    });
+    if kind != Kind::Event {
+        ways.push(match (has("since"), has("until")) {
+            (false, _) => "name a time with since=",
+            (true, false) => "ask for a shorter time with since= and until=",
+            (true, true) => "ask for a shorter time",
+        });
+    }
     if !has("tenant") {
         ways.push("name a tenant with tenant=");
     }
     if filters.iter().any(|(name, value)| name == "q" && value.contains('*')) {
         ways.push("give more letters before the * in q=");
+    }
+    if ways.is_empty() {
+        ways.push("try again");
     }
     ways
 }
@@ -266,6 +274,8 @@ mod tests {
                 &[("since", "P7D"), ("until", "P1D"), ("tenant", "a"), ("q", "a*")],
                 "ask for a shorter time, or give more letters before the * in q=",
             ),
+            (Kind::Event, &[], "name a tenant with tenant="),
+            (Kind::Event, &[("tenant", "acme")], "try again"),
         ] {
             let filters: Vec<_> =
                 filters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -12,6 +12,15 @@ use crate::{
     rows::{tz, zone},
 };
 
+/// Parameters that are no filters, and the flags that set them.
+const OWN: [(&str, &str); 6] = [
+    ("by", "--by"),
+    ("explain", "--explain"),
+    ("interval", "--histogram"),
+    ("limit", "--limit"),
+    ("prefix", "--prefix"),
+    ("total", "the filters alone: their total is what count tells"),
+];
 /// Columns of the longest bar.
 const BAR: u64 = 50;
 /// Values of a histogram that get a column.
@@ -19,7 +28,7 @@ const SERIES: usize = 5;
 
 pub(crate) fn run(args: CountArgs) -> Done {
     let zone = zone(&args.zone)?;
-    let mut pairs = args.filters.pairs()?;
+    let mut pairs = args.filters.pairs(&OWN)?;
     pairs.extend(tz(&zone));
     if args.explain {
         pairs.push(("explain".into(), "true".into()));

@@ -17,7 +17,8 @@ use std::{
     sync::Arc,
 };
 
-use indelible_event::{Limits, Timestamp};
+use indelible_control::check_tenant_name;
+use indelible_event::{Limits, Timestamp, excerpt};
 use indelible_ingest::{Mapping, Record, RecordError, Records, RecordsError};
 use indicatif::ProgressBar;
 
@@ -40,6 +41,10 @@ const BATCH_BYTES_MAX: usize = 8 << 20;
 pub(crate) fn run(args: ImportArgs) -> Done {
     if args.detect {
         return format::print_detection(&args);
+    }
+    if let Some(tenant) = &args.tenant {
+        let wrong = |error| Exit::usage(format!("--tenant {}: {error}", excerpt(tenant)));
+        check_tenant_name(tenant).map_err(wrong)?;
     }
     let mut source = Source::open(&args.file)?;
     let format = format::choose(&args, &mut source)?;
@@ -72,7 +77,7 @@ pub(crate) fn run(args: ImportArgs) -> Done {
     let mut import = Import {
         mapping: format.mapping.clone(),
         sender,
-        report: Report::default(),
+        report: Report::new(mapping),
         passed: resume.passed(),
         resume,
         bar: bar(size),
@@ -92,6 +97,12 @@ pub(crate) fn run(args: ImportArgs) -> Done {
         0 => Ok(()),
         failed => Err(Exit::no(format!("{failed} records were not stored; the report says why"))),
     }
+}
+
+/// Why no tenant of the name that a record gives can be; nothing where it gives none, or `--tenant` says whose it is.
+fn unusable_tenant(args: &ImportArgs, name: Option<&str>) -> Option<String> {
+    let name = name.filter(|_| args.tenant.is_none())?;
+    check_tenant_name(name).err().map(|error| format!("{} can't be a tenant: {error}", excerpt(name)))
 }
 
 /// Nesting of a record that can be sent; the server's own limit is lower.
@@ -161,6 +172,14 @@ impl Import<'_> {
         let now = Timestamp::from_micros(i64::MAX);
         if let Ok(mapped) = self.mapping.apply(&record.json, &Limits::default(), now) {
             self.report.not_understood(&mapped.not_understood);
+            if self.args.create_tenants
+                && let Some(why) = unusable_tenant(self.args, mapped.event.tenant.as_deref())
+            {
+                // Alone, so that the rest of its batch is not kept waiting for a tenant that can't be.
+                self.passed.add(&record);
+                self.report.not_sent(record.line, why);
+                return Ok(());
+            }
             self.batch.tenants.extend(mapped.event.tenant);
         }
         self.passed.add(&record);
@@ -186,12 +205,16 @@ impl Import<'_> {
                 Some(tenant) => BTreeSet::from([tenant.clone()]),
                 None => tenants,
             };
-            self.sender.create_tenants(&wanted, &mut self.report)?;
+            if let Err(exit) = self.sender.create_tenants(&wanted, &mut self.report) {
+                self.report.unanswered(first.line, last.line, records.len());
+                return Err(exit);
+            }
         }
         let body = sender::body(&records);
         let (key, repeated) = self.resume.begin(first.start, last.end, passed, &body)?;
         let sending = Sending { records: &records, body: &body, key: &key, repeated };
         if let Err(failed) = self.sender.send(&sending, &mut self.report) {
+            self.report.unanswered(first.line, last.line, records.len());
             if failed.nothing_stored {
                 self.resume.not_stored()?;
             }

@@ -16,6 +16,8 @@ use crate::{
 
 /// Events a request: the most that the API gives.
 const PAGE: usize = 1_000;
+/// Parameters that are no filters, and the flags that set them.
+const OWN: [(&str, &str); 2] = [("limit", "--limit"), ("explain", "--explain")];
 
 #[derive(Deserialize)]
 struct Page {
@@ -33,7 +35,7 @@ pub(crate) fn run(args: SearchArgs) -> Done {
     let zone = zone(&args.zone)?;
     let format = if args.json { Format::Json } else { args.format };
     let client = Client::new(&args.remote);
-    let mut pairs = args.filters.pairs()?;
+    let mut pairs = args.filters.pairs(&OWN)?;
     pairs.extend(tz(&zone));
     let mut writer = Writer::new(format, zone)?;
     // Events that appear on the terminal are sign enough.

@@ -29,6 +29,8 @@ use crate::{
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Pauses before connecting again: the first, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
+/// Parameters that are no filters, and the flags that set them.
+const OWN: [(&str, &str); 3] = [("after", "--after"), ("before", "--before"), ("limit", "--limit")];
 /// Messages between the connection and the output.
 const QUEUE: usize = 64;
 
@@ -45,13 +47,15 @@ pub(crate) fn run(args: TailArgs) -> Done {
         Arc::new(std::sync::Mutex::new(Progress { cursor: args.after.clone(), ..Progress::default() }));
     end_at_interrupt(progress.clone())?;
     let client = Client::new(&args.remote);
-    let mut pairs = args.filters.pairs()?;
+    let mut pairs = args.filters.pairs(&OWN)?;
+    pairs.extend(args.after.iter().map(|after| ("after".to_owned(), after.clone())));
     pairs.extend(args.before.iter().map(|before| ("before".to_owned(), before.clone())));
     let mut follower = Follower { args: &args, zone, progress };
     let mut pause = PAUSES[0];
     let mut connected = false;
     loop {
-        let cursor = follower.cursor();
+        // A cursor that came with an event goes before the parameter.
+        let cursor = follower.cursor().filter(|cursor| args.after.as_ref() != Some(cursor));
         let headers: Vec<_> = cursor.iter().map(|cursor| ("Last-Event-ID", cursor.as_str())).collect();
         let wait = match client.stream(&format!("/v1/tail?{}", query(&pairs)), &headers) {
             Ok(Streaming::Open(body)) => {

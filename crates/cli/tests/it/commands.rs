@@ -97,6 +97,8 @@ fn the_exit_code_tells_no_from_wrong_from_unknown() {
         (2, &["no-such-command"]),
         (2, &["search", "--format", "xml"]),
         (2, &["search", "--zone", "Mars/Olympus"]),
+        (2, &["search", "limit=5"]),
+        (2, &["count", "total=true"]),
         (2, &["search", "--key", "wrong-key-wrong-key"]),
         (2, &["import", "--format", "no-such-format", "--check", "-"]),
         (2, &["verify"]),

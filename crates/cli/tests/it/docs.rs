@@ -1,6 +1,7 @@
 //! Whether what the documentation tells people to type works: every `sh` block of README and docs is run, a file's
 //! blocks one after the other as one script, against a server with the samples in it. A `toml` block whose first line is
-//! `# NAME.toml` stands in that file.
+//! `# NAME.toml` stands in that file. What a page of [`SHOWN`] shows in a `text` block behind an `sh` block is compared
+//! with what that block printed.
 
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
@@ -19,16 +20,66 @@ fn pages(directory: &Path, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
-/// The `sh` blocks of a page, as one script.
-fn script(page: &str) -> Option<String> {
-    let mut blocks = Vec::new();
+/// Pages whose `text` blocks show what was printed, and nothing else.
+const SHOWN: [&str; 1] = ["investigating.md"];
+
+/// Commands of a page, and what stands behind them as printed.
+#[derive(Debug, PartialEq, Eq)]
+struct Block {
+    commands: String,
+    shown: Option<String>,
+}
+
+/// The `sh` blocks of a page, each with the `text` block that is next to it.
+fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
     let mut lines = page.lines();
+    let mut behind_commands = false;
     while let Some(line) = lines.next() {
-        if line.trim() == "```sh" {
-            blocks.extend(lines.by_ref().take_while(|line| line.trim() != "```"));
+        let mut inside = || {
+            let inside: Vec<_> = lines.by_ref().take_while(|line| line.trim() != "```").collect();
+            inside.join("\n")
+        };
+        match line.trim() {
+            "" => continue,
+            "```sh" => {
+                blocks.push(Block { commands: inside(), shown: None });
+                behind_commands = true;
+                continue;
+            }
+            "```text" => {
+                let text = inside();
+                if let (true, Some(block)) = (behind_commands, blocks.last_mut()) {
+                    block.shown = Some(text);
+                }
+            }
+            _ => {}
+        }
+        behind_commands = false;
+    }
+    blocks
+}
+
+/// One script of all blocks; what each prints goes into files of `$PRINTED`.
+fn script(blocks: &[Block]) -> String {
+    let mut script = "set -euo pipefail\n".to_owned();
+    for (number, Block { commands, .. }) in blocks.iter().enumerate() {
+        script += &format!("exec > \"$PRINTED/{number}.out\" 2> \"$PRINTED/{number}.err\"\n{commands}\n");
+    }
+    script
+}
+
+/// Whether the lines shown are all lines of the output, with lines of words to people (standard error) among them.
+fn shows(shown: &str, output: &str, words: &str) -> bool {
+    let (mut output, mut words) = (output.lines().peekable(), words.lines());
+    for line in shown.lines() {
+        if output.peek().is_some_and(|printed| printed.trim_end() == line.trim_end()) {
+            output.next();
+        } else if !words.by_ref().any(|word| word.trim_end() == line.trim_end()) {
+            return false;
         }
     }
-    (!blocks.is_empty()).then(|| format!("set -euo pipefail\n{}\n", blocks.join("\n")))
+    output.next().is_none()
 }
 
 /// The `toml` blocks that name their file, and their texts.
@@ -48,10 +99,12 @@ fn every_command_of_the_documentation_works() {
     pages(&project_file("docs"), &mut files);
     let scripts: Vec<_> = files
         .into_iter()
-        .filter_map(|file| Some((file.clone(), script(&fs::read_to_string(&file).unwrap())?)))
+        .map(|file| (file.clone(), blocks(&fs::read_to_string(&file).unwrap())))
+        .filter(|(_, blocks)| !blocks.is_empty())
         .collect();
     assert!(scripts.iter().any(|(file, _)| file.ends_with("README.md")), "the README has commands");
-    for (file, script) in scripts {
+    for (file, blocks) in scripts {
+        let script = script(&blocks);
         let texts = self::files(&fs::read_to_string(&file).unwrap());
         let installation = Installation::new();
         let server = installation.start();
@@ -63,6 +116,8 @@ fn every_command_of_the_documentation_works() {
         for (name, text) in texts {
             fs::write(scratch.join(name), text).unwrap();
         }
+        let printed = installation.path("printed");
+        fs::create_dir(&printed).unwrap();
         let bin = installation.path("bin");
         fs::create_dir(&bin).unwrap();
         symlink(env!("CARGO_BIN_EXE_indelible"), bin.join("indelible")).unwrap();
@@ -87,16 +142,30 @@ fn every_command_of_the_documentation_works() {
             .args(["-c", &script])
             .current_dir(&scratch)
             .env("PATH", path)
+            .env("PRINTED", &printed)
             .env("XDG_STATE_HOME", installation.path("state"))
             .env("INDELIBLE_URL", &server.url)
             .env("INDELIBLE_KEY", ADMIN_KEY)
             .output()
             .unwrap();
+        // A block that was not reached has printed nothing.
+        let text = |name: String| fs::read_to_string(printed.join(name)).unwrap_or_default();
+        let is_shown = file.file_name().is_some_and(|name| SHOWN.iter().any(|shown| name == *shown));
+        assert!(!is_shown || blocks.iter().any(|block| block.shown.is_some()), "{}", file.display());
+        let mut wrong = Vec::new();
+        for (number, Block { commands, shown }) in blocks.iter().enumerate() {
+            let (output, words) = (text(format!("{number}.out")), text(format!("{number}.err")));
+            let as_shown = !is_shown || shown.as_ref().is_none_or(|shown| shows(shown, &output, &words));
+            if !run.status.success() || !as_shown {
+                wrong.push(format!("{commands}\n--- output\n{output}--- errors\n{words}"));
+            }
+        }
         assert!(
-            run.status.success(),
-            "{}:\n{script}\n--- output\n{}\n--- errors\n{}",
+            run.status.success() && wrong.is_empty(),
+            "{}: {}\n{}{}",
             file.display(),
-            String::from_utf8_lossy(&run.stdout),
+            run.status,
+            wrong.join("\n=== "),
             String::from_utf8_lossy(&run.stderr)
         );
     }
@@ -104,9 +173,30 @@ fn every_command_of_the_documentation_works() {
 
 #[test]
 fn finds_the_blocks_that_are_to_be_run_and_no_others() {
-    let page = "text\n```text\nnot this\n```\n```sh\none\n```\n\n```sh\ntwo\n```\n";
-    assert_eq!(script(page).unwrap(), "set -euo pipefail\none\ntwo\n");
-    assert_eq!(script("```json\n{}\n```"), None);
+    let page = "text\n```text\nnot this\n```\n```sh\none\n```\n\n```sh\ntwo\n```\n\n```text\n2\n```\n\nso\n```text\nno\n```\n";
+    let block = |commands: &str, shown: Option<&str>| Block {
+        commands: commands.to_owned(),
+        shown: shown.map(str::to_owned),
+    };
+    assert_eq!(blocks(page), [block("one", None), block("two", Some("2"))]);
+    assert_eq!(blocks("```json\n{}\n```"), []);
+    assert!(script(&blocks(page)).contains("\ntwo\n"));
     let page = "\n```toml\n# door.toml\na = 1\n```\n\n```toml\n# not one.toml\n```\n\n```toml\nb = 2\n```\n";
     assert_eq!(files(page), [("door.toml".to_owned(), "# door.toml\na = 1\n".to_owned())]);
+}
+
+#[test]
+fn what_is_shown_is_all_that_was_printed_and_words_to_people_may_be_left_out() {
+    for (shown, output, words, same) in [
+        ("1\n2", "1\n2\n", "", true),
+        ("1\n2 values\n3", "1\n3\n", "note: x\n2 values\n", true),
+        ("1 ", "1\n", "a word\n", true),
+        ("1", "1\n2\n", "", false),
+        ("1\n2", "1\n", "", false),
+        ("2\n1", "1\n2\n", "", false),
+        ("1\nb\na", "1\n", "a\nb\n", false),
+        ("1\n2 values", "1\n", "3 values\n", false),
+    ] {
+        assert_eq!(shows(shown, output, words), same, "{shown:?} {output:?} {words:?}");
+    }
 }

@@ -194,20 +194,48 @@ fn takes_nothing_but_cursor_limit_and_wait() {
 }
 
 #[test]
-fn a_cursor_of_a_longer_trail_than_this_one_is_refused() {
+fn a_cursor_of_a_trail_that_was_longer_than_this_one_or_went_on_differently_is_refused() {
     let installation = Installation::new();
     let server = installation.start();
     server.admin().tenant("acme");
+    server.admin().send(&event("acme", "a")).expect(201);
+    server.admin().found("", 1);
+    let common = server.admin().read("/v1/feed")["next"].as_str().unwrap().to_owned();
     server.stop();
     let older = installation.copy();
     let server = installation.start();
     let admin = server.admin();
-    admin.send(&event("acme", "a")).expect(201);
-    admin.found("", 1);
-    let next = admin.read("/v1/feed")["next"].as_str().unwrap().to_owned();
+    admin.send(&Value::from(vec![event("acme", "a"), event("acme", "a")])).expect(201);
+    admin.found("", 3);
+    let member = |path: &str, name: &str| admin.read(path)[name].as_str().unwrap().to_owned();
+    let (next, page) = (member("/v1/feed", "next"), member("/v1/events?limit=1", "next"));
+    let as_of = member("/v1/stats", "as_of");
+    let given = [
+        format!("/v1/feed?after={next}"),
+        format!("/v1/tail?after={as_of}"),
+        format!("/v1/events?limit=1&after={page}"),
+        format!("/v1/events?as_of={as_of}"),
+        format!("/v1/stats?as_of={as_of}"),
+        format!("/v1/stats?as_of={as_of}&explain=true"),
+    ];
     let server = older.start();
-    let problem = server.admin().get(&format!("/v1/feed?after={next}")).refused(400, "invalid_cursor");
-    assert!(problem["detail"].as_str().unwrap().contains("older copy"), "{problem}");
+    let older = server.admin();
+    let refused = |words: &str| {
+        for path in &given {
+            let problem = older.get(path).refused(400, "invalid_cursor");
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.contains("older copy") && detail.contains(words), "{path}: {problem}");
+        }
+    };
+    refused("a longer trail");
+    older.send(&Value::from(vec![event("acme", "b"); 5])).expect(201);
+    older.found("", 6);
+    refused("went on differently");
+    // One of before the copy was made is good on both sides.
+    for (api, count) in [(&admin, 2), (&older, 5)] {
+        let page = api.read(&format!("/v1/feed?after={common}"));
+        assert_eq!(page["data"].as_array().unwrap().len(), count);
+    }
 }
 
 #[test]

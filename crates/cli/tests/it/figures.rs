@@ -227,6 +227,15 @@ fn answers_as_of_one_moment_agree_while_events_come_in() {
         assert_eq!(api.read(&format!("{path}as_of={as_of}"))["total"], 10, "{path}");
         assert_eq!(api.read(&format!("{path}action=a"))["total"], 20, "{path}");
     }
+    // What came in since is not in the answer, and the answer does not say that it is.
+    let next = api.read(&format!("/v1/events?limit=1&as_of={as_of}"))["next"].as_str().unwrap().to_owned();
+    for path in [
+        format!("/v1/events?as_of={as_of}"),
+        format!("/v1/stats?as_of={as_of}"),
+        format!("/v1/events?limit=1&after={next}"),
+    ] {
+        assert_eq!(api.read(&path)["complete_through"], page["complete_through"], "{path}");
+    }
     let values = api.read(&format!("/v1/values/action?as_of={as_of}"));
     assert_eq!(counts(&values["values"]), [("a".to_owned(), 10)]);
     // The moment is not bound to the question, and is not a page.
@@ -250,6 +259,11 @@ fn what_can_not_be_answered_is_refused_with_what_could_be() {
         ("/v1/histogram?by=colour", "invalid_filter", "severity"),
         ("/v1/histogram?interval=PT7M", "invalid_filter", "PT15M"),
         ("/v1/histogram?interval=PT1M", "invalid_filter", "ask for P1M or for a shorter time"),
+        (
+            "/v1/histogram?since=1970-01-01T00:00:00Z&until=9999-01-01T00:00:00Z",
+            "invalid_filter",
+            "of P1Y; ask for a shorter time",
+        ),
         ("/v1/histogram?tz=Mars/Olympus", "invalid_filter", "Europe/Rome"),
         ("/v1/histogram?intervall=P1D", "unknown_parameter", "did you mean interval?"),
         ("/v1/stats?limit=3", "unknown_parameter", ""),
@@ -280,14 +294,24 @@ fn a_question_can_be_explained_and_says_what_it_cost() {
         let own = api.get(&format!("{path}q=a&explain=true")).expect(200);
         let (own, timing) = (own.json(), own.header("server-timing").to_owned());
         assert!(own["explain"].is_object() && own["explain"].get("parts").is_none(), "{path}: {own}");
+        let matches = own["explain"]["matches"].as_str().unwrap();
+        assert!(
+            matches.contains(r#"tenant in ("acme")"#) && !matches.contains("number"),
+            "{path}: {matches}"
+        );
         let members: Vec<_> = own["cost"].as_object().unwrap().keys().cloned().collect();
         assert_eq!(members, ["elapsed_ms", "documents"], "{path}");
         assert!(!timing.contains("zones"), "{path}: {timing}");
         let all = server.admin().read(&format!("{path}q=a&explain=true"));
         assert!(all["cost"]["zones"].is_u64() && all["explain"].is_object(), "{path}: {all}");
     }
+    let id = api.read("/v1/events")["data"][0]["id"].as_str().unwrap().to_owned();
+    for path in ["", "/original", "/proof"] {
+        let answer = api.get(&format!("/v1/events/{id}{path}")).expect(200);
+        assert!(answer.header("server-timing").contains("search;dur="), "{path}");
+    }
     let metrics = server.admin().get("/metrics").text();
-    for kind in ["page", "count", "stats", "histogram", "values"] {
+    for kind in ["event", "page", "count", "stats", "histogram", "values"] {
         assert!(
             metrics.contains(&format!("indelible_search_seconds_count{{kind=\"{kind}\"}}")),
             "{kind}: {metrics}"

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, Installation, Server, event, ids, numbered};
+use crate::support::{Api, Installation, LONG, Server, event, ids, numbered};
 
 fn server() -> (Installation, Server, Api) {
     let installation = Installation::new();

@@ -133,13 +133,21 @@ fn a_file_tells_its_format_or_nothing_is_imported() {
     let (unknown, words) = import(&server, &installation, 1, &["--detect", odd]);
     assert_eq!((&unknown["format"], &unknown["candidates"]), (&Value::Null, &json!([])), "{unknown}");
     assert!(words.contains("no known format fits the first records"), "{words}");
-    let (_, words) = import(&server, &installation, 2, &["--format", "auto", odd]);
+    let (_, words) = import(&server, &installation, 1, &["--format", "auto", odd]);
     assert!(words.contains("can't be told") && words.contains("nothing was imported"), "{words}");
+
+    // An empty file tells nothing, whoever asks; by a name it is an import of nothing.
+    let empty = installation.path("empty.json");
+    fs::write(&empty, "").unwrap();
+    let empty = empty.to_str().unwrap();
+    import(&server, &installation, 1, &["--detect", empty]);
+    import(&server, &installation, 1, &["--format", "auto", empty]);
+    import(&server, &installation, 0, &["--format", "okta", empty]);
 
     // One that is possible and not likely is named, and not taken.
     let bare = installation.path("bare.json");
     fs::write(&bare, "{\"action\":\"x\",\"colour\":1}\n").unwrap();
-    let (_, words) = import(&server, &installation, 2, &["--format", "auto", bare.to_str().unwrap()]);
+    let (_, words) = import(&server, &installation, 1, &["--format", "auto", bare.to_str().unwrap()]);
     assert!(words.contains("generic (Generic)") && words.contains("not likely enough"), "{words}");
     assert_eq!(server.admin().read("/v1/events?total=true")["total"], 0);
 }
@@ -393,4 +401,39 @@ fn a_check_finds_mistakes_of_the_mapping_and_misfits_of_records_and_sends_nothin
     // A name that nobody knows.
     let (_, words) = import(&server, &installation, 2, &["--format", "okat", "--check", name]);
     assert!(words.contains("\"okat\" is no format of this program and none of the server's"), "{words}");
+}
+
+#[test]
+fn a_built_in_format_is_read_by_the_version_that_was_checked_and_its_name_is_nobodys() {
+    let installation = Installation::new();
+    let own = installation.data().join("mappings");
+    fs::create_dir_all(&own).unwrap();
+    let text = "name = \"okta\"\nversion = 999\n[event]\naction = \"'other'\"\n";
+    fs::write(own.join("okta.toml"), text).unwrap();
+    let server = installation.start();
+    let admin = server.admin();
+    admin.tenant("acme");
+    let file = project_file("testdata/importers/okta/panther.ndjson");
+    let file = file.to_str().unwrap();
+    // It has values that don't fit, hence 1.
+    let (check, _) = import(&server, &installation, 1, &["--format", "okta", "--check", file]);
+    let (report, _) = import(&server, &installation, 0, &["--format", "okta", "--tenant", "acme", file]);
+    assert_eq!((&report["format"], &report["version"]), (&json!("okta"), &check["version"]), "{report}");
+    let first = &admin.found("tenant=acme", report["accepted"].as_u64().unwrap())["data"][0];
+    assert_ne!(first["action"], "other");
+
+    let put = |name: &str, text: &str| {
+        let path = format!("/v1/mappings/{name}");
+        admin.request("PUT", &path, &[("Content-Type", "application/toml")], text.as_bytes())
+    };
+    let refused = put("okta", &text.replace("999", "1000")).refused(409, "id_conflict");
+    assert!(refused.to_string().contains("choose another name"), "{refused}");
+    let text = text.replace("okta", "door");
+    let refused = put("door", &text.replace("999", "4294967295")).refused(400, "invalid_event");
+    assert!(refused.to_string().contains("from 1 to 1000000"), "{refused}");
+    put("door", &text.replace("999", "1000000")).expect(201);
+    let mapping = own.join("okta.toml");
+    fs::write(&mapping, "name = \"okta\"\nversion = 7\n[event]\naction = \"'x'\"\n").unwrap();
+    let (_, words) = import(&server, &installation, 2, &["--mapping", mapping.to_str().unwrap(), file]);
+    assert!(words.contains("the name of a built-in mapping") && words.contains("\"my-okta\""), "{words}");
 }

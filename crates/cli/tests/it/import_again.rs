@@ -1,6 +1,12 @@
 //! Imports that are interrupted, lose an answer, or meet records that can't be taken.
 
-use std::{fs, process::Stdio};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
+    process::Stdio,
+    thread,
+};
 
 use serde_json::{Value, json};
 
@@ -159,4 +165,65 @@ fn a_batch_that_is_wholly_refused_is_told_and_the_next_one_goes_on() {
         import(&server, &installation, 1, &["--format", "generic", "--batch", "10", file.to_str().unwrap()]);
     assert_eq!((&again["accepted"], &again["duplicates"]), (&json!(0), &json!(20)), "{again}");
     assert_eq!(total(&server, ""), 20);
+}
+
+#[test]
+fn a_record_of_a_tenant_that_cant_be_is_told_and_the_rest_goes_on() {
+    let installation = Installation::new();
+    let server = installation.start();
+    let file = installation.path("events.ndjson");
+    fs::write(&file, [lines("acme", 0..2), lines("...", 2..3), lines("other", 3..5)].concat()).unwrap();
+    let name = file.to_str().unwrap();
+    let (check, _) = import(&server, &installation, 1, &["--format", "generic", "--check", name]);
+    assert_eq!((&check["refused"], &check["refusals"][0]["line"]), (&json!(1), &json!(3)), "{check}");
+    let (report, _) = import(&server, &installation, 1, &["--format", "generic", "--create-tenants", name]);
+    assert_eq!(
+        (&report["records"], &report["accepted"], &report["not_sent"], &report["tenants_created"]),
+        (&json!(5), &json!(4), &json!(1), &json!(["acme", "other"])),
+        "{report}"
+    );
+    let error = report["errors"][0].as_str().unwrap();
+    assert!(error.starts_with("line 3: not sent: \"...\" can't be a tenant"), "{error}");
+    server.admin().found("", 4);
+
+    for more in [&["--check"][..], &[]] {
+        let arguments = [&["--format", "generic", "--tenant", "a b"], more, &[name]].concat();
+        let (_, words) = import(&server, &installation, 2, &arguments);
+        assert!(words.contains("--tenant \"a b\": a tenant name has"), "{words}");
+    }
+}
+
+#[test]
+fn a_server_that_gives_no_answer_is_waited_for_aloud_and_its_records_count_as_not_sent() {
+    let installation = Installation::new();
+    let server = installation.start();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let mut reader = BufReader::new(client);
+            let mut body = 0;
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|read| read > 2) {
+                if let Some(length) = line.to_lowercase().strip_prefix("content-length: ") {
+                    body = length.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            reader.read_exact(&mut vec![0; body]).unwrap();
+            let answer = "HTTP/1.1 503 Unavailable\r\nRetry-After: 0\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+            reader.get_mut().write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let file = installation.path("events.ndjson");
+    fs::write(&file, lines("acme", 0..7)).unwrap();
+    let arguments = ["--format", "generic", "--url", &url, file.to_str().unwrap()];
+    let (report, words) = import(&server, &installation, 3, &arguments);
+    assert_eq!((&report["records"], &report["not_sent"]), (&json!(7), &json!(7)), "{report}");
+    assert_eq!(
+        words.matches("the server answers 503; waiting, and trying again 6 times").count(),
+        1,
+        "{words}"
+    );
+    assert!(report["errors"][0].as_str().unwrap().starts_with("lines 1 to 7: not sent"), "{report}");
 }

@@ -1,5 +1,10 @@
 //! Limits: what is too large, too deep or too much is refused by name, and the server goes on.
 
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
 use serde_json::{Value, json};
 
 use crate::support::{Api, Installation, Server, gzip, zstd};
@@ -106,6 +111,7 @@ fn unknown_parameters_are_refused_with_the_nearest_name() {
         ("POST", "/v1/events?atomi=true", "atomi", Some("atomic")),
         ("GET", "/v1/events/x?tennant=acme", "tennant", Some("tenant")),
         ("GET", "/v1/tenants?all=true", "all", None),
+        ("GET", "/v1/feed?tenant=acme", "tenant", None),
     ] {
         let answer = api.request(method, path, &[JSON], br#"{"action":"a"}"#);
         let problem = answer.refused(400, "unknown_parameter");
@@ -120,6 +126,21 @@ fn unknown_parameters_are_refused_with_the_nearest_name() {
     }
     // Nothing was stored along the way.
     server.admin().found("", 0);
+}
+
+#[test]
+fn the_longest_filter_fits_into_an_address_and_longer_addresses_are_refused() {
+    let (_installation, server, api) = server(&[]);
+    // With the condition around them 16,384 bytes, of which each takes up three characters.
+    let filter =
+        |letters: usize| format!("/v1/events?filter=action%20eq%20%22{}%22", "%C3%A9".repeat(letters));
+    api.get(&filter(8_186)).expect(200);
+    api.get(&filter(8_187)).refused(400, "invalid_filter");
+    let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
+    write!(stream, "GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n", filter(11_000)).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 414 "), "{answer}");
 }
 
 #[test]

@@ -347,4 +347,6 @@ fn the_command_shows_lines_for_people_and_ends_where_it_is_told_to() {
             String::from_utf8_lossy(&ended.stderr)
         );
     }
+    let words = String::from_utf8(run(&["tail", "--after", "nonsense"]).stderr).unwrap();
+    assert!(words.contains("after: ") && !words.contains("Last-Event-ID"), "{words}");
 }

@@ -1,7 +1,8 @@
 //! Computes expressions over one record.
 //!
 //! Invariant: an expression never fails. What it can't give is [`Value::Nothing`], so that one odd field of a
-//! record costs that field and not the record; a time that can't be read is noted for a warning.
+//! record costs that field and not the record; a time that can't be read is noted for a warning. Once the record's
+//! [`Budget`] is spent, every expression gives nothing.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -12,11 +13,15 @@ use indelible_event::EventTime;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use super::budget::{Budget, VALUE};
 use super::expr::{Base, Const, Expr, Function, Path, Piece, Segment};
 use super::record::{Kind, Node};
 use super::steps;
 use super::table::Table;
 use super::trace::Trace;
+
+/// What a byte costs to be hashed.
+const HASH: usize = 4;
 
 /// What an expression gives.
 #[derive(Clone, Debug)]
@@ -41,6 +46,11 @@ pub(crate) struct Members<'r> {
 }
 
 impl<'r> Members<'r> {
+    /// What a member costs, with its place in the table of names.
+    pub(crate) fn cost(key: &str) -> usize {
+        2 * VALUE + key.len()
+    }
+
     /// Adds a member; one of the same name before it hides it.
     pub(crate) fn add_first(&mut self, key: Cow<'r, str>, value: Value<'r>) {
         if let Entry::Vacant(place) = self.places.entry(key.clone()) {
@@ -72,6 +82,7 @@ pub(crate) struct Scope<'r> {
     pub(crate) tracking: bool,
     /// Where it is noted which paths lead to something.
     pub(crate) trace: Option<&'r Trace>,
+    pub(crate) budget: Budget,
     /// Whether a time could not be read since this was last cleared.
     pub(crate) unread_time: RefCell<Option<String>>,
 }
@@ -127,6 +138,44 @@ impl<'r> Value<'r> {
             Self::Node(Node { kind: Kind::Text(text), .. }) => Some(text),
             _ => None,
         }
+    }
+
+    /// Bytes of [`Value::text`].
+    pub(crate) fn text_len(&self) -> usize {
+        match self {
+            Self::Time(time) => time.original.len(),
+            value => value.peek_scalar().map_or(0, str::len),
+        }
+    }
+
+    /// About the bytes of [`Value::json`], never fewer than an eighth of them.
+    pub(crate) fn json_len(&self) -> usize {
+        match self {
+            Self::Node(node) => node.raw.len(),
+            Self::List(values) => values.iter().map(|value| value.json_len() + 1).sum(),
+            Self::Map(members) => {
+                members.iter().map(|(key, value)| key.len() + value.json_len() + VALUE).sum()
+            }
+            value => value.text_len() + VALUE,
+        }
+    }
+
+    /// What a copy of this costs.
+    fn weight(&self) -> usize {
+        let owned = |text: &Cow<'_, str>| match text {
+            Cow::Owned(text) => text.len(),
+            Cow::Borrowed(_) => 0,
+        };
+        VALUE
+            + match self {
+                Self::Nothing | Self::Node(_) | Self::Bool(_) => 0,
+                Self::Text(text) | Self::Number(text) => owned(text),
+                Self::Time(time) => time.original.len(),
+                Self::List(values) => values.iter().map(Value::weight).sum(),
+                Self::Map(members) => {
+                    members.iter().map(|(key, value)| VALUE + owned(key) + value.weight()).sum()
+                }
+            }
     }
 
     /// As [`Value::text`], but takes nothing.
@@ -243,7 +292,16 @@ impl<'r> Value<'r> {
 impl<'r> Scope<'r> {
     /// Without the values of `[let]`.
     pub(crate) fn new(record: &'r Node<'r>, tables: &'r [Table], tracking: bool) -> Self {
-        Self { record, lets: Vec::new(), tables, tracking, trace: None, unread_time: RefCell::new(None) }
+        let budget = Budget::of_record(record.raw.len());
+        Self {
+            record,
+            lets: Vec::new(),
+            tables,
+            tracking,
+            trace: None,
+            budget,
+            unread_time: RefCell::new(None),
+        }
     }
 
     /// Computes `[let]`, in order.
@@ -255,8 +313,51 @@ impl<'r> Scope<'r> {
         }
     }
 
-    /// Computes `expr`; paths start at `here`.
+    /// Computes `expr`; paths start at `here`. Nothing where the budget does not reach for it.
     pub(crate) fn eval(&self, expr: &'r Expr, here: &Value<'r>) -> Value<'r> {
+        if !self.budget.spend(VALUE) {
+            return Value::Nothing;
+        }
+        let value = self.compute(expr, here);
+        // Half of a value would be a wrong one.
+        if self.budget.is_spent() { Value::Nothing } else { value }
+    }
+
+    /// As [`Value::text`], paid for.
+    pub(crate) fn text_of(&self, value: &Value<'r>) -> Option<Cow<'r, str>> {
+        if self.budget.spend(value.text_len()) { value.text() } else { None }
+    }
+
+    /// As [`Value::raw`], paid for.
+    pub(crate) fn raw_of(&self, value: &Value<'r>) -> Option<Box<RawValue>> {
+        if self.budget.spend(value.json_len()) { value.raw() } else { None }
+    }
+
+    /// As [`Value::into_list`], paid for.
+    pub(crate) fn list_of(&self, value: Value<'r>) -> Vec<Value<'r>> {
+        let count = match &value {
+            Value::List(values) => values.len(),
+            Value::Node(Node { kind: Kind::List(nodes), .. }) => nodes.len(),
+            _ => 1,
+        };
+        if self.budget.spend_each(count, VALUE) { value.into_list() } else { Vec::new() }
+    }
+
+    /// As [`Value::into_members`], paid for.
+    pub(crate) fn members_of(&self, value: Value<'r>) -> Vec<(Cow<'r, str>, Value<'r>)> {
+        let count = match &value {
+            Value::Map(members) => members.len(),
+            Value::Node(Node { kind: Kind::Map(members), .. }) => members.len(),
+            _ => 0,
+        };
+        if self.budget.spend_each(count, VALUE) { value.into_members() } else { Vec::new() }
+    }
+
+    fn equal(&self, left: &Value<'r>, right: &Value<'r>) -> bool {
+        self.budget.spend(left.json_len().saturating_add(right.json_len())) && left.equals(right)
+    }
+
+    fn compute(&self, expr: &'r Expr, here: &Value<'r>) -> Value<'r> {
         match expr {
             Expr::Path(path) => self.path(path, here),
             Expr::Const(constant) => match constant {
@@ -275,11 +376,11 @@ impl<'r> Scope<'r> {
                 (false, None) => Value::Nothing,
             },
             Expr::Equal(left, right, negated) => {
-                Value::Bool(self.eval(left, here).equals(&self.eval(right, here)) != *negated)
+                Value::Bool(self.equal(&self.eval(left, here), &self.eval(right, here)) != *negated)
             }
             Expr::In(value, choices) => {
                 let value = self.eval(value, here);
-                Value::Bool(choices.iter().any(|choice| value.equals(&self.eval(choice, here))))
+                Value::Bool(choices.iter().any(|choice| self.equal(&value, &self.eval(choice, here))))
             }
             Expr::And(left, right) => {
                 Value::Bool(self.eval(left, here).holds() && self.eval(right, here).holds())
@@ -295,8 +396,9 @@ impl<'r> Scope<'r> {
         let mut out = String::new();
         for piece in pieces {
             match piece {
-                Piece::Text(text) => out.push_str(text),
-                Piece::Value(expr, optional) => match self.eval(expr, here).text() {
+                Piece::Text(text) if self.budget.spend(text.len()) => out.push_str(text),
+                Piece::Text(_) => return Value::Nothing,
+                Piece::Value(expr, optional) => match self.text_of(&self.eval(expr, here)) {
                     Some(text) if !text.is_empty() => out.push_str(&text),
                     _ if *optional => {}
                     _ => return Value::Nothing,
@@ -308,19 +410,19 @@ impl<'r> Scope<'r> {
 
     fn first(&self, choices: &'r [Expr], here: &Value<'r>) -> Value<'r> {
         let mut found = Value::Nothing;
-        for choice in choices {
+        let mut choices = choices.iter();
+        for choice in choices.by_ref() {
             let value = self.eval(choice, here);
-            if found.is_blank() {
-                if !value.is_nothing() {
-                    found = value;
-                }
-                if !found.is_blank() && !self.tracking {
-                    break;
-                }
-            } else {
-                // Known to the mapping, though another said it first.
-                value.mark_used();
+            if !value.is_nothing() {
+                found = value;
             }
+            if !found.is_blank() {
+                break;
+            }
+        }
+        if self.tracking {
+            // Known to the mapping, though another said it first.
+            self.budget.aside(|| choices.for_each(|choice| self.eval(choice, here).mark_used()));
         }
         found
     }
@@ -332,6 +434,9 @@ impl<'r> Scope<'r> {
                 let mut hasher = Sha256::new();
                 for value in values {
                     // An id of what stands there is no understanding of it: nothing is taken.
+                    if !self.budget.spend_each(value.json_len(), HASH) {
+                        return Value::Nothing;
+                    }
                     let mut json = String::new();
                     value.write_json(&mut json);
                     // Lengths keep ("ab", "c") apart from ("a", "bc").
@@ -340,82 +445,146 @@ impl<'r> Scope<'r> {
                 }
                 Value::Text(Cow::Owned(hex(&hasher.finalize()[..16])))
             }
-            Function::List => Value::List(values.flat_map(Value::into_list).collect()),
+            Function::List => Value::List(values.flat_map(|value| self.list_of(value)).collect()),
             Function::Merge => {
                 let mut members = Members::default();
-                values.flat_map(Value::into_members).for_each(|(key, value)| members.add_first(key, value));
+                for (key, value) in values.flat_map(|value| self.members_of(value)) {
+                    if !self.budget.spend(Members::cost(&key)) {
+                        return Value::Nothing;
+                    }
+                    members.add_first(key, value);
+                }
                 members.into_value()
             }
         }
     }
 
     fn path(&self, path: &'r Path, here: &Value<'r>) -> Value<'r> {
+        let other;
         let start = match path.base {
-            Base::Here => here.clone(),
-            Base::Record => Value::Node(self.record),
-            Base::Let(place) => self.lets.get(place).cloned().unwrap_or(Value::Nothing),
+            Base::Here => here,
+            Base::Record => {
+                other = Value::Node(self.record);
+                &other
+            }
+            Base::Let(place) => match self.lets.get(place) {
+                Some(value) => value,
+                None => return Value::Nothing,
+            },
         };
-        let Some(trace) = self.trace else { return walk(start, &path.segments) };
-        let end = walk(start.clone(), &path.segments);
-        trace.note(path.place, &start, &path.segments, &end);
+        let end = self.walk(start, &path.segments);
+        if let Some(trace) = self.trace {
+            trace.note(path.place, start, &path.segments, &end);
+        }
         end
+    }
+
+    /// Follows a path; only what stands at its end is copied.
+    fn walk(&self, value: &Value<'r>, segments: &'r [Segment]) -> Value<'r> {
+        let Some((segment, rest)) = segments.split_first() else {
+            return if self.budget.spend(value.weight()) { value.clone() } else { Value::Nothing };
+        };
+        match segment {
+            Segment::Key(name) => self.with_member(value, name, |found| {
+                found.map_or(Value::Nothing, |found| self.walk(found, rest))
+            }),
+            Segment::At(index) => match value {
+                Value::List(values) => match place(*index, values.len()) {
+                    Some(place) => self.walk(&values[place], rest),
+                    None => self.walk(&Value::Nothing, rest),
+                },
+                Value::Node(Node { kind: Kind::List(nodes), .. }) => match place(*index, nodes.len()) {
+                    Some(place) => self.walk(&Value::Node(&nodes[place]), rest),
+                    None => self.walk(&Value::Nothing, rest),
+                },
+                _ => self.walk(&Value::Nothing, rest),
+            },
+            Segment::All => {
+                // Elements that are lists themselves, or further `[]`, give one flat list.
+                let nested = rest.iter().any(|segment| matches!(segment, Segment::All | Segment::Where(..)));
+                let mut found = Vec::new();
+                self.each(value, |element| match self.walk(element, rest) {
+                    end if end.is_nothing() => {}
+                    end if nested => found.extend(self.list_of(end)),
+                    end => found.push(end),
+                });
+                Value::List(found)
+            }
+            Segment::Where(name, wanted) => {
+                let mut found = Vec::new();
+                self.each(value, |element| {
+                    let fits = self.with_member(element, name, |member| {
+                        member.is_some_and(|member| {
+                            member.mark_used();
+                            member.peek_scalar().is_some_and(|text| text == wanted)
+                        })
+                    });
+                    if fits {
+                        found.push(self.walk(element, rest));
+                    }
+                });
+                found.retain(|value| !value.is_nothing());
+                if found.len() == 1 {
+                    found.remove(0)
+                } else if found.is_empty() {
+                    Value::Nothing
+                } else {
+                    Value::List(found)
+                }
+            }
+        }
+    }
+
+    /// Calls `then` with the member of this name.
+    fn with_member<T>(&self, value: &Value<'r>, name: &str, then: impl FnOnce(Option<&Value<'r>>) -> T) -> T {
+        let members = match value {
+            Value::Node(Node { kind: Kind::Map(members), .. }) => members.len(),
+            Value::Map(members) => members.len(),
+            _ => 0,
+        };
+        // Names are looked for one after the other.
+        match value {
+            _ if !self.budget.spend_each(members, 2) => then(None),
+            Value::Node(node) => then(node.get(name).map(Value::Node).as_ref()),
+            Value::Map(members) => then(members.iter().find(|(key, _)| key == name).map(|(_, value)| value)),
+            _ => then(None),
+        }
+    }
+
+    /// Calls `then` with each element of a list; any other present value is a list of one.
+    fn each(&self, value: &Value<'r>, mut then: impl FnMut(&Value<'r>)) {
+        let mut paid = |value: &Value<'r>| {
+            if self.budget.spend(VALUE) {
+                then(value);
+            }
+        };
+        match value {
+            Value::List(values) => values.iter().for_each(paid),
+            Value::Node(Node { kind: Kind::List(nodes), .. }) => {
+                nodes.iter().for_each(|node| paid(&Value::Node(node)));
+            }
+            value if value.is_nothing() => {}
+            value => paid(value),
+        }
     }
 }
 
-fn walk<'r>(value: Value<'r>, segments: &'r [Segment]) -> Value<'r> {
-    let Some((segment, rest)) = segments.split_first() else { return value };
-    match segment {
-        Segment::Key(name) => match value {
-            Value::Node(node) => node.get(name).map_or(Value::Nothing, |node| walk(Value::Node(node), rest)),
-            Value::Map(members) => {
-                let found = members.into_iter().find(|(key, _)| key == name);
-                found.map_or(Value::Nothing, |(_, value)| walk(value, rest))
-            }
-            _ => Value::Nothing,
-        },
-        Segment::At(index) => walk(at(value, *index), rest),
-        Segment::All => {
-            let values = value.into_list().into_iter().map(|value| walk(value, rest));
-            // Elements that are lists themselves, or further `[]`, give one flat list.
-            let nested = rest.iter().any(|segment| matches!(segment, Segment::All | Segment::Where(..)));
-            let values = values.filter(|value| !value.is_nothing());
-            Value::List(if nested { values.flat_map(Value::into_list).collect() } else { values.collect() })
-        }
-        Segment::Where(name, wanted) => {
-            let found = value.into_list().into_iter().filter(|element| {
-                let member = match element {
-                    Value::Node(node) => node.get(name).map_or(Value::Nothing, Value::Node),
-                    Value::Map(members) => members
-                        .iter()
-                        .find(|(key, _)| key == name)
-                        .map_or(Value::Nothing, |(_, value)| value.clone()),
-                    _ => Value::Nothing,
-                };
-                member.mark_used();
-                member.peek_scalar().is_some_and(|text| text == wanted)
-            });
-            let mut found: Vec<_> = found.map(|element| walk(element, rest)).collect();
-            found.retain(|value| !value.is_nothing());
-            if found.len() == 1 {
-                found.remove(0)
-            } else if found.is_empty() {
-                Value::Nothing
-            } else {
-                Value::List(found)
-            }
-        }
-    }
+/// The place of the element at `index`, from the end where it is negative.
+fn place(index: i64, len: usize) -> Option<usize> {
+    let index = if index < 0 { index.checked_add(i64::try_from(len).ok()?)? } else { index };
+    usize::try_from(index).ok().filter(|place| *place < len)
 }
 
 /// The element at `index`, from the end where it is negative.
 pub(crate) fn at(value: Value<'_>, index: i64) -> Value<'_> {
-    if !value.is_list() {
-        return Value::Nothing;
-    }
-    let mut values = value.into_list();
-    let index = if index < 0 { index + values.len() as i64 } else { index };
-    match usize::try_from(index) {
-        Ok(index) if index < values.len() => values.swap_remove(index),
+    match value {
+        Value::List(mut values) => match place(index, values.len()) {
+            Some(place) => values.swap_remove(place),
+            None => Value::Nothing,
+        },
+        Value::Node(Node { kind: Kind::List(nodes), .. }) => {
+            place(index, nodes.len()).map_or(Value::Nothing, |place| Value::Node(&nodes[place]))
+        }
         _ => Value::Nothing,
     }
 }

@@ -6,6 +6,7 @@
 
 mod address;
 mod assemble;
+mod budget;
 mod compile;
 mod detect;
 mod eval;

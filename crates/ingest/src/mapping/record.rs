@@ -37,11 +37,6 @@ impl<'r> Node<'r> {
         (reader.at == json.len()).then_some(node)
     }
 
-    /// Reads JSON that stood in a text.
-    pub(crate) fn parse_embedded(json: &str) -> Option<Node<'static>> {
-        Node::parse(json).map(Node::into_owned)
-    }
-
     /// The member of this name, if this is an object that has it.
     pub(crate) fn get(&self, name: &str) -> Option<&Self> {
         match &self.kind {
@@ -57,21 +52,6 @@ impl<'r> Node<'r> {
 
     pub(crate) fn is_used(&self) -> bool {
         self.used.get()
-    }
-
-    fn into_owned(self) -> Node<'static> {
-        let owned = |text: Cow<'r, str>| Cow::Owned(text.into_owned());
-        let kind = match self.kind {
-            Kind::Null => Kind::Null,
-            Kind::Bool(value) => Kind::Bool(value),
-            Kind::Number => Kind::Number,
-            Kind::Text(text) => Kind::Text(owned(text)),
-            Kind::List(nodes) => Kind::List(nodes.into_iter().map(Node::into_owned).collect()),
-            Kind::Map(members) => {
-                Kind::Map(members.into_iter().map(|(key, node)| (owned(key), node.into_owned())).collect())
-            }
-        };
-        Node { raw: owned(self.raw), kind, used: self.used }
     }
 }
 

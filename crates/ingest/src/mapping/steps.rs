@@ -1,17 +1,25 @@
 //! What `| step` does to a value.
 //!
 //! A step that can't do its job gives nothing, so that `??` can go on; only `strip` and `strip_end` leave a text
-//! without the prefix or suffix as it is. Steps on text work on each element of a list.
+//! without the prefix or suffix as it is. Steps on text work on each element of a list. Each step pays for what it makes
+//! or walks over before it does so; the caller makes nothing of a result that could not be paid for.
 
 use std::borrow::Cow;
 
+use super::budget::VALUE;
 use super::eval::{Members, Scope, Value, at};
-use super::expr::{Const, Step};
+use super::expr::{Const, Step, TimeForm};
 use super::record::Node;
 use super::times;
 
 /// How deep JSON in a text may nest.
 const EMBEDDED_DEPTH_MAX: usize = 32;
+
+/// What a byte costs that becomes values: one of `[1,1,..]` or `a= b=` is half of a number, or a third of a member.
+const PARSED: usize = 48;
+
+/// What reading a time costs, beside its pattern.
+const TIME: usize = 8 * VALUE;
 
 /// Applies `step` to `value`.
 pub(crate) fn apply<'r>(scope: &Scope<'r>, step: &'r Step, value: Value<'r>) -> Value<'r> {
@@ -25,26 +33,43 @@ pub(crate) fn apply<'r>(scope: &Scope<'r>, step: &'r Step, value: Value<'r>) -> 
     match step {
         Step::At(index) => at(value, *index),
         Step::Join(separator) => {
-            let texts: Vec<_> = value.into_list().iter().filter_map(Value::text).collect();
+            let values = scope.list_of(value);
+            let len: usize = values.iter().map(|value| value.text_len() + separator.len()).sum();
+            if !scope.budget.spend_each(len, 2) {
+                return Value::Nothing;
+            }
+            let texts: Vec<_> = values.iter().filter_map(Value::text).collect();
             if texts.is_empty() { Value::Nothing } else { Value::Text(Cow::Owned(texts.join(separator))) }
         }
-        Step::Flat => Value::List(value.into_list().into_iter().flat_map(Value::into_list).collect()),
-        Step::Distinct => distinct(value),
-        Step::Count => Value::Number(Cow::Owned(value.into_list().len().to_string())),
-        Step::Pairs(name, contents) => pairs(value, name, contents),
-        Step::Entries => Value::List(value.into_members().into_iter().map(entry).collect()),
-        Step::Keys => {
-            Value::List(value.into_members().into_iter().map(|(key, _)| Value::Text(key)).collect())
+        Step::Flat => {
+            Value::List(scope.list_of(value).into_iter().flat_map(|value| scope.list_of(value)).collect())
         }
-        Step::Values => Value::List(value.into_members().into_iter().map(|(_, value)| value).collect()),
-        Step::Omit(names) => members(value, |key| !names.iter().any(|name| names_it(name, key))),
-        Step::Keep(names) => members(value, |key| names.iter().any(|name| names_it(name, key))),
-        Step::Under(prefix) => under(value, prefix),
+        Step::Distinct => distinct(scope, value),
+        Step::Count => Value::Number(Cow::Owned(scope.list_of(value).len().to_string())),
+        Step::Pairs(name, contents) => pairs(scope, value, name, contents),
+        Step::Entries => {
+            let members = scope.members_of(value);
+            // Each becomes an object.
+            match scope.budget.spend_each(members.len(), 4 * VALUE) {
+                true => Value::List(members.into_iter().map(entry).collect()),
+                false => Value::Nothing,
+            }
+        }
+        Step::Keys => {
+            Value::List(scope.members_of(value).into_iter().map(|(key, _)| Value::Text(key)).collect())
+        }
+        Step::Values => Value::List(scope.members_of(value).into_iter().map(|(_, value)| value).collect()),
+        Step::Omit(names) => {
+            members(scope, names, value, |key| !names.iter().any(|name| names_it(name, key)))
+        }
+        Step::Keep(names) => members(scope, names, value, |key| names.iter().any(|name| names_it(name, key))),
+        Step::Under(prefix) => under(scope, value, prefix),
         _ if value.is_list() => {
-            let values = value.into_list().into_iter().map(|value| apply(scope, step, value));
+            let values = scope.list_of(value).into_iter().map(|value| apply(scope, step, value));
             Value::List(values.filter(|value| !value.is_nothing()).collect())
         }
-        Step::Json => json(&value),
+        _ if !scope.budget.spend(cost(step, value.text_len())) => Value::Nothing,
+        Step::Json => json(value),
         Step::Time(form) => value.text().map_or(Value::Nothing, |text| match times::read(form, &text) {
             Some(time) => Value::Time(time),
             None => {
@@ -54,6 +79,25 @@ pub(crate) fn apply<'r>(scope: &Scope<'r>, step: &'r Step, value: Value<'r>) -> 
         }),
         _ => value.text().map_or(Value::Nothing, |text| on_text(scope, step, text)),
     }
+}
+
+/// What a step on a text of `len` bytes costs; looking into a table is paid for there.
+fn cost(step: &Step, len: usize) -> usize {
+    // A text that is looked for is prepared before, however short the other is.
+    let part = |part: &String| part.len();
+    let beside = match step {
+        Step::Strip(text) | Step::StripEnd(text) | Step::Before(text) | Step::After(text) => part(text),
+        Step::BeforeLast(text) | Step::AfterLast(text) | Step::Split(text) => part(text),
+        Step::Starts(text) | Step::Ends(text) | Step::Contains(text) => part(text),
+        Step::None(words) => words.len().saturating_mul(4),
+        Step::Time(TimeForm::Pattern(pattern, _)) => pattern.len().saturating_mul(8).saturating_add(TIME),
+        Step::Time(_) => TIME,
+        Step::Pad(..) => 4 * VALUE,
+        Step::Json | Step::KeyValues(_) => len.saturating_mul(PARSED),
+        _ => 0,
+    };
+    // Read and made anew; another case has up to three bytes for one.
+    len.saturating_mul(4).saturating_add(beside).saturating_add(VALUE)
 }
 
 fn on_text<'r>(scope: &Scope<'r>, step: &'r Step, text: Cow<'r, str>) -> Value<'r> {
@@ -80,6 +124,9 @@ fn on_text<'r>(scope: &Scope<'r>, step: &'r Step, text: Cow<'r, str>) -> Value<'
         Step::BeforeLast(separator) => part(text.rfind(&**separator).map(|at| (0, at))),
         Step::AfterLast(separator) => part(text.rfind(&**separator).map(|at| (at + separator.len(), len))),
         Step::Split(separator) => {
+            if !scope.budget.spend_each(text.matches(&**separator).count(), 2 * VALUE) {
+                return Value::Nothing;
+            }
             Value::List(text.split(&**separator).map(|part| some(Cow::Owned(part.to_owned()))).collect())
         }
         Step::Starts(prefix) => Value::Bool(text.starts_with(&**prefix)),
@@ -92,12 +139,14 @@ fn on_text<'r>(scope: &Scope<'r>, step: &'r Step, text: Cow<'r, str>) -> Value<'
                 some(text)
             }
         }
-        Step::Lookup(table) => match scope.tables.get(*table).and_then(|table| table.get(&text)) {
-            Some(Const::Text(text)) => some(Cow::Borrowed(text)),
-            Some(Const::Number(digits)) => Value::Number(Cow::Borrowed(digits)),
-            Some(Const::Bool(value)) => Value::Bool(*value),
-            Some(Const::Null) | None => Value::Nothing,
-        },
+        Step::Lookup(table) => {
+            match scope.tables.get(*table).and_then(|table| table.get(&text, &scope.budget)) {
+                Some(Const::Text(text)) => some(Cow::Borrowed(text)),
+                Some(Const::Number(digits)) => Value::Number(Cow::Borrowed(digits)),
+                Some(Const::Bool(value)) => Value::Bool(*value),
+                Some(Const::Null) | None => Value::Nothing,
+            }
+        }
         Step::Number => match serde_json::from_str::<serde_json::Number>(text.trim()) {
             Ok(_) => Value::Number(Cow::Owned(text.trim().to_owned())),
             Err(_) => Value::Nothing,
@@ -107,7 +156,7 @@ fn on_text<'r>(scope: &Scope<'r>, step: &'r Step, text: Cow<'r, str>) -> Value<'
             some(Cow::Owned(with.to_string().repeat(missing) + &text))
         }
         Step::Hex => from_hex(&text).map_or(Value::Nothing, |text| some(Cow::Owned(text))),
-        Step::KeyValues(encoded) => key_values(&text, encoded),
+        Step::KeyValues(encoded) => key_values(scope, &text, encoded),
         Step::Char(index) => {
             character(&text, *index).map_or(Value::Nothing, |c| some(Cow::Owned(c.to_string())))
         }
@@ -142,20 +191,25 @@ fn slice(text: Cow<'_, str>, start: usize, end: usize) -> Cow<'_, str> {
     }
 }
 
-fn distinct(value: Value<'_>) -> Value<'_> {
+fn distinct<'r>(scope: &Scope<'r>, value: Value<'r>) -> Value<'r> {
     let mut seen = std::collections::HashSet::new();
-    Value::List(value.into_list().into_iter().filter(|value| seen.insert(value.json())).collect())
+    let mut is_new =
+        |value: &Value<'r>| scope.budget.spend(value.json_len() + VALUE) && seen.insert(value.json());
+    Value::List(scope.list_of(value).into_iter().filter(|value| is_new(value)).collect())
 }
 
 /// A list of `{name, value}` objects to one object. An element without a value is passed over: another list of the same
 /// names may have it.
-fn pairs<'r>(value: Value<'r>, name: &str, contents: &[String]) -> Value<'r> {
+fn pairs<'r>(scope: &Scope<'r>, value: Value<'r>, name: &str, contents: &[String]) -> Value<'r> {
     let mut members = Members::default();
-    for element in value.into_list() {
+    for element in scope.list_of(value) {
         let (mut key, mut found) = (None, None::<(bool, usize, Value<'r>)>);
-        for (member, value) in element.into_members() {
+        for (member, value) in scope.members_of(element) {
+            if !scope.budget.spend_each(contents.len(), 2) {
+                return Value::Nothing;
+            }
             if member == name {
-                key = value.text();
+                key = scope.text_of(&value);
             } else if let Some(place) = contents.iter().position(|content| *content == *member) {
                 // What is not null before null, then in the order of the names.
                 let rank = (value.is_nothing(), place);
@@ -165,6 +219,9 @@ fn pairs<'r>(value: Value<'r>, name: &str, contents: &[String]) -> Value<'r> {
             }
         }
         if let (Some(key), Some((.., found))) = (key, found) {
+            if !scope.budget.spend(Members::cost(&key)) {
+                return Value::Nothing;
+            }
             members.add(key, found);
         }
     }
@@ -180,43 +237,52 @@ fn names_it(name: &str, key: &str) -> bool {
     name.strip_suffix('*').map_or(name == key, |start| key.starts_with(start))
 }
 
-fn members<'r>(value: Value<'r>, wanted: impl Fn(&str) -> bool) -> Value<'r> {
-    Value::Map(value.into_members().into_iter().filter(|(key, _)| wanted(key)).collect())
+fn members<'r>(
+    scope: &Scope<'r>,
+    names: &[String],
+    value: Value<'r>,
+    wanted: impl Fn(&str) -> bool,
+) -> Value<'r> {
+    let members = scope.members_of(value).into_iter();
+    // Each is compared with the names, one after the other.
+    let wanted = |key: &str| scope.budget.spend_each(names.len(), 4) && wanted(key);
+    Value::Map(members.filter(|(key, _)| wanted(key)).collect())
 }
 
 /// The members whose name is `prefix` and more, under the rest of their names.
-fn under<'r>(value: Value<'r>, prefix: &str) -> Value<'r> {
+fn under<'r>(scope: &Scope<'r>, value: Value<'r>, prefix: &str) -> Value<'r> {
     let rest = |key: Cow<'r, str>| {
         let rest = key.strip_prefix(prefix).filter(|rest| !rest.is_empty())?.len();
         Some(slice(key.clone(), key.len() - rest, key.len()))
     };
-    let members = value.into_members().into_iter();
+    let members = scope.members_of(value).into_iter();
     Value::Map(members.filter_map(|(key, value)| Some((rest(key)?, value))).collect())
 }
 
 /// JSON in a text, as a value of its own; a value that is no text is left as it is.
-fn json<'r>(value: &Value<'r>) -> Value<'r> {
+fn json(value: Value<'_>) -> Value<'_> {
     if value.is_map() {
-        return value.clone();
+        return value;
     }
     let Some(text) = value.text() else { return Value::Nothing };
     if indelible_event::parse_json(&text, EMBEDDED_DEPTH_MAX).is_err() {
         return Value::Nothing;
     }
-    Node::parse_embedded(&text).map_or(Value::Nothing, |node| owned(&node))
+    Node::parse(&text).map_or(Value::Nothing, |node| owned(&node))
 }
 
 /// The value of a node that does not outlive this call.
-fn owned<'r>(node: &Node<'static>) -> Value<'r> {
+fn owned<'r>(node: &Node<'_>) -> Value<'r> {
     use super::record::Kind;
+    let text = |text: &str| Cow::Owned(text.to_owned());
     match &node.kind {
         Kind::Null => Value::Nothing,
         Kind::Bool(value) => Value::Bool(*value),
-        Kind::Number => Value::Number(node.raw.clone()),
-        Kind::Text(text) => Value::Text(text.clone()),
+        Kind::Number => Value::Number(text(&node.raw)),
+        Kind::Text(value) => Value::Text(text(value)),
         Kind::List(nodes) => Value::List(nodes.iter().map(owned).collect()),
         Kind::Map(members) => {
-            Value::Map(members.iter().map(|(key, node)| (key.clone(), owned(node))).collect())
+            Value::Map(members.iter().map(|(key, node)| (text(key), owned(node))).collect())
         }
     }
 }
@@ -242,7 +308,7 @@ fn from_hex(text: &str) -> Option<String> {
 /// `a=1 b="two words" c='d=3 e=4'` to an object; words without `=` are passed over. The group separator, which enriched
 /// lines of the Linux audit have, parts too. A value without quotes is text in hex digits where its name is in `encoded`
 /// and it can be.
-fn key_values<'r>(text: &str, encoded: &[String]) -> Value<'r> {
+fn key_values<'r>(scope: &Scope<'r>, text: &str, encoded: &[String]) -> Value<'r> {
     let parts = |c: char| c.is_whitespace() || c == '\u{1d}';
     let mut members = Members::default();
     let mut rest = text;
@@ -271,6 +337,9 @@ fn key_values<'r>(text: &str, encoded: &[String]) -> Value<'r> {
                 (false, value)
             }
         };
+        if !scope.budget.spend(encoded.len().saturating_mul(4).saturating_add(key.len())) {
+            return Value::Nothing;
+        }
         if !key.is_empty() {
             let is_encoded = !quoted && encoded.iter().any(|name| names_it(name, key));
             let decoded = if is_encoded { from_hex(value) } else { None };

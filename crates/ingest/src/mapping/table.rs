@@ -1,5 +1,6 @@
 //! Lookup tables of a mapping: a text in, a value out.
 
+use super::budget::Budget;
 use super::expr::Const;
 
 /// One table of `[tables]`. Keys are compared byte for byte; a key may begin or end with `*`.
@@ -12,12 +13,21 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// The value for `key`.
-    pub(crate) fn get(&self, key: &str) -> Option<&Const> {
+    /// The value for `key`; none where `budget` does not reach for the search.
+    pub(crate) fn get(&self, key: &str, budget: &Budget) -> Option<&Const> {
+        if !budget.spend_each(self.rows.len(), 8) {
+            return None;
+        }
         let exact = self.rows.iter().find(|(row, _)| row == key);
-        let found = exact.or_else(|| self.rows.iter().find(|(row, _)| fits(row, key)));
+        let patterns = || self.rows.iter().find(|(row, _)| budget.spend(search(row, key)) && fits(row, key));
+        let found = exact.or_else(patterns);
         found.map(|(_, value)| value).or(self.default.as_ref())
     }
+}
+
+/// What looking for a pattern in `key` costs: only one with `*` at both ends is looked for everywhere.
+fn search(pattern: &str, key: &str) -> usize {
+    if pattern.starts_with('*') && pattern.ends_with('*') { pattern.len() + key.len() } else { 0 }
 }
 
 fn fits(pattern: &str, key: &str) -> bool {
@@ -42,7 +52,7 @@ mod tests {
         for (key, want) in
             [("AccessDenied", "c"), ("AccessDeniedX", "a"), ("XDenied", "b"), ("amidst", "d"), ("", "rest")]
         {
-            assert_eq!(table.get(key), Some(&text(want)), "{key}");
+            assert_eq!(table.get(key, &Budget::of_record(0)), Some(&text(want)), "{key}");
         }
     }
 }

@@ -17,9 +17,10 @@ pub(crate) enum IgnoredPart {
     Elements,
 }
 
-/// Returns the paths of values that nothing took, each once, in the record's order, in the language's own form.
+/// Returns the paths of values that nothing took, each once, in the record's order, in the language's own form; the first
+/// of them where they are too much to say.
 pub(crate) fn unread(record: &Node<'_>, ignored: &[Ignored]) -> Vec<String> {
-    let mut walk = Walk { ignored, path: Vec::new(), found: Vec::new() };
+    let mut walk = Walk { ignored, path: Vec::new(), found: Vec::new(), steps: STEPS_MAX };
     walk.visit(record);
     let mut seen = std::collections::HashSet::new();
     walk.found.retain(|path| seen.insert(path.clone()));
@@ -30,11 +31,28 @@ struct Walk<'w> {
     ignored: &'w [Ignored],
     path: Vec<IgnoredPart>,
     found: Vec<String>,
+    /// What may still be looked at.
+    steps: usize,
+}
+
+/// Names compared and bytes of paths written, for one record: a name of a megabyte may stand before a hundred thousand.
+const STEPS_MAX: usize = 16 << 20;
+
+impl IgnoredPart {
+    /// Bytes that it is written with, at least.
+    fn len(&self) -> usize {
+        match self {
+            Self::Key(key) => key.len() + 1,
+            Self::Elements => 2,
+        }
+    }
 }
 
 impl Walk<'_> {
     fn visit(&mut self, node: &Node<'_>) {
-        if node.is_used() || matches!(node.kind, Kind::Null) || self.is_ignored() {
+        let here: usize = self.path.iter().map(IgnoredPart::len).sum();
+        self.steps = self.steps.saturating_sub(here + self.ignored.len() + 1);
+        if self.steps == 0 || node.is_used() || matches!(node.kind, Kind::Null) || self.is_ignored() {
             return;
         }
         match &node.kind {

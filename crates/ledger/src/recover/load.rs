@@ -88,6 +88,7 @@ impl Loaded {
             ids_size: AtomicU64::new(size),
             ids_frame: AtomicU64::new(walked.place.number),
             counters: Counters::default(),
+            pending: Arc::default(),
             wal_reserved: AtomicU64::new(0),
             clock_step: Mutex::default(),
             troubles: Mutex::default(),

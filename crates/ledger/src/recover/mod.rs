@@ -140,8 +140,8 @@ impl Parts {
     /// Sequences and commits one task at once.
     fn run(&mut self, task: Task) -> Result<(), StoreError> {
         let (answer, mut answered) = oneshot::channel();
-        let stamp_us = stamp(self.clock.now());
-        let sequenced = self.sequencer.sequence(vec![Work { task, bytes: 0, stamp_us, answer }], None);
+        let ticket = self.shared.pending.take(&*self.clock);
+        let sequenced = self.sequencer.sequence(vec![Work { task, bytes: 0, ticket, answer }], None);
         self.committer.commit(sequenced);
         match answered.try_recv() {
             Ok(Ok(_)) => Ok(()),

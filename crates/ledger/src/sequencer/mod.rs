@@ -87,11 +87,11 @@ impl Sequencer {
                 Some(error) => Err(error.clone()),
                 None => {
                     // A stamp from before a step back must not carry the old time forward.
-                    let received_us = work.stamp_us.min(stamp(now)).max(self.state.received_us);
+                    let received_us = work.ticket.stamp_us().min(stamp(now)).max(self.state.received_us);
                     self.run(&mut building, work.task, received_us)
                 }
             };
-            building.replies.push(Reply { answer: work.answer, result });
+            building.replies.push(Reply { ticket: work.ticket, answer: work.answer, result });
         }
         self.finish(building)
     }

@@ -157,12 +157,12 @@ impl Rig {
     /// Sequences and commits tasks as one group.
     pub(super) fn run(&mut self, tasks: Vec<Task>) -> Vec<Answer> {
         let parts = self.parts();
-        let stamp_us = stamp(parts.clock.now());
         let (works, mut answers): (Vec<_>, Vec<_>) = tasks
             .into_iter()
             .map(|task| {
                 let (answer, receiver) = oneshot::channel();
-                (Work { task, bytes: 0, stamp_us, answer }, receiver)
+                let ticket = parts.shared.pending.take(&*parts.clock);
+                (Work { task, bytes: 0, ticket, answer }, receiver)
             })
             .unzip();
         let full = crate::threads::disk_full(&parts.shared, &works);
@@ -184,10 +184,10 @@ impl Rig {
 
     /// A request on its way to parts that left the rig; nobody waits for its answer.
     pub(super) fn work(&self, parts: &Parts, request: AppendRequest) -> Work {
-        let (tagger, stamp_us) = (parts.ids.tagger(), stamp(parts.clock.now()));
+        let (tagger, ticket) = (parts.ids.tagger(), parts.shared.pending.take(&*parts.clock));
         let fill = |salts: &mut [u8]| self.disk.random(salts).map_err(StoreError::Random);
-        let prepared = Prepared::new(request, &tagger, stamp_us, fill).unwrap();
-        Work { task: Task::Append(prepared), bytes: 0, stamp_us, answer: oneshot::channel().0 }
+        let prepared = Prepared::new(request, &tagger, ticket.stamp_us(), fill).unwrap();
+        Work { task: Task::Append(prepared), bytes: 0, ticket, answer: oneshot::channel().0 }
     }
 
     pub(super) fn append(&mut self, request: AppendRequest) -> Answer {

@@ -7,7 +7,7 @@ use indelible_verify::{ChainId, Kind};
 
 use super::rig::{Rig, config, event, events, read_and_verify, request, tenant};
 use crate::work::Task;
-use crate::{AppendError, AppendRequest, NewEvent, OnConflict, Outcome, ReplayKey};
+use crate::{AppendError, AppendRequest, Clock, NewEvent, OnConflict, Outcome, ReplayKey, StoreError};
 
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3_600 * SECOND;
@@ -27,6 +27,28 @@ fn a_duplicate_waits_for_the_frame_of_its_original() {
     let Outcome::Stored(placed) = &answers[0].outcomes[0] else { panic!("{answers:?}") };
     assert_eq!(answers[1].outcomes, [Outcome::Duplicate(placed.clone())]);
     assert!(answers[1].checkpoint.size > placed.index);
+}
+
+#[test]
+fn what_is_on_its_way_is_known_by_its_oldest_stamp_until_it_can_be_read() {
+    let (mut rig, chain) = rig_with_chain();
+    let reader = rig.reader();
+    assert_eq!(reader.pending_since_us(), None);
+    let mut parts = rig.parts.take().unwrap();
+    let taken_us = rig.clock.now().as_micros().cast_unsigned();
+    let first = rig.work(&parts, request(vec![event(chain, "a", "{}")]));
+    rig.clock.pass(2 * SECOND);
+    let second = rig.work(&parts, request(vec![event(chain, "b", "{}")]));
+    let sequenced = parts.sequencer.sequence(vec![first], None);
+    assert_eq!(reader.pending_since_us(), Some(taken_us), "sequenced, and not on disk");
+    assert!(parts.committer.commit(sequenced));
+    let newest = reader.record(reader.durable_size() - 1).unwrap();
+    assert_eq!(newest.entry.received_at_us, taken_us, "it bears the time at which it was taken");
+    assert_eq!(reader.pending_since_us(), Some(taken_us + 2 * SECOND.cast_unsigned()));
+    drop(second);
+    assert_eq!(reader.pending_since_us(), None, "one that was dropped in the queue");
+    assert_eq!(reader.leaf_hash(newest.index).unwrap(), newest.leaf_hash);
+    assert!(matches!(reader.leaf_hash(newest.index + 1), Err(StoreError::OutOfRange { .. })));
 }
 
 #[test]

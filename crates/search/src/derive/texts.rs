@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::{Writer, append, append_lower};
 use crate::doc::{Doc, Span};
 use crate::field::{Field, read_address};
-use crate::json::scalars;
+use crate::json::{scalars, texts};
 use crate::phone::Phone;
 use crate::wholes::{Kind, is_generated_id};
 use crate::words::{Sink, analyse, parts};
@@ -70,11 +70,11 @@ impl Writer {
         }
     }
 
-    /// Parameters, and fields that the API does not know: names and values.
+    /// Parameters, and fields that the API does not know: names and values, those within them too.
     fn members_text(&mut self, members: &[(String, Box<RawValue>)]) {
         for (name, value) in members {
             self.text(name);
-            scalars(value.get(), |text| self.text(text));
+            texts(value.get(), |text, _| self.text(text));
         }
     }
 

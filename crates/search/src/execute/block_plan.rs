@@ -50,10 +50,7 @@ impl Numbers {
     }
 }
 
-/// Compiles `expr` for a block.
-///
-/// # Errors
-/// None: a block is in memory.
+/// Compiles `expr` for a block. A block is in memory, so this never fails; the result is what [`compile`] gives.
 pub(super) fn plan<'p>(block: &Block, expr: &'p Expr) -> Result<BlockNode<'p>, SearchError> {
     let docs = block.places.len() as u32;
     compile(expr, docs, &mut |part| Ok(leaf(block.dictionary(), part).map_or(Node::Nothing, Node::Leaf)))

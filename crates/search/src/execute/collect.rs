@@ -49,16 +49,13 @@ impl Execution<'_, '_> {
         Ok(())
     }
 
-    /// The leaf index of a document of the part with this number.
-    pub(super) fn leaf_of(&self, part: usize, doc: u32) -> Result<u64, Failed> {
+    /// The leaf indices of a zone of the part with this number.
+    pub(super) fn leaves_of(&self, part: usize, zone: u32, out: &mut Vec<u64>) -> Result<(), Failed> {
         match &self.units[part] {
             Unit::Split(unit) => {
-                let mut leaves = Vec::new();
-                let (zone, at) = (doc as usize / ZONE_DOCS, doc as usize % ZONE_DOCS);
-                unit.split.leaves(zone as u32, &mut leaves).map_err(|error| blame(unit.split, error))?;
-                Ok(leaves[at])
+                Columns::Split(unit.split, zone).leaves(out).map_err(|error| blame(unit.split, error))
             }
-            Unit::Block(unit) => Ok(unit.block.read().places[doc as usize].index),
+            Unit::Block(unit) => Ok(Columns::Block(&unit.block.read()).leaves(out)?),
         }
     }
 }

@@ -59,8 +59,8 @@ impl Columns<'_> {
         Ok(())
     }
 
-    /// The ordinals of their values in a dimension, of the documents in `set` at least: places among the values of a split; in a block numbers of terms in
-    /// its dictionary, or places of documents for tenants.
+    /// The ordinals of their values in a dimension, of the documents in `set` at least: places among the values of a
+    /// split; in a block numbers of terms in its dictionary, or for tenants the place of the first document of each.
     pub(super) fn facet(
         self,
         dimension: Dimension,
@@ -135,10 +135,16 @@ impl Part<'_> {
             (Part::Block(block, _), Dimension::Field(field)) => {
                 block.dictionary().find(field, &dimension.kept(value))
             }
-            (part, Dimension::Tenant) => {
-                (0..part.ordinals(dimension)).find(|ordinal| part.tenant(*ordinal).to_string() == value)
-            }
+            (part, Dimension::Tenant) => value.parse().ok().and_then(|tenant| part.find_tenant(tenant)),
         })
+    }
+
+    fn find_tenant(self, tenant: u64) -> Option<u32> {
+        let at = match self {
+            Part::Split(split, _) => split.tenants.binary_search_by_key(&tenant, |(number, _)| *number).ok(),
+            Part::Block(block, _) => block.places.iter().position(|place| place.tenant == tenant),
+        };
+        at.map(|at| at as u32)
     }
 
     /// The number of the tenant with this ordinal.

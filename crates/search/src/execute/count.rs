@@ -15,7 +15,7 @@ impl Execution<'_, '_> {
     /// # Errors
     /// [`Failed`] when something can't be read, or when the budget is used up.
     pub(crate) fn count(&mut self, plan: &Expr) -> Result<u64, Failed> {
-        let Self { units, bounds, meter, moment } = self;
+        let Self { units, bounds, meter, moment, .. } = self;
         let plan = PlanKey::new(plan, moment.marks.generation);
         let mut total = 0;
         for unit in units {

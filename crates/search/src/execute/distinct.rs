@@ -22,14 +22,16 @@ pub(super) struct Distinct {
     /// The ordinals met in the present split.
     met: Vec<u64>,
     lists: Facet,
+    /// Hashes that are kept before those that repeat are taken out.
+    limit: usize,
 }
 
-/// Hashes that are kept before those that repeat are taken out.
+/// The least number of hashes before those that repeat are taken out.
 const RUNS_MAX: usize = 1 << 22;
 
 impl Distinct {
     pub(super) fn new(of: Of) -> Self {
-        Self { of, hashes: Vec::new(), met: Vec::new(), lists: Facet::default() }
+        Self { of, hashes: Vec::new(), met: Vec::new(), lists: Facet::default(), limit: RUNS_MAX }
     }
 
     pub(super) fn begin(&mut self, part: Part<'_>) {
@@ -80,10 +82,17 @@ impl Distinct {
                 }
             }
         }
-        if self.hashes.len() > RUNS_MAX {
-            self.count();
-        }
+        self.thin();
         Ok(())
+    }
+
+    /// Takes out hashes that repeat, when they have doubled since the last time: so each is sorted a few times at most,
+    /// however many parts there are.
+    fn thin(&mut self) {
+        if self.hashes.len() > self.limit {
+            self.count();
+            self.limit = RUNS_MAX.max(2 * self.hashes.len());
+        }
     }
 
     /// The number of different ones.
@@ -106,5 +115,22 @@ fn of_split(split: &Split, of: Of) -> Result<Vec<u64>, SearchError> {
     match of {
         Of::Users => split.user_hashes(),
         Of::Domains => split.domain_hashes(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_different_ones_are_not_sorted_again_with_every_part() {
+        let mut distinct = Distinct::new(Of::Users);
+        distinct.hashes = (0..=RUNS_MAX as u64).rev().collect();
+        distinct.thin();
+        assert!(distinct.hashes.is_sorted());
+        distinct.hashes.extend([0, 7]);
+        distinct.thin();
+        assert_eq!(distinct.hashes.last(), Some(&7), "left as it came");
+        assert_eq!(distinct.count(), RUNS_MAX as u64 + 1);
     }
 }

@@ -46,7 +46,8 @@ pub(crate) fn explain(
         } else if split.meta.first >= bounds.as_of || !bounds.meets(&split.span) {
             "passed over: outside of the times asked for".into()
         } else {
-            explain_split(split, &plan, moment, &mut meter).unwrap_or_else(|error| error.to_string().into())
+            let explained = meter.check().and_then(|()| explain_split(split, &plan, moment, &mut meter));
+            explained.unwrap_or_else(|error| error.to_string().into())
         };
         parts.push(part);
     }

@@ -12,17 +12,15 @@ use super::collect::Collect;
 use super::columns::{Columns, Part};
 use super::ordinals::{ByOrdinal, Slot};
 use super::unit::Unit;
+use super::values::at_most;
 use super::{Execution, Failed};
-
-/// Numbers that are added up in one go, at most: 32 MiB. Where there may be more, the values with most events are found
-/// first, and only theirs are added up one by one.
-const CELLS_MAX: u64 = 4 << 20;
 
 impl Execution<'_, '_> {
     /// All matches by time, and by value of `by`.
     ///
     /// # Errors
-    /// [`Failed`] when something can't be read, or when the budget is used up.
+    /// [`Failed`] when something can't be read, when the budget is used up, or with
+    /// [`SearchError::TooManyValues`].
     pub(crate) fn histogram(&mut self, edges: &[i64], by: Option<Dimension>) -> Result<Histogram, Failed> {
         let [first, .., last] = edges else { return Ok(Histogram::default()) };
         // What lies in no bucket is not looked at.
@@ -35,7 +33,7 @@ impl Execution<'_, '_> {
             return Ok(Histogram { buckets: collector.counts, ..Histogram::default() });
         };
         let mut chosen = None;
-        if self.values_at_most(dimension).saturating_mul(width as u64) > CELLS_MAX {
+        if self.values_at_most(dimension).saturating_mul(width as u64) > self.cells_max {
             let most = self.values(dimension, "", Histogram::SERIES_MAX)?;
             chosen = Some(most.values.into_iter().map(|value| value.term).collect());
         }
@@ -49,6 +47,7 @@ impl Execution<'_, '_> {
             others: vec![0; width],
             without: vec![0; width],
             facet: Facet::default(),
+            most: self.values_max,
         };
         self.collect(&mut collector)?;
         Ok(collector.finish())
@@ -141,6 +140,8 @@ struct Series<'q> {
     others: Vec<u64>,
     without: Vec<u64>,
     facet: Facet,
+    /// Values that are held at most.
+    most: usize,
 }
 
 /// The number of a row, plus one.
@@ -203,7 +204,7 @@ impl Collect for Series<'_> {
 
     fn end(&mut self, part: Part<'_>, meter: &mut Meter<'_>) -> Result<(), SearchError> {
         let width = self.without.len();
-        let Self { dimension, rows, cells, all, .. } = self;
+        let Self { dimension, rows, cells, all, most, .. } = self;
         let met = rows
             .take()
             .into_iter()
@@ -214,7 +215,7 @@ impl Collect for Series<'_> {
             meter.term()?;
             let sums = all.entry_ref(text.as_ref()).or_insert_with(|| vec![0; width]);
             sums.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += u64::from(*cell));
-            Ok(())
+            at_most(*most, all.len())
         })?;
         meter.check()
     }

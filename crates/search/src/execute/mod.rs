@@ -60,7 +60,18 @@ pub(crate) struct Execution<'v, 'b> {
     bounds: Bounds,
     moment: Moment<'v>,
     meter: Meter<'b>,
+    /// Most different values of a field that an answer is made of.
+    pub(crate) values_max: usize,
+    /// Most numbers of a histogram that are added up in one go.
+    pub(crate) cells_max: u64,
 }
+
+/// Most different values of a field that an answer is made of: about 100 bytes each, so 200 MB for one query.
+const VALUES_MAX: usize = 2_000_000;
+
+/// Numbers of a histogram that are added up in one go, at most: 32 MiB. Where there may be more, the values with most
+/// events are found first, and only theirs are added up one by one.
+const CELLS_MAX: u64 = 4 << 20;
 
 /// What a query sees beside the parts of the index.
 #[derive(Clone, Copy)]
@@ -86,7 +97,7 @@ impl<'v, 'b> Execution<'v, 'b> {
             units.extend(met.map(|split| Unit::split(split, plan, moment)));
             units.extend(blocks.iter().filter_map(|block| Unit::block(block, plan, moment.marks, &bounds)));
         }
-        Self { units, bounds, moment, meter }
+        Self { units, bounds, moment, meter, values_max: VALUES_MAX, cells_max: CELLS_MAX }
     }
 
     /// What it came to so far.

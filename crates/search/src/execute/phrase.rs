@@ -114,7 +114,7 @@ impl Phrase {
             for doc in here {
                 if self.begins(zone, doc)? {
                     docs.push(zone * ZONE_DOCS as u32 + doc as u32);
-                    follows.extend(self.starts.iter().map(|start| start + self.length));
+                    follows.extend(self.starts.iter().map(|start| start.wrapping_add(self.length)));
                     ends.push(follows.len());
                 }
             }
@@ -164,7 +164,8 @@ impl Phrase {
         Ok(())
     }
 
-    /// Whether the words follow each other in a document that has them all, and where: in `starts`.
+    /// Whether the words follow each other in a document that has them all, and where: in `starts`. Damaged positions
+    /// may be any number, so sums of them wrap.
     fn begins(&mut self, zone: u32, doc: usize) -> Result<bool, SearchError> {
         let Phrase { words, starts, positions, .. } = self;
         starts.clear();
@@ -173,7 +174,7 @@ impl Phrase {
             if number == 0 {
                 starts.extend(positions.iter().filter_map(|at| at.checked_sub(*place)));
             } else {
-                starts.retain(|start| positions.binary_search(&(start + *place)).is_ok());
+                starts.retain(|start| positions.binary_search(&start.wrapping_add(*place)).is_ok());
             }
             if starts.is_empty() {
                 return Ok(false);
@@ -216,7 +217,7 @@ impl Phrase {
         let Phrase { starts, positions, length, .. } = self;
         for (postings, _) in self.last.iter_mut().zip(last).filter(|(_, docs)| docs.contains(doc)) {
             postings.positions(zone, doc as u32, positions)?;
-            if starts.iter().any(|start| positions.binary_search(&(start + *length)).is_ok()) {
+            if starts.iter().any(|start| positions.binary_search(&start.wrapping_add(*length)).is_ok()) {
                 return Ok(true);
             }
         }

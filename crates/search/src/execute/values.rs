@@ -9,7 +9,7 @@ use crate::answers::{Dimension, Value, Values};
 use crate::budget::Meter;
 use crate::error::SearchError;
 use crate::split::Facet;
-use crate::zone::ZoneSet;
+use crate::zone::{ZONE_DOCS, ZoneSet};
 
 use super::collect::Collect;
 use super::columns::{Columns, Part};
@@ -20,7 +20,8 @@ impl Execution<'_, '_> {
     /// The `limit` values that most matches have, of those that begin with `prefix`.
     ///
     /// # Errors
-    /// [`Failed`] when something can't be read, or when the budget is used up.
+    /// [`Failed`] when something can't be read, when the budget is used up, or with
+    /// [`SearchError::TooManyValues`].
     pub(crate) fn values(
         &mut self,
         dimension: Dimension,
@@ -36,6 +37,7 @@ impl Execution<'_, '_> {
             all: HashMap::new(),
             facet: Facet::default(),
             times: Vec::new(),
+            most: self.values_max,
         };
         self.collect(&mut collector)?;
         let (distinct, missing) = (collector.all.len() as u64, collector.missing);
@@ -47,14 +49,31 @@ impl Execution<'_, '_> {
             list.truncate(limit);
         }
         list.sort_unstable_by(order);
-        let mut values = Vec::with_capacity(list.len());
-        for (term, found) in list {
-            self.meter.check()?;
-            let index = self.leaf_of(found.part, found.doc)?;
+        let leaves = self.newest(&list)?;
+        let value = |((term, found), index): ((String, Found), u64)| {
             let newest = Hit { index, time: indelible_event::Timestamp::from_micros(found.time) };
-            values.push(Value { term, count: found.count, newest });
+            Value { term, count: found.count, newest }
+        };
+        Ok(Values { values: list.into_iter().zip(leaves).map(value).collect(), distinct, missing })
+    }
+
+    /// The leaf index of the newest event of each; those of one zone are read together.
+    fn newest(&self, list: &[(String, Found)]) -> Result<Vec<u64>, Failed> {
+        let mut order: Vec<(usize, u32, usize)> =
+            list.iter().enumerate().map(|(at, (_, found))| (found.part, found.doc, at)).collect();
+        order.sort_unstable();
+        let mut leaves = vec![0; list.len()];
+        let mut of_zone = Vec::new();
+        let same_zone = |a: &(usize, u32, usize), b: &(usize, u32, usize)| {
+            (a.0, a.1 / ZONE_DOCS as u32) == (b.0, b.1 / ZONE_DOCS as u32)
+        };
+        for run in order.chunk_by(same_zone) {
+            self.meter.check()?;
+            let (part, doc, _) = run[0];
+            self.leaves_of(part, doc / ZONE_DOCS as u32, &mut of_zone)?;
+            run.iter().for_each(|(_, doc, at)| leaves[*at] = of_zone[*doc as usize % ZONE_DOCS]);
         }
-        Ok(Values { values, distinct, missing })
+        Ok(leaves)
     }
 }
 
@@ -68,6 +87,8 @@ struct Tally<'q> {
     all: HashMap<String, Found>,
     facet: Facet,
     times: Vec<i64>,
+    /// Values that are held at most.
+    most: usize,
 }
 
 /// Events of a value in one part, and the newest of them.
@@ -120,7 +141,7 @@ impl Collect for Tally<'_> {
     }
 
     fn end(&mut self, part: Part<'_>, meter: &mut Meter<'_>) -> Result<(), SearchError> {
-        let Self { dimension, prefix, all, of_part, .. } = self;
+        let Self { dimension, prefix, all, of_part, most, .. } = self;
         part.texts(*dimension, of_part.take(), |newest, text| {
             meter.term()?;
             if !text.starts_with(*prefix) {
@@ -133,7 +154,15 @@ impl Collect for Tally<'_> {
             if newest.time >= found.time {
                 (found.time, found.part, found.doc) = (newest.time, part.number(), newest.doc);
             }
-            Ok(())
+            at_most(*most, all.len())
         })
     }
+}
+
+/// Refuses to hold more values than are allowed.
+///
+/// # Errors
+/// [`SearchError::TooManyValues`].
+pub(super) fn at_most(max: usize, held: usize) -> Result<(), SearchError> {
+    if held > max { Err(SearchError::TooManyValues { max }) } else { Ok(()) }
 }

@@ -16,6 +16,7 @@ use indelible_event::Timestamp;
 use jiff::tz::TimeZone;
 
 pub(crate) use parser::parse;
+pub use print::name_tenants;
 
 /// Names of the catalogue, which an installation can edit: what labels mean, and what there is.
 pub trait Catalogue {

@@ -18,8 +18,9 @@ use crate::nearest::nearest;
 use crate::path::fold_name;
 use crate::query::Expr;
 
-/// Longest filter, in bytes: a thousand UUIDs with quotes and commas have 40,000.
-const BYTES_MAX: usize = 64 << 10;
+/// Longest filter, in bytes. In an address each of them takes up to three characters, and the server reads addresses of
+/// nearly 64 KiB: 3 * 16 KiB leave a quarter for everything else.
+const BYTES_MAX: usize = 16 << 10;
 /// Parentheses and `not`s within each other. A sealed query nests JSON twice as deep, and its reader stops at 128.
 const DEPTH_MAX: usize = 32;
 /// Values in all conditions together.
@@ -62,6 +63,14 @@ fn is_name_char(c: char) -> bool {
     c.is_alphanumeric()
         || matches!(c, '_' | '-' | '$' | '@')
         || unicode_normalization::char::is_combining_mark(c)
+}
+
+/// Quotes that stand around no text here. Word processors put some of them where others were typed.
+fn is_quote(c: char) -> bool {
+    matches!(
+        c,
+        '\'' | '`' | '\u{ab}' | '\u{b4}' | '\u{bb}' | '\u{2018}'..='\u{201f}' | '\u{2039}' | '\u{203a}'
+    )
 }
 
 fn is_bare_char(c: char) -> bool {
@@ -303,8 +312,9 @@ impl<'a> Parser<'a> {
             return Ok(Value::Text(self.string()?));
         }
         let end = rest.find(|c| !is_bare_char(c)).unwrap_or(rest.len());
-        if end == 0 {
-            let hint = if rest.starts_with('\'') { "; text stands in double quotes" } else { "" };
+        let quoted = rest.starts_with(is_quote);
+        if end == 0 || quoted {
+            let hint = if quoted { "; text stands in double quotes, as in \"text\"" } else { "" };
             return mistake(self.at, format!("expected a value, found {}{hint}", self.shown()));
         }
         self.at += end;

@@ -1,7 +1,7 @@
 //! An expression as the text of a filter, for people who want to see what runs.
 //!
-//! Invariant: what a filter compiled to, printed and compiled again, is the same expression. Numbers of tenants and
-//! the reach have no form in the language; they are shown in its style.
+//! Invariant: what a filter compiled to, printed and compiled again, is the same expression. Numbers of tenants have no
+//! form in the language; they are printed in its style, for [`name_tenants`] to put names in their place.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -20,6 +20,59 @@ use crate::query::{Expr, TimeRange};
 
 /// Tenants that are listed; of more, the number is told.
 const TENANTS_SHOWN: usize = 20;
+/// What stands before the numbers of tenants. No path of the language is followed by a list, and all text of a caller's
+/// stands in quotes, so nothing else outside of quotes has it.
+const TENANT_NUMBERS: &str = "tenant.number in (";
+
+/// Puts `tenant in ("name", ...)` in the place of every list of tenant numbers in an explanation, and `?` where there is
+/// no name.
+pub fn name_tenants(explanation: &mut Value, name: &dyn Fn(u64) -> Option<String>) {
+    match explanation {
+        Value::String(text) if text.contains(TENANT_NUMBERS) => *text = with_names(text, name),
+        Value::Array(items) => items.iter_mut().for_each(|item| name_tenants(item, name)),
+        Value::Object(members) => members.values_mut().for_each(|member| name_tenants(member, name)),
+        _ => {}
+    }
+}
+
+fn with_names(text: &str, name: &dyn Fn(u64) -> Option<String>) -> String {
+    let mut named = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', 't']) {
+        named.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(after) = rest.strip_prefix(TENANT_NUMBERS) {
+            let (numbers, after) = after.split_once(')').unwrap_or((after, ""));
+            let shown = |number: &str| match number.parse() {
+                Ok(number) => {
+                    name(number).map_or_else(|| "?".to_owned(), |name| Value::from(name).to_string())
+                }
+                // How many more there are.
+                Err(_) => number.to_owned(),
+            };
+            let names: Vec<String> = numbers.split(", ").map(shown).collect();
+            let _ = write!(named, "tenant in ({})", names.join(", "));
+            rest = after;
+        } else {
+            let end = if rest.starts_with('"') { string_end(rest) } else { 1 };
+            named.push_str(&rest[..end]);
+            rest = &rest[end..];
+        }
+    }
+    named.push_str(rest);
+    named
+}
+
+/// The byte after the string in quotes that the text begins with.
+fn string_end(text: &str) -> usize {
+    let mut escaped = true;
+    let closing = text.bytes().position(|byte| {
+        let closes = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        closes
+    });
+    closing.map_or(text.len(), |at| at + 1)
+}
 
 /// The expression as text.
 pub(crate) fn text_of(expr: &Expr) -> String {
@@ -113,7 +166,7 @@ fn condition(leaf: &Expr, to: &mut String) {
         Expr::Tenants(set) => {
             let numbers = set.as_slice();
             let shown: Vec<String> = numbers.iter().take(TENANTS_SHOWN).map(u64::to_string).collect();
-            let _ = write!(to, "tenant.number in ({}", shown.join(", "));
+            let _ = write!(to, "{TENANT_NUMBERS}{}", shown.join(", "));
             if numbers.len() > TENANTS_SHOWN {
                 let _ = write!(to, ", ... {} more", numbers.len() - TENANTS_SHOWN);
             }
@@ -309,4 +362,35 @@ fn address_of(term: &str) -> Option<String> {
         Some(zone) => format!("{ip}%{zone}"),
         None => ip.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::TenantSet;
+
+    #[test]
+    fn tenants_are_named_but_not_within_text_that_a_caller_gave() {
+        let tenants = |numbers: std::ops::Range<u64>| Expr::Tenants(TenantSet::new(numbers));
+        let text = |text: &str| Expr::Term(Field::Action, text.to_owned());
+        let name = |number: u64| (number != 3).then(|| format!("n \"{number}"));
+        for (expr, expected) in [
+            (tenants(1..2), r#"tenant in ("n \"1")"#.to_owned()),
+            (tenants(2..4), r#"tenant in ("n \"2", ?)"#.to_owned()),
+            (text("\\\"tenant.number in (1)"), text_of(&text("\\\"tenant.number in (1)"))),
+            (
+                Expr::And(vec![tenants(7..8), text("it\\"), Expr::Not(Box::new(tenants(8..9)))]),
+                r#"tenant in ("n \"7") and action eq "it\\" and not tenant in ("n \"8")"#.to_owned(),
+            ),
+        ] {
+            let mut shown = json!({ "and": [text_of(&expr)] });
+            name_tenants(&mut shown, &name);
+            assert_eq!(shown["and"][0], expected);
+        }
+        let mut many = Value::from(text_of(&tenants(10..50)));
+        name_tenants(&mut many, &|_| Some("n".to_owned()));
+        let shown = many.as_str().unwrap();
+        assert_eq!(shown.matches("\"n\"").count(), 20, "{shown}");
+        assert!(shown.ends_with("\"n\", ... 20 more)"), "{shown}");
+    }
 }

@@ -165,6 +165,7 @@ fn and_binds_before_or_and_not_before_both() {
 fn says_where_it_stumbled_and_what_it_expected() {
     let deep = "(".repeat(100);
     let many = format!("action in ({}1)", "1,".repeat(1_000));
+    let long = format!("action eq \"{}\"", "a".repeat(16 << 10));
     for (text, position, part) in [
         ("", 1, "expected an attribute, not or (, found the end"),
         ("   ", 4, "found the end"),
@@ -178,6 +179,9 @@ fn says_where_it_stumbled_and_what_it_expected() {
         ("action eq", 10, "expected a value, found the end"),
         ("action eq )", 11, "expected a value"),
         ("action eq 'a'", 11, "double quotes"),
+        ("action eq \u{201c}a\u{201d}", 11, "double quotes"),
+        ("action in (\"b\", \u{201e}a b\u{201c})", 17, "double quotes"),
+        ("action eq \u{ab}a\u{bb}", 11, "double quotes"),
         ("action eq \"\"", 11, "the value is empty; not action pr"),
         ("action eq \"a", 11, "no other to close it"),
         ("action eq \"a\\q\"", 13, "\\ begins one of"),
@@ -215,6 +219,7 @@ fn says_where_it_stumbled_and_what_it_expected() {
         ("id eq \"a b\"", 7, "expected an event id"),
         (&deep, 33, "at most 32 times"),
         (&many, 2_012, "at most 1000 values"),
+        (&long, 1, "at most 16384 bytes"),
     ] {
         let message = compiled(text).expect_err(text);
         assert!(message.starts_with(&format!("position {position}: ")), "{text:.60}: {message}");

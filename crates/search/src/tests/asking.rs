@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::time::Duration;
 
 use indelible_event::{Actor, Event};
 
@@ -54,7 +55,7 @@ fn every_question_ends_with_its_budget_in_tail_and_splits() {
         for result in every(&engine.search, &Reach::All, &query, &cancelled) {
             assert!(matches!(result, Err(SearchError::Cancelled)), "{place} {result:?}");
         }
-        let late = Budget::within(std::time::Duration::ZERO);
+        let late = Budget::within(Duration::ZERO);
         for result in every(&engine.search, &Reach::All, &query, &late) {
             assert!(matches!(result, Err(SearchError::DeadlineExceeded)), "{place} {result:?}");
         }
@@ -117,15 +118,95 @@ fn an_explanation_names_no_tenant_outside_of_the_reach() {
         &[("filter", "tenant eq theirs or action eq \"action 1\" and not tenant eq mine")],
     ] {
         let asked = query(params, &named);
-        let text = engine.search.explain(&Reach::tenants([3, 5]), &asked).to_string();
+        let budget = Budget::unlimited();
+        let text = engine.search.explain(&Reach::tenants([3, 5]), &asked, None, &budget).to_string();
         assert!(!text.contains("7777") && !text.contains("8888"), "{text}");
         assert!(text.contains("\"parts\""), "{text}");
-        let whole = engine.search.explain(&Reach::All, &asked).to_string();
+        let whole = engine.search.explain(&Reach::All, &asked, None, &budget).to_string();
         assert!(whole.contains("7777") || whole.contains("8888"), "{whole}");
     }
-    let plan = engine.search.explain(&Reach::All, &query(&[("action", "action 1")], &HashMap::new()));
+    let asked = query(&[("action", "action 1")], &HashMap::new());
+    let explain = |as_of, budget: &Budget| engine.search.explain(&Reach::All, &asked, as_of, budget);
+    let plan = explain(None, &Budget::unlimited());
     assert_eq!(plan["matches"], "action eq \"action 1\"");
     assert_eq!(plan["parts"][0]["runs"]["documents_at_most"], 7);
+    let earlier = explain(Some(0), &Budget::unlimited());
+    assert!(earlier["parts"][0]["runs"].as_str().unwrap().starts_with("passed over"), "{earlier}");
+    let cancelled = Budget::unlimited();
+    cancelled.cancelled.cancel();
+    assert_eq!(explain(None, &cancelled)["parts"][0]["runs"], "the query was cancelled");
+}
+
+#[test]
+fn an_id_is_looked_up_within_a_budget() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let engine = Engine::open(dir.path(), &ledger, config());
+    push(&ledger, 50);
+    engine.flush();
+    let find = |budget: &Budget| engine.search.by_id(&Reach::All, None, "id-7", budget);
+    let (hits, cost) = find(&Budget::unlimited()).unwrap();
+    assert_eq!((hits.len() as u64, cost.splits), (cost.documents, 1));
+    let cancelled = Budget::unlimited();
+    cancelled.cancelled.cancel();
+    assert!(matches!(find(&cancelled), Err(SearchError::Cancelled)));
+    assert!(matches!(find(&Budget::within(Duration::ZERO)), Err(SearchError::DeadlineExceeded)));
+}
+
+#[test]
+fn more_values_than_can_be_held_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let engine = Engine::open(dir.path(), &ledger, config());
+    push(&ledger, 50);
+    engine.follow();
+    let asked = Query::all();
+    for _ in ["tail", "split"] {
+        let held = |max: usize, prefix: &str, histogram: bool| {
+            let (view, budget) = (engine.search.view(), Budget::unlimited());
+            let plan = engine.search.plan(&asked, &Reach::All).unwrap();
+            let bounds = crate::ask::bounds(&asked, view.end());
+            let dimension = FacetField::parse("action").unwrap().0;
+            let answer = engine.search.run(&view, &plan, bounds, &budget, |execution| {
+                execution.values_max = max;
+                if histogram {
+                    let edges = [i64::MIN, i64::MAX];
+                    return execution.histogram(&edges, Some(dimension)).map(|found| found.series.len());
+                }
+                execution.values(dimension, prefix, 1).map(|found| found.distinct as usize)
+            });
+            answer.map(|(distinct, _)| distinct)
+        };
+        let all = held(usize::MAX, "", false).unwrap();
+        assert!(all > 2, "{all}");
+        assert_eq!(held(all, "", false).unwrap(), all);
+        assert!(matches!(held(all - 1, "", false), Err(SearchError::TooManyValues { .. })));
+        assert_eq!(held(1, "action 1", false).unwrap(), 1, "a prefix helps");
+        assert_eq!(held(all, "", true).unwrap(), all);
+        assert!(matches!(held(all - 1, "", true), Err(SearchError::TooManyValues { .. })));
+        engine.flush();
+    }
+}
+
+#[test]
+fn the_newest_events_of_many_values_are_looked_up_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let engine = Engine::open(dir.path(), &ledger, config());
+    push(&ledger, 900);
+    engine.flush();
+    let read = |limit| {
+        let (field, budget) = (FacetField::parse("actor").unwrap(), Budget::unlimited());
+        let asked = Query::all();
+        let (found, cost) =
+            engine.search.values(&Reach::All, &asked, field, "", limit, None, &budget).unwrap();
+        (found.values.len(), cost.bytes_read)
+    };
+    // The first one opens lists that stay open.
+    read(1);
+    let (one, many) = (read(1), read(usize::MAX));
+    assert!(one.0 == 1 && many.0 > 5, "{many:?}");
+    assert_eq!(one.1, many.1, "all of them lie in one zone");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The same answers everywhere: random queries over random events, against the model, in every state of the index.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -10,6 +12,7 @@ use super::grammar::{Filter, Marked, filter, marks};
 use super::model::matching;
 use super::random::{NAMES, entry, params, reach, tenant_names};
 use super::world::{Engine, MemoryLedger, NOW, Stored, config, count, query};
+use crate::follower::Follower;
 use crate::{Budget, Direction, FacetField, Mark, Query, Reach, SearchConfig, SortKey};
 
 /// What is asked for: parameters, a filter, within a reach; and what of it in detail.
@@ -55,9 +58,20 @@ fn asked() -> impl Strategy<Value = Asked> {
 }
 
 fn compare(engine: &Engine, asked: &[Asked], marked: &Marked, state: &str) -> Result<(), TestCaseError> {
-    let (events, tenants) = (engine.ledger.events(), tenant_names());
-    let visible: Vec<Stored> =
-        events.into_iter().filter(|event| !marked[&Mark::Hidden].contains(&event.index)).collect();
+    let size = engine.ledger.size();
+    compare_as_of(engine, asked, marked, [size, size / 2], state)
+}
+
+fn compare_as_of(
+    engine: &Engine,
+    asked: &[Asked],
+    marked: &Marked,
+    moments: [u64; 2],
+    state: &str,
+) -> Result<(), TestCaseError> {
+    let (mut visible, tenants) = (engine.ledger.events(), tenant_names());
+    let latest = moments.into_iter().max().unwrap_or(0);
+    visible.retain(|event| event.index < latest && !marked[&Mark::Hidden].contains(&event.index));
     for asked in asked {
         let mut params: Vec<(&str, &str)> =
             asked.params.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -68,7 +82,7 @@ fn compare(engine: &Engine, asked: &[Asked], marked: &Marked, state: &str) -> Re
             }
             None => visible.clone(),
         };
-        for as_of in [engine.ledger.size(), engine.ledger.size() / 2] {
+        for as_of in moments {
             let expected = matching(&fitting, &asked.reach, &params, &tenants, as_of);
             params.extend(text.as_ref().map(|text| ("filter", text.as_str())));
             let query = query(&params, &tenants);
@@ -78,7 +92,7 @@ fn compare(engine: &Engine, asked: &[Asked], marked: &Marked, state: &str) -> Re
             pages(engine, &asked.reach, &query, as_of, &expected, &about)?;
             let found: Vec<&Stored> = expected
                 .iter()
-                .map(|key| fitting.iter().find(|event| event.index == key.index).unwrap())
+                .map(|key| &fitting[fitting.binary_search_by_key(&key.index, |event| event.index).unwrap()])
                 .collect();
             figures(engine, asked, &query, as_of, &found, &about)?;
             params.retain(|(name, _)| *name != "filter");
@@ -86,6 +100,9 @@ fn compare(engine: &Engine, asked: &[Asked], marked: &Marked, state: &str) -> Re
     }
     Ok(())
 }
+
+/// More than ever match.
+const ALL: usize = 100_000;
 
 /// One page of everything, and from the middle both ways, three at a time.
 fn pages(
@@ -96,7 +113,7 @@ fn pages(
     expected: &[SortKey],
     about: &str,
 ) -> Result<(), TestCaseError> {
-    let page = engine.page(reach, query, 1_000, None, Some(as_of));
+    let page = engine.page(reach, query, ALL, None, Some(as_of));
     let found: Vec<SortKey> = page.hits.iter().map(|hit| hit.key()).collect();
     prop_assert_eq!(&found, expected, "page, {}", about);
     if let Some(middle) = expected.get(expected.len() / 2) {
@@ -116,7 +133,7 @@ fn pages(
     in_order.sort_unstable();
     let (start, budget) = (as_of / 3, Budget::unlimited());
     in_order.retain(|index| *index >= start);
-    let (all, _) = engine.search.ascending(reach, query, start..as_of, 1_000, &budget).unwrap();
+    let (all, _) = engine.search.ascending(reach, query, start..as_of, ALL, &budget).unwrap();
     prop_assert_eq!((&all.indices, all.through), (&in_order, as_of), "in order, {}", about);
     let (some, _) = engine.search.ascending(reach, query, start..as_of, 2, &budget).unwrap();
     in_order.truncate(2);
@@ -133,13 +150,24 @@ fn figures(
     found: &[&Stored],
     about: &str,
 ) -> Result<(), TestCaseError> {
-    let (search, reach, budget, as_of) = (&engine.search, &asked.reach, &Budget::unlimited(), Some(as_of));
+    let (search, reach, budget, moment) = (&engine.search, &asked.reach, &Budget::unlimited(), as_of);
+    let as_of = Some(moment);
     let (stats, _) = search.stats(reach, query, as_of, budget).unwrap();
     prop_assert_eq!(stats, figures::stats(found), "stats, {}", about);
     let by = asked.by.and_then(FacetField::parse);
     let (histogram, _) = search.histogram(reach, query, &asked.edges, by, as_of, budget).unwrap();
     let expected = figures::histogram(found, &asked.edges, asked.by);
-    prop_assert_eq!(histogram, expected, "histogram {:?} by {:?}, {}", &asked.edges, asked.by, about);
+    prop_assert_eq!(&histogram, &expected, "histogram {:?} by {:?}, {}", &asked.edges, asked.by, about);
+    // The same by the way that is gone where there may be too many values to count all of them in all buckets.
+    let (view, plan) = (search.view(), search.plan(query, reach).unwrap());
+    let bounds = crate::ask::bounds(query, moment);
+    let (histogram, _) = search
+        .run(&view, &plan, bounds, budget, |execution| {
+            execution.cells_max = 0;
+            execution.histogram(&asked.edges, by.map(|field| field.0))
+        })
+        .unwrap();
+    prop_assert_eq!(histogram, expected, "frugal histogram {:?} by {:?}, {}", &asked.edges, asked.by, about);
     let (name, prefix, limit) = &asked.values;
     let field = FacetField::parse(name).unwrap();
     let (values, _) = search.values(reach, query, field, prefix, *limit, as_of, budget).unwrap();
@@ -223,5 +251,77 @@ proptest! {
         let report = engine.checked();
         prop_assert!(report.is_sound(), "{:?}", report);
         prop_assert_eq!(report.events, ledger.events().len() as u64);
+    }
+}
+
+/// The same events again and again, each time a little later, until there are `count` entries; cheap to make.
+fn repeated(entries: &[Option<Stored>], count: usize) -> Vec<Option<Stored>> {
+    let again = |at: usize| {
+        let mut entry = entries[at % entries.len()].clone();
+        let round = at / entries.len();
+        if let Some(stored) = entry.as_mut().filter(|_| !round.is_multiple_of(3)) {
+            stored.time += round as i64 * 250_000;
+            stored.tenant = (stored.tenant + round as u64) % 41;
+        }
+        entry
+    };
+    (0..count).map(again).collect()
+}
+
+/// Pushes all of it, and does what the threads of an index would do meanwhile.
+fn ingest(engine: &Engine, entries: Vec<Option<Stored>>) {
+    let mut follower = Follower::new(&engine.state);
+    let mut entries = entries.into_iter().peekable();
+    while entries.peek().is_some() {
+        entries.by_ref().take(150).for_each(|entry| push(&engine.ledger, entry));
+        while follower.next() < engine.ledger.size() {
+            follower.read(engine.ledger.size()).unwrap();
+        }
+        engine.build();
+        engine.merge();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 0, ..ProptestConfig::with_cases(2) })]
+
+    #[test]
+    fn the_same_answers_over_many_zones_while_events_come_in(
+        entries in vec(entry(), 60..90),
+        count in 3_000..5_000_usize,
+        asked in vec(asked(), 14),
+        marked in marks(),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = MemoryLedger::new();
+        // Splits of two zones, merged to some more, and two zones in the tail.
+        let settings = SearchConfig { flush_events: 1_300, merge_factor: 2, ..config() };
+        let engine = Engine::open(dir.path(), &ledger, settings);
+        let mut entries = repeated(&entries, count);
+        let later = entries.split_off(count / 2);
+        entries.into_iter().for_each(|entry| push(&ledger, entry));
+        engine.follow();
+        engine.build();
+        mark(&engine, &marked);
+        let size = ledger.size();
+        let begun = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                begun.store(true, Ordering::Release);
+                ingest(&engine, later);
+            });
+            while !begun.load(Ordering::Acquire) {
+                std::thread::yield_now();
+            }
+            let compared = compare_as_of(&engine, &asked, &marked, [size, size * 2 / 3], "while events come in");
+            writer.join().unwrap();
+            compared
+        })?;
+        prop_assert_eq!(ledger.size(), count as u64);
+        compare(&engine, &asked, &marked, "many zones, splits and tail")?;
+        engine.flush();
+        engine.merge();
+        compare(&engine, &asked[..4], &marked, "many zones, splits only")?;
+        prop_assert!(engine.checked().is_sound());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indelible_event::Event;
 
 use super::world::{Engine, MemoryLedger, NOW, config, stored};
-use crate::{Query, Reach, SearchConfig};
+use crate::{Budget, Mark, Query, Reach, SearchConfig, builder, merger};
 
 fn push(ledger: &MemoryLedger, count: u64) {
     for at in 0..count {
@@ -166,10 +166,20 @@ fn a_merge_does_not_take_damage_along() {
 fn the_index_of_another_ledger_or_history_is_not_used() {
     let dir = tempfile::tempdir().unwrap();
     let (ledger, _) = grown(dir.path());
+    let marked = |engine: &Engine| engine.search.marks_generation() > 0;
+    let engine = Engine::open(dir.path(), &ledger, small());
+    engine.search.mark(Mark::Hidden, [5, 25], true).unwrap();
+    drop(engine);
+    *ledger.broken.lock() = Some(0);
+    assert!(marked(&Engine::open(dir.path(), &ledger, small())), "a ledger that can't be read says nothing");
+    *ledger.broken.lock() = None;
+    assert!(marked(&Engine::open(dir.path(), &ledger, small())));
     // The same log restored to an earlier state: what lies beyond is gone.
     ledger.cut(20);
     let engine = Engine::open(dir.path(), &ledger, small());
+    assert!(!marked(&engine), "another event may get the place of a marked one");
     assert_eq!(engine.splits(), 1);
+    engine.search.mark(Mark::Held, [5], true).unwrap();
     engine.follow();
     assert_eq!(engine.search.progress().indexed_size, 20);
     assert_eq!(engine.all(&Reach::All, &Query::all()).len(), ledger.events().len());
@@ -180,6 +190,7 @@ fn the_index_of_another_ledger_or_history_is_not_used() {
     *ledger.history.lock() = 77;
     let engine = Engine::open(dir.path(), &ledger, small());
     assert_eq!(engine.splits(), 0);
+    assert!(!marked(&engine));
     engine.flush();
     drop(engine);
     let mut other = MemoryLedger::new();
@@ -221,7 +232,8 @@ fn an_event_that_cannot_be_decoded_does_not_stop_the_others() {
     let engine = Engine::open(dir.path(), &ledger, config());
     engine.flush();
     assert_eq!(engine.all(&Reach::All, &Query::all()), [2, 1, 0]);
-    assert_eq!(engine.search.by_id(&Reach::All, None, "b").unwrap().len(), 1);
+    let (found, _) = engine.search.by_id(&Reach::All, None, "b", &Budget::unlimited()).unwrap();
+    assert_eq!(found.len(), 1);
     assert!(engine.checked().is_sound());
 }
 
@@ -315,4 +327,96 @@ fn a_range_that_was_filled_in_part_is_not_indexed_twice() {
     assert_eq!(engine.state.view().gaps(range), []);
     engine.flush();
     assert!(engine.checked().is_sound());
+}
+
+#[test]
+fn a_split_that_cannot_be_read_now_is_opened_later_and_not_built_again() {
+    for damaged_meanwhile in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let (ledger, answer) = grown(dir.path());
+        let victim = &files(&dir.path().join("splits"))[1];
+        let bytes = fs::read(victim).unwrap();
+        fs::remove_file(victim).unwrap();
+        // A link to itself is there and can't be opened, whoever asks.
+        std::os::unix::fs::symlink(victim, victim).unwrap();
+        let settings = SearchConfig { merge_factor: 99, ..small() };
+        let engine = Engine::open(dir.path(), &ledger, settings);
+        engine.follow();
+        engine.build();
+        assert!(engine.splits() == 2 && engine.search.progress().rebuilding, "told to be incomplete");
+        assert!(victim.is_symlink(), "neither swept nor built again");
+        let verify = || {
+            let mut work = engine.state.work.lock();
+            let task = merger::take(&engine.state, &mut work).unwrap();
+            drop(work);
+            let done = merger::run(&engine.state, &task);
+            merger::finish(&mut engine.state.work.lock(), task, done.is_err());
+            done
+        };
+        assert!(verify().is_err());
+        fs::remove_file(victim).unwrap();
+        fs::write(victim, if damaged_meanwhile { b"rubbish" } else { &bytes[..] }).unwrap();
+        verify().unwrap();
+        assert_eq!(engine.splits(), if damaged_meanwhile { 2 } else { 3 });
+        engine.build();
+        assert_eq!(engine.all(&Reach::All, &Query::all()), answer);
+        assert!(!engine.search.progress().rebuilding);
+        assert!(engine.checked().is_sound());
+    }
+}
+
+#[test]
+fn no_file_goes_before_its_name_and_no_suspect_is_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, answer) = grown(dir.path());
+    let victim = files(&dir.path().join("splits")).remove(1);
+    let mut bytes = fs::read(&victim).unwrap();
+    bytes[40] ^= 1;
+    fs::write(&victim, &bytes).unwrap();
+    // The manifest can't be written.
+    fs::create_dir(dir.path().join("manifest.new")).unwrap();
+    let engine = Engine::open(dir.path(), &ledger, small());
+    assert!(engine.search.progress().error.is_some() && engine.splits() == 2);
+    assert!(victim.exists(), "the manifest on disk names it still");
+    drop(engine);
+    let unverified = SearchConfig { verify_at_open_bytes: 0, merge_factor: 99, ..small() };
+    let engine = Engine::open(dir.path(), &ledger, unverified);
+    engine.follow();
+    for _ in 0..9 {
+        let task = merger::take(&engine.state, &mut engine.state.work.lock());
+        let Some(task) = task else { break };
+        let failed = merger::run(&engine.state, &task).is_err();
+        merger::finish(&mut engine.state.work.lock(), task, failed);
+    }
+    assert_eq!(engine.splits(), 3, "it can't be thrown out yet");
+    fs::remove_dir(dir.path().join("manifest.new")).unwrap();
+    engine.merge();
+    assert_eq!(engine.splits(), 2);
+    engine.build();
+    assert_eq!(engine.all(&Reach::All, &Query::all()), answer);
+    assert!(engine.checked().is_sound());
+}
+
+#[test]
+fn entries_in_a_split_and_in_the_tail_are_found_once_in_the_end() {
+    for covered in [0..40, 0..12, 7..23] {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = MemoryLedger::new();
+        push(&ledger, 33);
+        let size = ledger.size();
+        let engine = Engine::open(dir.path(), &ledger, config());
+        engine.follow();
+        let answer = engine.all(&Reach::All, &Query::all());
+        let range = covered.start..covered.end.min(size);
+        builder::run(&engine.state, &builder::Task::Fill(range.clone())).unwrap();
+        let blocks = engine.state.view().blocks.clone();
+        let flush = builder::Task::Flush(blocks);
+        let done = builder::run(&engine.state, &flush);
+        assert_eq!(done.is_ok(), range == (0..size), "{range:?}");
+        builder::run(&engine.state, &flush).unwrap();
+        engine.build();
+        assert!(engine.state.view().blocks.is_empty());
+        assert_eq!(engine.all(&Reach::All, &Query::all()), answer, "{range:?}");
+        assert!(engine.checked().is_sound());
+    }
 }

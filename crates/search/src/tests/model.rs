@@ -8,6 +8,7 @@ use indelible_event::{Event, Timestamp};
 use super::world::{NOW, Stored};
 use crate::field::{Field, ip_term};
 use crate::instant::parse_instant;
+use crate::json;
 use crate::json::scalars;
 use crate::phone::Phone;
 use crate::query::Expr;
@@ -195,7 +196,7 @@ fn texts(stored: &Stored) -> Vec<String> {
     event.client.chain.iter().filter(no_address).cloned().map(Some).for_each(|t| add(&t));
     for (name, value) in &event.parameters {
         texts.push(name.clone());
-        scalars(value.get(), |text| texts.push(text.to_owned()));
+        json::texts(value.get(), |text, _| texts.push(text.to_owned()));
     }
     for change in &event.changes {
         texts.push(change.field.clone());

@@ -257,10 +257,13 @@ fn filter() -> impl Strategy<Value = (&'static str, String)> {
     ]
 }
 
-/// Parameters of one name stand together, as the model expects.
+/// Parameters of one name stand together, as the model expects; bounds of time are given once.
 pub(super) fn params() -> impl Strategy<Value = Vec<(&'static str, String)>> {
     vec(filter(), 0..4).prop_map(|mut params| {
         params.sort();
+        params.dedup_by(|later, first| {
+            later.0 == first.0 && (first.0.ends_with("since") || first.0.ends_with("until"))
+        });
         params
     })
 }

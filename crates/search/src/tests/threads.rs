@@ -74,6 +74,8 @@ fn pages_stay_the_same_while_events_come_in() {
             assert_eq!(first(Some(before.as_of)).hits, before.hits);
             assert_eq!(count(&search, &reach, &query, Some(before.as_of)), 2_000);
             let now = first(None);
+            let newest = super::world::received(now.as_of - 1);
+            assert!(now.complete_through.as_micros() <= newest, "complete only as far as it looks");
             assert_eq!(count(&search, &reach, &query, Some(now.as_of)), now.as_of);
         }
     });

@@ -12,7 +12,7 @@ use indelible_ledger::{
 use indelible_verify::{ChainId, Envelope, Protocol};
 
 use super::world::{self, config};
-use crate::{Decode, Decoded, Query, Reach, Search};
+use crate::{Budget, Decode, Decoded, Query, Reach, Search};
 
 struct JsonDecoder;
 
@@ -93,7 +93,7 @@ fn what_the_ledger_acknowledged_is_found_before_and_after_a_restart() {
     assert_eq!(count(&search, &query("user", "ADA")), 100);
     assert_eq!(count(&search, &query("action_type", "login")), 100);
     assert_eq!(world::count(&search, &Reach::tenants([8]), &Query::all(), None), 0);
-    let hit = search.by_id(&Reach::All, Some(7), "id-0042").unwrap()[0];
+    let hit = search.by_id(&Reach::All, Some(7), "id-0042", &Budget::unlimited()).unwrap().0[0];
     assert_eq!(reader.record(hit.index).unwrap().envelope.event_id, "id-0042");
     assert_eq!(
         search.progress().complete_through,

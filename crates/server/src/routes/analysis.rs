@@ -85,8 +85,9 @@ pub(crate) async fn stats(
     let filters = question.filters.clone();
     let reading = reader.clone();
     let work = move |budget: &_| {
-        let explain = plan(&reading, explain, &question.filters, now)?;
-        Ok((reading.stats(&question, now, budget)?, explain))
+        let (stats, standing) = reading.stats(&question, now, budget)?;
+        let explain = plan(&reading, explain, &question.filters, &standing, budget)?;
+        Ok(((stats, standing), explain))
     };
     let done = app.queries.run(Kind::Stats, &filters, work).await?;
     let ((stats, standing), explain) = &done.answer;
@@ -186,8 +187,8 @@ pub(crate) async fn histogram(
     let interval = match params.one("interval")?.as_deref() {
         None | Some("auto") => None,
         Some(text) => Some(Interval::parse(text).ok_or_else(|| {
-            let message = "interval is auto or a length that divides the unit above it, from PT1M to P1Y: PT1M, PT5M, \
-                           PT15M, PT1H, PT6H, P1D, P1W, P1M, P3M, P1Y";
+            let message = "interval is auto, minutes or hours that divide a day, 1 to 28 days, 1 to 4 weeks, or months that divide \
+                           a year: PT1M, PT5M, PT15M, PT1H, PT6H, P1D, P1W, P1M, P3M, P1Y";
             ApiError::field(Code::InvalidFilter, "interval", message)
         })?),
     };
@@ -204,8 +205,9 @@ pub(crate) async fn histogram(
     let filters = question.filters.clone();
     let reading = reader.clone();
     let work = move |budget: &_| {
-        let explain = plan(&reading, explain, &question.filters, now)?;
-        Ok((reading.histogram(&question, &cut, now, budget)?, explain))
+        let view = reading.histogram(&question, &cut, now, budget)?;
+        let explain = plan(&reading, explain, &question.filters, &view.standing, budget)?;
+        Ok((view, explain))
     };
     let done = app.queries.run(Kind::Histogram, &filters, work).await?;
     let (view, explain) = &done.answer;
@@ -303,8 +305,9 @@ pub(crate) async fn values(
     let filters = question.filters.clone();
     let reading = reader.clone();
     let work = move |budget: &_| {
-        let explain = plan(&reading, explain, &question.filters, now)?;
-        Ok((reading.values(&question, field, &prefix, limit, now, budget)?, explain))
+        let view = reading.values(&question, field, &prefix, limit, now, budget)?;
+        let explain = plan(&reading, explain, &question.filters, &view.standing, budget)?;
+        Ok((view, explain))
     };
     let done = app.queries.run(Kind::Values, &filters, work).await?;
     let (view, explain) = &done.answer;

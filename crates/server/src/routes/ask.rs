@@ -3,8 +3,8 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use indelible_access::{Question, ReadError, ScopedReader, Standing};
-use indelible_event::{Code, Timestamp};
-use indelible_search::KNOWN_PARAMETERS;
+use indelible_event::Code;
+use indelible_search::{Budget, Cost, KNOWN_PARAMETERS};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -69,14 +69,15 @@ impl Asked {
     }
 }
 
-/// The plan, where it is wanted.
+/// The plan of what was answered, where it is wanted: as of the answer's moment, and within what is left of its budget.
 pub(crate) fn plan(
     reader: &ScopedReader,
     wanted: bool,
     filters: &[(String, String)],
-    now: Timestamp,
+    standing: &Standing,
+    budget: &Budget,
 ) -> Result<Option<Value>, ReadError> {
-    wanted.then(|| reader.explain(filters, now)).transpose()
+    wanted.then(|| reader.explain(filters, &standing.as_of, budget)).transpose()
 }
 
 /// A number from 1 to `max`.
@@ -97,21 +98,32 @@ pub(crate) fn respond<T>(
     standing: &Standing,
     body: &impl Serialize,
 ) -> Result<Response, ApiError> {
-    note(kind, &standing.cost);
     let body = serde_json::to_string(body).map_err(|error| ApiError::internal(error.to_string()))?;
-    let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
-    timing(response.headers_mut(), reader, done, standing);
-    Ok(response)
+    let response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
+    Ok(timed(kind, reader, done, &standing.cost, response))
 }
 
-fn timing<T>(headers: &mut HeaderMap, reader: &ScopedReader, done: &Done<T>, standing: &Standing) {
-    let shown = reader.cost_shown(&standing.cost);
+/// An answer with what it cost in `Server-Timing`, and the cost in the metrics.
+pub(crate) fn timed<T>(
+    kind: Kind,
+    reader: &ScopedReader,
+    done: &Done<T>,
+    cost: &Cost,
+    mut response: Response,
+) -> Response {
+    note(kind, cost);
+    timing(response.headers_mut(), reader, done, cost);
+    response
+}
+
+fn timing<T>(headers: &mut HeaderMap, reader: &ScopedReader, done: &Done<T>, cost: &Cost) {
+    let shown = reader.cost_shown(cost);
     let figures = shown.as_object().into_iter().flatten().filter(|(name, _)| *name != "elapsed_ms");
     let figures: Vec<_> = figures.map(|(name, value)| format!("{name}={value}")).collect();
     let text = format!(
         "queue;dur={:.3}, search;dur={:.3};desc=\"{}\"",
         done.waited.as_secs_f64() * 1e3,
-        standing.cost.elapsed.as_secs_f64() * 1e3,
+        cost.elapsed.as_secs_f64() * 1e3,
         figures.join(" "),
     );
     if let Ok(text) = HeaderValue::try_from(text) {

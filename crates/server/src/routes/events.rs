@@ -1,22 +1,24 @@
 //! Finding events: pages, and single ones.
 
+use std::sync::Arc;
+
 use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use indelible_access::{EventPage, EventView, ListRequest};
+use indelible_access::{EventPage, EventView, ListRequest, ReadError, ScopedReader};
+use indelible_search::{Budget, Cost};
+use indelible_verify::ProofBundle;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::{
-    ask::{About, filters, limit, plan, respond},
-    blocking,
-};
+use super::ask::{About, filters, limit, plan, respond, timed};
 use crate::{
+    app::App,
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, PathPart, Ready},
-    queries::Kind,
+    queries::{Done, Kind},
 };
 
 /// Events a page at most.
@@ -81,8 +83,9 @@ pub(crate) async fn list(
     let kind = if total { Kind::Count } else { Kind::Page };
     let reading = reader.clone();
     let work = move |budget: &_| {
-        let explain = plan(&reading, explain, &request.filters, now)?;
-        Ok((reading.list(&request, now, budget)?, explain))
+        let page = reading.list(&request, now, budget)?;
+        let explain = plan(&reading, explain, &request.filters, &page.standing, budget)?;
+        Ok((page, explain))
     };
     let done = app.queries.run(kind, &filters, work).await?;
     let (page, explain) = &done.answer;
@@ -129,6 +132,41 @@ fn links(filters: &[(String, String)], limit: usize, total: bool, page: &EventPa
     (!links.is_empty() && links.len() <= LINK_BYTES_MAX).then_some(links)
 }
 
+/// One event's id, and who asks for it.
+struct Single {
+    app: Arc<App>,
+    reader: ScopedReader,
+    id: String,
+    tenant: Option<String>,
+}
+
+impl Single {
+    fn read(app: Arc<App>, caller: &Caller, id: String, mut params: Params) -> Result<Self, ApiError> {
+        let reader = app.trail.reader(&caller.0)?;
+        let tenant = params.one("tenant")?;
+        params.finish()?;
+        Ok(Self { app, reader, id, tenant })
+    }
+
+    /// Runs a search for the event when its turn comes, and makes the response of what it found.
+    async fn answer<T: Send + 'static>(
+        self,
+        find: impl FnOnce(&ScopedReader, &str, Option<&str>, &Budget) -> Result<(T, Cost), ReadError>
+        + Send
+        + 'static,
+        show: impl FnOnce(T) -> Response,
+    ) -> Result<Response, ApiError> {
+        let Self { app, reader, id, tenant } = self;
+        let reading = reader.clone();
+        // All that can narrow it.
+        let filters: Vec<_> = tenant.iter().map(|tenant| ("tenant".to_owned(), tenant.clone())).collect();
+        let work = move |budget: &_| find(&reading, &id, tenant.as_deref(), budget);
+        let Done { answer: (found, cost), waited } = app.queries.run(Kind::Event, &filters, work).await?;
+        let done = Done { answer: (), waited };
+        Ok(timed(Kind::Event, &reader, &done, &cost, show(found)))
+    }
+}
+
 /// One event, whatever the filters.
 #[utoipa::path(
     get, path = "/v1/events/{id}", tag = "events",
@@ -136,45 +174,52 @@ fn links(filters: &[(String, String)], limit: usize, total: bool, page: &EventPa
         ("id" = String, Path),
         ("tenant" = Option<String>, Query, description = "needed where events of several tenants have the id"),
     ),
-    responses((status = 200, body = Object), (status = 404, body = ProblemDetails))
+    responses(
+        (status = 200, body = Object),
+        (status = 404, body = ProblemDetails),
+        (status = 503, body = ProblemDetails)
+    )
 )]
 pub(crate) async fn one(
     Ready(app): Ready,
     caller: Caller,
     PathPart(id): PathPart,
-    mut params: Params,
+    params: Params,
 ) -> Result<Response, ApiError> {
-    let reader = app.trail.reader(&caller.0)?;
-    let tenant = params.one("tenant")?;
-    params.finish()?;
-    let event = blocking(move || Ok(reader.event(&id, tenant.as_deref())?)).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], event.to_json()).into_response())
+    let single = Single::read(app, &caller, id, params)?;
+    let show =
+        |event: EventView| ([(header::CONTENT_TYPE, "application/json")], event.to_json()).into_response();
+    single.answer(ScopedReader::event, show).await
 }
 
 /// The event's bytes exactly as they were sent.
 #[utoipa::path(
     get, path = "/v1/events/{id}/original", tag = "events",
     params(("id" = String, Path), ("tenant" = Option<String>, Query)),
-    responses((status = 200, description = "the bytes as sent"), (status = 404, body = ProblemDetails))
+    responses(
+        (status = 200, description = "the bytes as sent"),
+        (status = 404, body = ProblemDetails),
+        (status = 503, body = ProblemDetails)
+    )
 )]
 pub(crate) async fn original(
     Ready(app): Ready,
     caller: Caller,
     PathPart(id): PathPart,
-    mut params: Params,
+    params: Params,
 ) -> Result<Response, ApiError> {
-    let reader = app.trail.reader(&caller.0)?;
-    let tenant = params.one("tenant")?;
-    params.finish()?;
-    let (bytes, media_type) = blocking(move || Ok(reader.original(&id, tenant.as_deref())?)).await?;
-    let headers = [
-        // A sender's bytes must never run as a page of ours.
-        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"event.json\"".to_owned()),
-        (header::HeaderName::from_static("x-media-type"), media_type),
-    ];
-    Ok((headers, bytes).into_response())
+    let single = Single::read(app, &caller, id, params)?;
+    let show = |(bytes, media_type): (Vec<u8>, String)| {
+        let headers = [
+            // A sender's bytes must never run as a page of ours.
+            (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+            (header::CONTENT_DISPOSITION, "attachment; filename=\"event.json\"".to_owned()),
+            (header::HeaderName::from_static("x-media-type"), media_type),
+        ];
+        (headers, bytes).into_response()
+    };
+    single.answer(ScopedReader::original, show).await
 }
 
 /// The proof that the event is in the trail: a C2SP tlog-proof, or as JSON with envelope and salt.
@@ -183,7 +228,8 @@ pub(crate) async fn original(
     params(("id" = String, Path), ("tenant" = Option<String>, Query)),
     responses(
         (status = 200, description = "text/plain: the tlog-proof alone; application/json, when accepted: the bundle"),
-        (status = 404, body = ProblemDetails)
+        (status = 404, body = ProblemDetails),
+        (status = 503, body = ProblemDetails)
     )
 )]
 pub(crate) async fn proof(
@@ -191,17 +237,18 @@ pub(crate) async fn proof(
     caller: Caller,
     PathPart(id): PathPart,
     headers: HeaderMap,
-    mut params: Params,
+    params: Params,
 ) -> Result<Response, ApiError> {
-    let reader = app.trail.reader(&caller.0)?;
-    let tenant = params.one("tenant")?;
-    params.finish()?;
-    let proof = blocking(move || Ok(reader.proof(&id, tenant.as_deref())?)).await?;
+    let single = Single::read(app, &caller, id, params)?;
     let accepts = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let (kind, body) = if accepts.contains("application/json") {
-        ("application/json", proof.to_json())
-    } else {
-        ("text/plain; charset=utf-8", proof.proof)
+    let bundled = accepts.contains("application/json");
+    let show = |proof: ProofBundle| {
+        let (kind, body) = if bundled {
+            ("application/json", proof.to_json())
+        } else {
+            ("text/plain; charset=utf-8", proof.proof)
+        };
+        ([(header::CONTENT_TYPE, kind)], body).into_response()
     };
-    Ok(([(header::CONTENT_TYPE, kind)], body).into_response())
+    single.answer(ScopedReader::proof, show).await
 }

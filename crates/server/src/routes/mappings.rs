@@ -8,7 +8,7 @@ use axum::{
 };
 use indelible_control::{Permission, StoredMapping};
 use indelible_event::{Code, excerpt};
-use indelible_ingest::{Form, Mapping};
+use indelible_ingest::{Form, Mapping, Registry};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -153,6 +153,11 @@ pub(crate) async fn put(
         let known = app.decoder.mappings.table().registry.get_exact(&name, stored.version).cloned();
         let status = match known {
             Some(known) if known.text() == stored.body => StatusCode::OK,
+            _ if Registry::builtin().get(&name).is_some() => {
+                // It would read what everybody sends under the name, and stand over every version that is to come.
+                let message = format!("{name} is built in; choose another name, such as my-{name}");
+                return Err(ApiError::field(Code::IdConflict, "name", message));
+            }
             Some(_) => {
                 let message = format!("{name} {} has another text; raise the version", stored.version);
                 return Err(ApiError::field(Code::IdConflict, "version", message));

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeMap, fmt::Write, io::Read};
 
-use indelible_event::{Event, Limits, Timestamp};
+use indelible_event::{Code, Event, Limits, Timestamp};
 use indelible_ingest::{Mapped, RecordError, Records, RecordsError, Trace, Unmatched};
 use serde_json::{Value, json};
 
 use super::{
     DEPTH_MAX,
     format::{Format, Origin},
+    unusable_tenant,
 };
 use crate::{
     args::ImportArgs,
@@ -44,7 +45,8 @@ struct Kept {
 /// Something wrong with a record.
 struct Finding {
     line: u64,
-    /// JSON pointer into the record for what is refused, into the event for a misfit; empty for the whole.
+    /// JSON pointer into the record for what is refused, into the event for its tenant and for a misfit; empty for the
+    /// whole.
     field: String,
     code: &'static str,
     message: String,
@@ -71,7 +73,7 @@ pub(super) fn run<R: Read>(args: &ImportArgs, format: &Format, records: Records<
         match record {
             Ok(record) => {
                 findings.records += 1;
-                findings.map(format, record.line, &record.json, &trace);
+                findings.map(args, format, record.line, &record.json, &trace);
             }
             Err(error) => broken = broken.or(findings.unusable(error)),
         }
@@ -95,14 +97,19 @@ pub(super) fn run<R: Read>(args: &ImportArgs, format: &Format, records: Records<
 }
 
 impl Findings {
-    fn map(&mut self, format: &Format, line: u64, json: &str, trace: &Trace) {
+    fn map(&mut self, args: &ImportArgs, format: &Format, line: u64, json: &str, trace: &Trace) {
         if let Err(problem) = indelible_event::parse_json(json, DEPTH_MAX) {
             self.refused.add(line, &problem.field, problem.code.as_str(), &problem.message);
             return;
         }
         let now = Timestamp::from_micros(i64::MAX);
         match format.mapping.apply_traced(json, &Limits::default(), now, Some(trace)) {
-            Ok(mapped) => self.mapped(line, mapped),
+            Ok(mapped) => {
+                if let Some(why) = unusable_tenant(args, mapped.event.tenant.as_deref()) {
+                    self.refused.add(line, "/tenant", Code::TenantForbidden.as_str(), &why);
+                }
+                self.mapped(line, mapped);
+            }
             Err(problems) => {
                 for problem in problems {
                     self.refused.add(line, &problem.field, problem.code.as_str(), &problem.message);

@@ -35,13 +35,12 @@ pub(super) enum Origin {
 
 impl Format {
     /// What the server knows it by; nothing for events in the API's own shape, which need no mapping unless they are to
-    /// belong to another tenant than they name.
+    /// belong to another tenant than they name. The version is named always: what `--check` and this side's report say of
+    /// the records must be what the server makes of them.
     pub(super) fn parameter(&self, tenant: Option<&str>) -> Option<String> {
         match (self.mapping.name(), self.origin) {
             ("generic", Origin::BuiltIn) if tenant.is_none() => None,
-            // Exactly this one, whatever else the server has under the name.
-            (name, Origin::File) => Some(format!("{name}@{}", self.mapping.version())),
-            (name, _) => Some(name.to_owned()),
+            (name, _) => Some(format!("{name}@{}", self.mapping.version())),
         }
     }
 }
@@ -129,7 +128,7 @@ fn told(args: &ImportArgs, source: &mut Source) -> Result<Format, Exit> {
         Err(why) => {
             let candidates: Vec<_> =
                 detection.candidates.iter().map(|one| format!("\n  {}", line(one))).collect();
-            Err(Exit::usage(format!(
+            Err(Exit::no(format!(
                 "the format of {} can't be told: {why}{}",
                 args.file.display(),
                 candidates.concat()

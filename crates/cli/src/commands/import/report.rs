@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use indelible_ingest::Mapping;
 use serde_json::{Value, json};
 
 use crate::output::harmless;
@@ -11,6 +12,8 @@ const ERRORS_SHOWN: usize = 20;
 
 #[derive(Default)]
 pub(super) struct Report {
+    /// The mapping that reads the records, and its version.
+    mapping: (String, u32),
     pub(super) records: u64,
     pub(super) accepted: u64,
     /// Stored by an earlier try of the same batch, whose answer did not arrive.
@@ -25,6 +28,10 @@ pub(super) struct Report {
 }
 
 impl Report {
+    pub(super) fn new(mapping: &Mapping) -> Self {
+        Self { mapping: (mapping.name().to_owned(), mapping.version()), ..Self::default() }
+    }
+
     pub(super) fn failed(&self) -> u64 {
         self.rejected + self.unusable
     }
@@ -38,6 +45,12 @@ impl Report {
     pub(super) fn not_sent(&mut self, line: u64, why: String) {
         self.unusable += 1;
         self.error(format!("line {line}: not sent: {why}"));
+    }
+
+    /// A batch that the import ended at: it was not sent, or nobody knows what became of it.
+    pub(super) fn unanswered(&mut self, first: u64, last: u64, records: usize) {
+        self.unusable += records as u64;
+        self.error(format!("lines {first} to {last}: not sent, as far as is known: the import ended here"));
     }
 
     pub(super) fn rejected(&mut self, line: u64, error: &Value) {
@@ -59,6 +72,8 @@ impl Report {
 
     pub(super) fn to_json(&self) -> Value {
         json!({
+            "format": self.mapping.0,
+            "version": self.mapping.1,
             "records": self.records,
             "accepted": self.accepted,
             "replayed": self.replayed,
@@ -76,8 +91,14 @@ impl Report {
         let mut out = String::new();
         let mut line = |text: String| writeln!(out, "{text}").expect("writing to a String cannot fail");
         line(format!(
-            "{} records: {} stored, {} known already, {} rejected, {} not sent",
-            self.records, self.accepted, self.duplicates, self.rejected, self.unusable
+            "{} records: {} stored, {} known already, {} rejected, {} not sent ({} {})",
+            self.records,
+            self.accepted,
+            self.duplicates,
+            self.rejected,
+            self.unusable,
+            self.mapping.0,
+            self.mapping.1
         ));
         if self.replayed > 0 {
             line(format!("{} stored by an earlier try, whose answer did not arrive", self.replayed));

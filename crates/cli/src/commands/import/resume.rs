@@ -52,13 +52,23 @@ impl TryFrom<String> for Passed {
     }
 }
 
+/// What a note says in all versions up to this one. A field that is added is given a default and needs no other version;
+/// one that earlier programs must not pass over does.
+const VERSION: u32 = 1;
+
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Note {
+    /// Notes without it are of version 1, too.
+    #[serde(default = "first_version")]
+    version: u32,
     // For people who look into it; the note's name tells which import it belongs to.
+    #[serde(default)]
     file: String,
+    #[serde(default)]
     url: String,
+    #[serde(default)]
     format: String,
+    #[serde(default)]
     tenant: Option<String>,
     /// Makes the keys of this import its own: after it is complete, the same file can be imported again.
     nonce: String,
@@ -66,12 +76,16 @@ struct Note {
     offset: u64,
     /// Of the records up to `offset`.
     passed: Passed,
+    #[serde(default)]
     pending: Option<Pending>,
+}
+
+fn first_version() -> u32 {
+    1
 }
 
 /// A batch that may be stored.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Pending {
     start: u64,
     end: u64,
@@ -91,6 +105,7 @@ impl Resume {
     /// The file or the note can't be read. A note that is none is told on standard error, and the import starts over.
     pub(super) fn open(args: &ImportArgs, format: &str) -> Result<Self, Exit> {
         let fresh = |file: &Path| Note {
+            version: VERSION,
             file: file.display().to_string(),
             url: args.remote.url.clone(),
             format: format.to_owned(),
@@ -245,7 +260,11 @@ fn read(place: &Path) -> Result<Option<Note>, Exit> {
             return Err(Exit::unknown(what).hint("--restart starts over without it"));
         }
     };
-    match serde_json::from_slice(&bytes) {
+    match serde_json::from_slice::<Note>(&bytes) {
+        Ok(note) if note.version > VERSION => {
+            let what = format!("{} was written by a newer version of this program", place.display());
+            Err(Exit::unknown(what).hint("go on with that version, or start over with --restart"))
+        }
         Ok(note) => Ok(Some(note)),
         Err(error) => {
             eprintln!(
@@ -313,6 +332,7 @@ mod tests {
 
     fn fresh() -> Note {
         Note {
+            version: VERSION,
             file: "f".into(),
             url: "u".into(),
             format: "generic".into(),
@@ -453,6 +473,41 @@ mod tests {
             let (end, passed) = upto(&file, 4);
             assert_ne!(resume.begin(upto(FILE, 2).0 + 1, end, passed, b"other").unwrap().0, key, "{what}");
         }
+    }
+
+    #[test]
+    fn notes_of_other_versions_are_gone_on_with_or_refused_and_never_started_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("note.json");
+        let key = interrupted(&place);
+        let written: serde_json::Value = serde_json::from_slice(&fs::read(&place).unwrap()).unwrap();
+        assert_eq!(written["version"], VERSION);
+        let changed = |change: &dyn Fn(&mut serde_json::Map<String, serde_json::Value>)| {
+            let mut note = written.clone();
+            change(note.as_object_mut().unwrap());
+            fs::write(&place, note.to_string()).unwrap();
+            Resume::at(place.clone(), fresh(), false)
+        };
+        let first = |note: &mut serde_json::Map<String, serde_json::Value>| {
+            note.remove("version");
+        };
+        let later = |note: &mut serde_json::Map<String, serde_json::Value>| {
+            note.insert("batches".into(), 7.into());
+            note["pending"].as_object_mut().unwrap().insert("batch".into(), 7.into());
+        };
+        for resume in [changed(&first), changed(&later)] {
+            let mut resume = resume.unwrap();
+            assert_eq!((resume.offset(), resume.repeats_until()), (upto(FILE, 2).0, Some(upto(FILE, 4).0)));
+            let (four, passed) = upto(FILE, 4);
+            assert_eq!(
+                resume.begin(upto(FILE, 2).0 + 1, four, passed, b"second").unwrap(),
+                (key.clone(), true)
+            );
+        }
+        let newer = changed(&|note| {
+            note.insert("version".into(), (VERSION + 1).into());
+        });
+        assert_eq!(newer.err().unwrap().code(), 3);
     }
 
     #[test]

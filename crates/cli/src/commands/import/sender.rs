@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, thread, time::Duration};
 
-use indelible_ingest::{Mapping, Record};
+use indelible_ingest::{Mapping, Record, Registry};
 use serde_json::{Value, json};
 
 use super::report::Report;
@@ -53,10 +53,18 @@ impl Sender {
     /// # Errors
     /// The key may not add it, the server refuses it, or it has another text under the same name and version.
     pub(super) fn install(&self, mapping: &Mapping, file: &str) -> Done {
+        let built_in = Registry::builtin().get(mapping.name()).is_some();
         let (path, version) = (format!("/v1/mappings/{}", mapping.name()), mapping.version());
         let known = self.client.get(&format!("{path}?version={version}"), "application/toml")?;
         if known.is_success() && known.body == mapping.text().as_bytes() {
             return Ok(());
+        }
+        if built_in {
+            let name = mapping.name();
+            return Err(Exit::usage(format!(
+                "{name} is the name of a built-in mapping, and {file} has another text"
+            ))
+            .hint(format!("choose another `name` in {file}, such as \"my-{name}\"")));
         }
         if known.is_success() {
             let name = mapping.name();
@@ -145,6 +153,13 @@ impl Sender {
             lost |= answer.as_ref().map_or(true, |answer| !refuses(answer.status) && !answer.is_success());
             if !again || tries == TRIES {
                 return judge(answer, lost);
+            }
+            if tries == 1 {
+                let why = match &answer {
+                    Ok(answer) => format!("the server answers {}", answer.status),
+                    Err(exit) => exit.message(),
+                };
+                eprintln!("note: {why}; waiting, and trying again {} times", TRIES - 1);
             }
             thread::sleep(wished.unwrap_or(pause).min(Duration::from_secs(60)));
             pause *= 2;

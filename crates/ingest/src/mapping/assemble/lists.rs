@@ -22,6 +22,9 @@ impl<'r> Assembly<'r> {
                 let target = self.target(rule, &here);
                 let named = target.id.is_some() || target.name.is_some() || target.username.is_some();
                 let wanted = named || (rule.when.is_some() && target.kind.is_some());
+                if !self.scope.budget.spend(comparing(&targets, &target)) {
+                    return targets;
+                }
                 if !wanted || join_same(&mut targets, &target) {
                     continue;
                 }
@@ -61,6 +64,9 @@ impl<'r> Assembly<'r> {
                     continue;
                 }
                 let (kind, id) = (self.text(rule.kind.as_ref(), &here), self.text(rule.id.as_ref(), &here));
+                if self.scope.budget.is_spent() {
+                    return found;
+                }
                 if id.is_some() {
                     push(&mut found, Related { kind, id, ..Related::default() });
                 }
@@ -75,8 +81,9 @@ impl<'r> Assembly<'r> {
             // The first of a name wins: duplicate keys have no place in an event.
             if !value.is_nothing()
                 && parameters.len() <= ITEMS_MAX
+                && self.scope.budget.spend_each(parameters.len(), 4)
                 && !parameters.iter().any(|(known, _)| known == name)
-                && let Some(raw) = value.raw()
+                && let Some(raw) = self.scope.raw_of(value)
             {
                 push(&mut parameters, (name.to_owned(), raw));
             }
@@ -88,7 +95,7 @@ impl<'r> Assembly<'r> {
                     let value = self.scope.eval(expr, &self.here);
                     // What is null or a repeated name is seen too, though there is nothing to keep.
                     value.mark_used();
-                    for (name, value) in value.into_members() {
+                    for (name, value) in self.scope.members_of(value) {
                         add(&name, &value);
                     }
                 }
@@ -107,7 +114,9 @@ impl<'r> Assembly<'r> {
                         if !self.holds(when.as_ref(), &here) {
                             continue;
                         }
-                        let raw = |expr: &'r Option<Expr>| self.scope.eval(expr.as_ref()?, &here).raw();
+                        let raw = |expr: &'r Option<Expr>| {
+                            self.scope.raw_of(&self.scope.eval(expr.as_ref()?, &here))
+                        };
                         let (old, new) = (raw(old), raw(new));
                         // A rule without values is for vendors that say only which fields changed.
                         let tells = values_unsaid || old.is_some() || new.is_some();
@@ -139,9 +148,15 @@ impl<'r> Assembly<'r> {
         let members = |expr: Option<&'r Expr>| {
             let value = expr.map_or(Value::Nothing, |expr| self.scope.eval(expr, here));
             value.mark_used();
-            value.into_members()
+            self.scope.members_of(value)
         };
         let (before, after) = (members(before), members(after));
+        let json_len =
+            |members: &[(_, Value<'r>)]| members.iter().map(|(_, value)| value.json_len()).sum::<usize>();
+        // Half of an object would tell changes that there are not.
+        if !self.scope.budget.spend_each(json_len(&before).saturating_add(json_len(&after)), 2) {
+            return;
+        }
         let known: HashMap<_, _> = before.iter().map(|(field, old)| (field, old)).collect();
         for (field, new) in &after {
             let old = known.get(field);
@@ -170,6 +185,14 @@ fn push<T>(list: &mut Vec<T>, item: T) {
     }
 }
 
+/// What [`join_same`] costs: an id is looked for among the aliases of each, and what is new among the names of the one.
+fn comparing(targets: &[Target], target: &Target) -> usize {
+    let names = |target: &Target| target.aliases.len() + target.groups.len() + target.roles.len() + 2;
+    let aliases: usize = targets.iter().map(|known| known.aliases.len() + target.aliases.len() + 1).sum();
+    let most = targets.iter().map(names).max().unwrap_or(0);
+    aliases + 2 * most * names(target)
+}
+
 /// Adds what `target` says to a target that is the same thing: of the same type, and its id is the other's id, name
 /// or alias, or the other way round. Returns whether there is one.
 fn join_same(targets: &mut [Target], target: &Target) -> bool {
@@ -184,7 +207,7 @@ fn join_same(targets: &mut [Target], target: &Target) -> bool {
     let names = target.id.iter().chain(&target.aliases).chain(&target.name);
     for name in names {
         let is_known = known.id.as_ref() == Some(name) || known.name.as_ref() == Some(name);
-        if !is_known && !known.aliases.contains(name) {
+        if !is_known && known.aliases.len() < ITEMS_MAX && !known.aliases.contains(name) {
             known.aliases.push(name.clone());
         }
     }
@@ -193,6 +216,7 @@ fn join_same(targets: &mut [Target], target: &Target) -> bool {
     for (list, more) in [(&mut known.groups, &target.groups), (&mut known.roles, &target.roles)] {
         let new: Vec<_> = more.iter().filter(|name| !list.contains(name)).cloned().collect();
         list.extend(new);
+        list.truncate(ITEMS_MAX);
     }
     true
 }

@@ -1,7 +1,8 @@
 //! Values to an event: what the expressions of a mapping gave, made to fit what an event may hold.
 //!
 //! Invariant: no record is refused for what a mapping made of it. A value that an event can't hold is left out
-//! with a warning; it is still in the record, which is the event's body and its `data`.
+//! with a warning, and so is what a record's budget does not reach for; it is still in the record, which is the event's
+//! body and its `data`.
 
 mod lists;
 
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::Mapped;
 use super::address;
+use super::budget::VALUE;
 use super::eval::{Scope, Value, hex};
 use super::expr::Expr;
 use super::program::{ActorRule, Program};
@@ -95,6 +97,11 @@ impl<'r> Assembly<'r> {
         self.cut("/related", &mut event.related);
         self.cut("/parameters", &mut event.parameters);
         self.cut("/changes", &mut event.changes);
+        if self.scope.budget.is_spent() {
+            let message = "the mapping makes too much of this record; what it would have given from there on is \
+                           left out, and the whole record is in data";
+            self.warn(Code::TooManyItems, "", message.to_owned());
+        }
         event
     }
 
@@ -112,15 +119,20 @@ impl<'r> Assembly<'r> {
 
     /// A text that says something: an empty one is none.
     fn text(&self, expr: Option<&'r Expr>, here: &Value<'r>) -> Option<String> {
-        let text = self.scope.eval(expr?, here).text()?;
+        let text = self.scope.text_of(&self.scope.eval(expr?, here))?;
         (!text.is_empty()).then(|| text.into_owned())
     }
 
     /// The texts of several expressions, each once, lists joined, as many as a list may have.
     fn texts(&self, exprs: &'r [Expr], here: &Value<'r>) -> Vec<String> {
         let mut texts: Vec<String> = Vec::new();
-        for value in exprs.iter().flat_map(|expr| self.scope.eval(expr, here).into_list()) {
-            if let Some(text) = value.text().filter(|text| !text.is_empty())
+        let values = exprs.iter().flat_map(|expr| self.scope.list_of(self.scope.eval(expr, here)));
+        for value in values {
+            // Each is compared with the ones before it.
+            if !self.scope.budget.spend_each(texts.len(), 4) {
+                break;
+            }
+            if let Some(text) = self.scope.text_of(&value).filter(|text| !text.is_empty())
                 && texts.len() < ITEMS_MAX
                 && !texts.iter().any(|known| *known == *text)
             {
@@ -137,7 +149,7 @@ impl<'r> Assembly<'r> {
     /// The elements that a rule's `each` gives, or the record itself.
     fn elements(&self, each: Option<&'r Expr>) -> Vec<Value<'r>> {
         match each {
-            Some(each) => self.scope.eval(each, &self.here).into_list(),
+            Some(each) => self.scope.list_of(self.scope.eval(each, &self.here)),
             None => vec![self.here.clone()],
         }
     }
@@ -266,7 +278,12 @@ impl<'r> Assembly<'r> {
             self.warn(Code::NumberOutOfRange, "/client/port", format!("{} is no port", excerpt(&port)));
         }
         let host = client.host.take();
-        if let Some(odd) = address::fill(&mut client, &self.texts(&rule.address, &here)) {
+        let mut addresses = self.texts(&rule.address, &here);
+        // Every comma may part an address from the next.
+        if !self.scope.budget.spend_each(addresses.iter().map(String::len).sum(), VALUE) {
+            addresses.clear();
+        }
+        if let Some(odd) = address::fill(&mut client, &addresses) {
             let message =
                 format!("{} is no address and no host name; it is kept in the chain", excerpt(&odd));
             self.warn(Code::InvalidIp, "/client/ip", message);

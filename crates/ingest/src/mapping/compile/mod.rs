@@ -21,6 +21,9 @@ use read::{Compiler, Section};
 
 type Spanned<T> = toml::Spanned<T>;
 
+/// The highest version: more than anybody writes, and none that no other can follow by a slip of the pen.
+const VERSION_MAX: u32 = 1_000_000;
+
 /// Reads the text of a mapping; `file` is what messages call it.
 pub(super) fn compile(file: &str, text: &str) -> Result<Mapping, MappingErrors> {
     let table = match DeTable::parse(text) {
@@ -133,10 +136,10 @@ impl<'t> Compiler<'t> {
             _ => None,
         };
         match number {
-            Some(number) if number > 0 => number,
+            Some(number) if (1..=VERSION_MAX).contains(&number) => number,
             _ => {
                 let span = value.map_or(0..0, Spanned::span);
-                self.mistake(span, "version", "expected a whole number from 1".to_owned());
+                self.mistake(span, "version", format!("expected a whole number from 1 to {VERSION_MAX}"));
                 1
             }
         }

@@ -37,9 +37,15 @@ pub(crate) struct Mistake {
 /// Deep enough for every honest mapping, shallow enough for the stack.
 const DEPTH_MAX: usize = 64;
 
+/// The most `and`, `or` and steps of one expression: each nests what stands before it. Long choices are `in (...)`.
+const LINKS_MAX: usize = 256;
+
+/// The most names and brackets of one path.
+const SEGMENTS_MAX: usize = 64;
+
 /// Reads one whole expression; also returns where its paths stand, in the order of their numbers.
 pub(crate) fn parse(text: &str, names: Names<'_>) -> Result<(Expr, Vec<Range<usize>>), Mistake> {
-    let mut parser = Parser { text, at: 0, names, depth: 0, starred: false, paths: Vec::new() };
+    let mut parser = Parser { text, at: 0, names, depth: 0, links: 0, starred: false, paths: Vec::new() };
     let expr = parser.expr()?;
     parser.space();
     match parser.at < text.len() {
@@ -55,6 +61,7 @@ pub(crate) fn parse_path(text: &str) -> Result<Path, Mistake> {
         at: 0,
         names: Names { places: 0, lets: &[], tables: &[] },
         depth: 0,
+        links: 0,
         starred: true,
         paths: Vec::new(),
     };
@@ -68,6 +75,7 @@ struct Parser<'t> {
     at: usize,
     names: Names<'t>,
     depth: usize,
+    links: usize,
     /// Whether `*` is a part of names.
     starred: bool,
     /// Where paths stand.
@@ -85,6 +93,17 @@ impl<'t> Parser<'t> {
         expr
     }
 
+    /// One more that nests what stands before it.
+    fn link(&mut self) -> Result<(), Mistake> {
+        self.links += 1;
+        if self.links > LINKS_MAX {
+            let message =
+                format!("the expression has over {LINKS_MAX} steps, `and` and `or`; `[let]` can part it");
+            return Err(Mistake { at: self.at, message });
+        }
+        Ok(())
+    }
+
     /// After `if`; takes as much as it can.
     fn conditional(&mut self) -> Result<Expr, Mistake> {
         let condition = self.expr()?;
@@ -99,6 +118,7 @@ impl<'t> Parser<'t> {
     fn or(&mut self) -> Result<Expr, Mistake> {
         let mut left = self.and()?;
         while self.word("or") {
+            self.link()?;
             left = Expr::Or(Box::new(left), Box::new(self.and()?));
         }
         Ok(left)
@@ -107,6 +127,7 @@ impl<'t> Parser<'t> {
     fn and(&mut self) -> Result<Expr, Mistake> {
         let mut left = self.not()?;
         while self.word("and") {
+            self.link()?;
             left = Expr::And(Box::new(left), Box::new(self.not()?));
         }
         Ok(left)
@@ -149,6 +170,7 @@ impl<'t> Parser<'t> {
     fn piped(&mut self) -> Result<Expr, Mistake> {
         let mut value = self.value()?;
         while self.symbol("|") {
+            self.link()?;
             value = Expr::Step(Box::new(value), self.step()?);
         }
         Ok(value)
@@ -302,6 +324,10 @@ impl<'t> Parser<'t> {
             }
         };
         loop {
+            if segments.len() > SEGMENTS_MAX {
+                let message = format!("the path has over {SEGMENTS_MAX} names");
+                return Err(Mistake { at: self.at, message });
+            }
             match self.peek() {
                 Some('.') => {
                     self.at += 1;

@@ -180,7 +180,7 @@ p = "'{a'"
     let got: Vec<_> = errors.iter().map(ToString::to_string).collect();
     let want = [
         "bad.toml:1:8: name: expected a name of a-z, 0-9 and -, at most 64 characters",
-        "bad.toml:2:11: version: expected a whole number from 1",
+        "bad.toml:2:11: version: expected a whole number from 1 to 1000000",
         "bad.toml:3:1: colour: there is no `colour` here; there are name, version, title, about, input, shape, tables, let, ignore, event",
         "bad.toml:4:12: ignore: expected [] for the elements of a list",
         "bad.toml:4:19: ignore[1]: expected a text",

@@ -1,5 +1,6 @@
 //! The mapping language as a whole, and every built-in mapping on real records.
 
+mod budget;
 mod builtin;
 mod detection;
 mod fuzz;
