@@ -7,13 +7,14 @@ DIR has `events.tsv` and `questions.ndjson` from the bench; `beside.json` is wri
 package of its binaries, its client from PyPI, SQLite with Python. Each gets one table with the columns that an audit
 trail's user would make, the indexes that the questions want, and its own full-text index. Neither proves anything or keeps
 tenants apart; both make one table durable by one commit at the end, which is in their favour.
-A kind of question is asked for SECONDS at most.
+A kind of question is asked for SECONDS at most. Counts have to be what Indelible counted.
 """
 
 import json
 import os
 import pathlib
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -47,18 +48,22 @@ def ask_all(questions, language, seconds, ask, deadline_error):
     """Times in milliseconds of each kind under each reach."""
     groups = {}
     for question in questions:
-        groups.setdefault((question["kind"], question["reach"]), []).append(question[language])
+        groups.setdefault((question["kind"], question["reach"]), []).append(question)
     times = []
     for (kind, reach), asked in groups.items():
+        note(f"{language}: {kind}, {reach}")
         taken, begin = [], time.monotonic()
         try:
-            for sql in asked[:WARM]:
-                ask(sql)
+            for question in asked[:WARM]:
+                found = ask(question[language])
+                # Times compare only where the answers are the same.
+                if question["count"] is not None and found[0][0] != question["count"]:
+                    raise SystemExit(f"{language} counts {found[0][0]}, ours {question['count']}: {question[language]}")
                 if time.monotonic() - begin > seconds:
                     break
-            for sql in asked:
+            for question in asked:
                 started = time.perf_counter()
-                ask(sql)
+                ask(question[language])
                 taken.append((time.perf_counter() - started) * 1000)
                 if time.monotonic() - begin > seconds:
                     break
@@ -233,7 +238,8 @@ def postgres(directory, questions, seconds):
         version = database.execute("SHOW server_version").fetchone()[0]
         database.close()
     finally:
-        server.terminate()
+        # The fast way to stop: a gentle one would wait for our own connection after a failure.
+        server.send_signal(signal.SIGINT)
         server.wait()
     facts = {
         "version": version,

@@ -49,8 +49,6 @@ pub struct HistogramView {
     pub others: Vec<u64>,
     /// Events without the field.
     pub without: Vec<u64>,
-    /// As of when, and how complete.
-    pub standing: Standing,
 }
 
 /// The values of a field.
@@ -62,8 +60,6 @@ pub struct ValuesView {
     pub distinct: u64,
     /// Matching events that lack the field.
     pub missing: u64,
-    /// As of when, and how complete.
-    pub standing: Standing,
 }
 
 /// Values of a histogram that are told one by one: as many as a chart has colours for, and some.
@@ -100,21 +96,21 @@ impl ScopedReader {
         cut: &Cut,
         now: Timestamp,
         budget: &Budget,
-    ) -> Result<HistogramView, ReadError> {
+    ) -> Result<(HistogramView, Standing), ReadError> {
         let (moment, mut standing) = self.begin(question.as_of.as_deref(), now)?;
         let query = self.query(&question.filters, moment.now)?;
         let scope = self.scope();
         let range = self.range(&query, &scope, &moment, budget, &mut standing.cost)?;
         let Some((since, until)) = range else {
-            return Ok(HistogramView {
+            let view = HistogramView {
                 interval: cut.interval.unwrap_or_else(|| Interval::auto(0, 0)),
                 edges: Vec::new(),
                 buckets: Vec::new(),
                 series: Vec::new(),
                 others: Vec::new(),
                 without: Vec::new(),
-                standing,
-            });
+            };
+            return Ok((view, standing));
         };
         let interval = cut.interval.unwrap_or_else(|| Interval::auto(since, until));
         let edges = interval.edges(since, until, &cut.zone).map_err(|error| {
@@ -149,7 +145,7 @@ impl ScopedReader {
             }
         }
         let (buckets, without) = (found.buckets, found.without);
-        Ok(HistogramView { interval, edges, buckets, series, others, without, standing })
+        Ok((HistogramView { interval, edges, buckets, series, others, without }, standing))
     }
 
     /// The range that the buckets cover, in microseconds: what the question says; else from the first match, and to the
@@ -201,7 +197,7 @@ impl ScopedReader {
         limit: usize,
         now: Timestamp,
         budget: &Budget,
-    ) -> Result<ValuesView, ReadError> {
+    ) -> Result<(ValuesView, Standing), ReadError> {
         let (moment, mut standing) = self.begin(question.as_of.as_deref(), now)?;
         let query = self.query(&question.filters, moment.now)?;
         let search = &self.trail.inner.search;
@@ -211,7 +207,7 @@ impl ScopedReader {
         if is_tenant(field) {
             let (found, cost) = ask(&self.scope_of_names(prefix), "")?;
             standing.cost = cost;
-            return Ok(self.tenant_values(&found, standing));
+            return Ok((self.tenant_values(&found), standing));
         }
         let (found, cost) = ask(&self.scope(), prefix)?;
         standing.cost = cost;
@@ -220,12 +216,8 @@ impl ScopedReader {
             let spelling = spelt.remove(&value.term).unwrap_or(value.term);
             (spelling, value.count)
         });
-        Ok(ValuesView {
-            values: values.collect(),
-            distinct: found.distinct,
-            missing: found.missing,
-            standing,
-        })
+        let view = ValuesView { values: values.collect(), distinct: found.distinct, missing: found.missing };
+        Ok((view, standing))
     }
 
     /// The part of the reach whose names of today begin with `prefix`, without case: the index has numbers only.
@@ -244,11 +236,11 @@ impl ScopedReader {
     }
 
     /// Values of the field that has numbers in the index, under the names of today.
-    fn tenant_values(&self, found: &indelible_search::Values, standing: Standing) -> ValuesView {
+    fn tenant_values(&self, found: &indelible_search::Values) -> ValuesView {
         let named = found.values.iter().map(|value| (self.tenant_name(&value.term), value.count));
         let mut values: Vec<_> = named.collect();
         values.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        ValuesView { values, distinct: found.distinct, missing: found.missing, standing }
+        ValuesView { values, distinct: found.distinct, missing: found.missing }
     }
 
     /// The name of the tenant with this number; the index has told numbers within the reach only.

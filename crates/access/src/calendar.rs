@@ -195,7 +195,7 @@ impl fmt::Display for Interval {
 
 /// The first instant of a day; where the zone left the day out, the one after it.
 fn start_of(day: Date, zone: &TimeZone) -> Result<i64, TooManyBuckets> {
-    let start = day.to_zoned(zone.clone()).and_then(|noonless| noonless.start_of_day());
+    let start = day.to_zoned(zone.clone()).and_then(|zoned| zoned.start_of_day());
     start.map(|start| start.timestamp().as_microsecond()).map_err(|_| TooManyBuckets)
 }
 

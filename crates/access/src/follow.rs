@@ -56,6 +56,8 @@ pub struct Skipped {
 
 /// Bytes of bodies in one batch, beside its first event: what one slow reader holds in memory.
 const BATCH_BYTES_MAX: usize = 1 << 20;
+/// Events passed over that are counted at once: half a megabyte of indices.
+const COUNTED_AT_ONCE: usize = 1 << 16;
 
 impl ScopedReader {
     /// Everything that is acknowledged from now on lies behind this position.
@@ -131,7 +133,7 @@ impl ScopedReader {
         Ok(FollowBatch { events, position: FollowPosition(through), more, cost })
     }
 
-    /// Goes to the end, and counts what is passed over.
+    /// Goes to the end, and counts what is passed over; the work follows what lies between.
     ///
     /// # Errors
     /// As [`Self::list`].
@@ -142,17 +144,29 @@ impl ScopedReader {
         from: FollowPosition,
         budget: &Budget,
     ) -> Result<Skipped, ReadError> {
-        // Not further than the index has everything, so that none is passed over uncounted.
-        let end = self.trail.inner.search.progress().indexed_size.max(from.0);
-        let count = |as_of| self.count_at(filters, as_of, started, budget);
-        let (all, mut cost) = count(end)?;
-        let (before, counting) = count(from.0)?;
-        add(&mut cost, &counting);
+        let search = &self.trail.inner.search;
+        let query = self.query(filters, started)?;
+        // One reach from the first event to the last: a change on the way must not make the count wrong.
+        let scope = self.scope();
+        let end = search.progress().indexed_size.max(from.0);
+        let (mut count, mut through, mut cost) = (0, from.0, Cost::default());
+        loop {
+            let (found, counting) =
+                search.ascending(&scope, &query, through..end, COUNTED_AT_ONCE, budget)?;
+            add(&mut cost, &counting);
+            count += found.indices.len() as u64;
+            // Not further than the index has everything, so that none is passed over uncounted.
+            through = found.through;
+            if found.indices.len() < COUNTED_AT_ONCE {
+                break;
+            }
+        }
+        let position = FollowPosition(through);
         Ok(Skipped {
-            count: all.saturating_sub(before),
+            count,
             after: self.follow_cursor(filters, from)?,
-            before: self.follow_cursor(filters, FollowPosition(end))?,
-            position: FollowPosition(end),
+            before: self.follow_cursor(filters, position)?,
+            position,
             cost,
         })
     }

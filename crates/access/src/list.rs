@@ -1,12 +1,12 @@
 //! Pages of events, newest first, and exact totals.
 
 use indelible_event::{Code, Timestamp};
-use indelible_search::{Budget, Cost, Direction, Hit, PageRequest, SortKey};
+use indelible_search::{Budget, Direction, Hit, PageRequest, SortKey};
 
 use crate::{
     Cursor, EventView, ReadError, ScopedReader, Standing,
     error::invalid,
-    reader::{Filters, PAGE_BYTES_MAX, add, query_digest},
+    reader::{PAGE_BYTES_MAX, add, query_digest},
 };
 
 /// What to list.
@@ -115,21 +115,6 @@ impl ScopedReader {
         let prev = seal(page.hits.first(), page.has_prev, true)?;
         standing.cost = cost;
         Ok(EventPage { events, total, next, prev, standing })
-    }
-
-    /// The exact number of events that match among the entries before `as_of`; relative ranges count from `now`.
-    ///
-    /// # Errors
-    /// As [`Self::list`].
-    pub(crate) fn count_at(
-        &self,
-        filters: &Filters,
-        as_of: u64,
-        now: Timestamp,
-        budget: &Budget,
-    ) -> Result<(u64, Cost), ReadError> {
-        let query = self.query(filters, now)?;
-        Ok(self.trail.inner.search.count(&self.scope(), &query, Some(as_of), budget)?)
     }
 
     fn open_cursor(&self, text: &str, digest: &[u8; 32], parameter: &str) -> Result<Cursor, ReadError> {

@@ -117,9 +117,11 @@ impl Client {
     }
 
     fn read(&self, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer, Exit> {
-        let mut answer = answer.map_err(|error| {
-            Exit::unknown(format!("no answer from {}: {error}", self.base))
-                .hint("is the server running? --url or INDELIBLE_URL names it")
+        let mut answer = answer.map_err(|error| match error {
+            // Nothing was sent: what was given makes no request, such as filters longer than any address.
+            ureq::Error::Http(error) => Exit::usage(format!("no request can be made of this: {error}")),
+            error => Exit::unknown(format!("no answer from {}: {error}", self.base))
+                .hint("is the server running? --url or INDELIBLE_URL names it"),
         })?;
         let headers = answer.headers().clone();
         let status = answer.status().as_u16();

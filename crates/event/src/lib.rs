@@ -5,6 +5,7 @@
 
 mod json;
 mod model;
+mod nearest_name;
 mod parse;
 mod problem;
 mod rules;
@@ -16,6 +17,7 @@ pub use model::{
     Actor, ActorType, Change, Client, Event, EventTime, Extra, Occurrences, Outcome, OutcomeResult, Related,
     Severity, Source, Target,
 };
+pub use nearest_name::nearest_name;
 pub use parse::{Limits, Parsed, parse};
 pub use problem::{Code, Problem, UnknownCode, excerpt};
 pub use rules::{ActionType, Category, Colour, Derived, ObjectType, RuleSet, RuleSetError};

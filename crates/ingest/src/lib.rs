@@ -9,7 +9,6 @@ mod cloudevents;
 mod item;
 mod mapping;
 mod media;
-mod nearest;
 mod records;
 mod split;
 mod stored;

@@ -60,3 +60,27 @@ impl Drop for Ticket {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> indelible_event::Timestamp {
+            indelible_event::Timestamp::from_micros(7)
+        }
+    }
+
+    #[test]
+    fn a_stamp_is_listed_until_all_who_bear_it_are_done() {
+        let pending = Arc::new(Pending::default());
+        let (one, other) = (pending.take(&Stopped), pending.take(&Stopped));
+        assert_eq!((one.stamp_us(), pending.oldest_us()), (7, Some(7)));
+        drop(one);
+        assert_eq!(pending.oldest_us(), Some(7));
+        drop(other);
+        assert_eq!(pending.oldest_us(), None);
+    }
+}

@@ -41,6 +41,7 @@ impl Search {
         })?;
         let through = match indices.last() {
             Some(last) if indices.len() == limit => last + 1,
+            None if limit == 0 => range.start,
             _ => end,
         };
         Ok((Sequence { indices, through }, cost))

@@ -20,6 +20,8 @@ use crate::zone::ZONE_DOCS;
 /// Findings that are told one by one; the rest are counted.
 const FINDINGS_MAX: usize = 100;
 
+const COLUMNS_LOST: &str = "its columns can't be read";
+
 /// How far a check is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckProgress {
@@ -148,10 +150,11 @@ impl Run<'_> {
     ) -> Result<(), SearchError> {
         let mut columns = match Columns::new(split) {
             Ok(columns) => columns,
-            Err(_) => {
-                self.report.add(&meta.name, None, "its columns can't be read");
+            Err(error) if error.is_damage() => {
+                self.report.add(&meta.name, None, COLUMNS_LOST);
                 return Ok(());
             }
+            Err(error) => return Err(error),
         };
         let mut next = meta.first;
         let mut batches = Batches::new();
@@ -168,7 +171,7 @@ impl Run<'_> {
                     self.report.add(&meta.name, Some(record.index), "an event is missing");
                     continue;
                 }
-                let what = columns.differ(&expected, doc).or_else(|| fingerprints.differ(&expected, doc));
+                let what = columns.differ(&expected, doc)?.or_else(|| fingerprints.differ(&expected, doc));
                 if let Some(what) = what {
                     self.report.add(&meta.name, Some(record.index), what);
                 }
@@ -229,10 +232,15 @@ impl<'s> Columns<'s> {
         Ok(())
     }
 
-    fn differ(&mut self, expected: &Doc, doc: u32) -> Option<&'static str> {
+    /// What the columns say of a document and its event does not.
+    ///
+    /// # Errors
+    /// [`SearchError::Io`] when they can't be read now; damage is a difference.
+    fn differ(&mut self, expected: &Doc, doc: u32) -> Result<Option<&'static str>, SearchError> {
         let at = doc as usize % ZONE_DOCS;
-        if self.load(doc / ZONE_DOCS as u32).is_err() {
-            return Some("its columns can't be read");
+        match self.load(doc / ZONE_DOCS as u32) {
+            Err(error) if error.is_damage() => return Ok(Some(COLUMNS_LOST)),
+            loaded => loaded?,
         }
         let place = Place {
             index: self.leaves[at],
@@ -241,17 +249,17 @@ impl<'s> Columns<'s> {
             tenant: self.split.tenants[self.tenants[at] as usize].0,
         };
         if place.index != expected.place.index {
-            return Some("an event is missing, or not where it belongs");
+            return Ok(Some("an event is missing, or not where it belongs"));
         }
         if place != expected.place {
-            return Some("time or tenant differ");
+            return Ok(Some("time or tenant differ"));
         }
         let same = |ordinals: &[u32], table: &[u64], hashes: &[u64]| {
             ordinals.iter().map(|ordinal| &table[*ordinal as usize]).eq(hashes)
         };
         let same = same(self.users.get(at), &self.user_hashes, &expected.users)
             && same(self.domains.get(at), &self.domain_hashes, &expected.domains);
-        (!same).then_some("users or tenants for distinct counts differ")
+        Ok((!same).then_some("users or tenants for distinct counts differ"))
     }
 }
 

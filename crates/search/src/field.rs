@@ -55,13 +55,13 @@ pub(crate) enum Field {
     SessionId,
     RequestId,
     TraceId,
-    /// E-mail addresses, UUIDs and IP addresses found in text.
+    /// E-mail, IP and MAC addresses, UUIDs and phone numbers found in text.
     Whole,
     /// Words of text, with positions.
     Word,
     /// Values of what has no field of its own: the path, [`PATH_END`], and the value as a keyword.
     Attribute,
-    /// Which paths the event has, see [`crate::attribute`].
+    /// Which paths the event has, see [`crate::path`].
     Present,
     /// Names of changed fields.
     Changed,

@@ -5,7 +5,7 @@
 //!
 //! | module | |
 //! |---|---|
-//! | `params`, `filter`, `text`, `prefix`, `instant`, `nearest` | what is asked for, in every form |
+//! | `params`, `filter`, `text`, `prefix`, `instant` | what is asked for, in every form |
 //! | `query`, `predicate`, `decimal`, `normal` | the one plan that it becomes |
 //! | `derive`, `doc`, `field`, `path`, `words`, `wholes`, `phone`, `fold`, `json` | an event to terms |
 //! | `tail`, `dictionary`, `lists`, `split`, `zone` | where documents live |
@@ -36,7 +36,6 @@ mod lists;
 mod manifest;
 mod marks;
 mod merger;
-mod nearest;
 mod normal;
 mod params;
 mod path;

@@ -115,21 +115,27 @@ impl Manifest {
     /// # Errors
     /// [`SearchError::Io`]; the old one stays then.
     pub(crate) fn write(&self, root: &Path) -> Result<(), SearchError> {
-        let path = root.join(MANIFEST);
-        let json =
-            serde_json::to_string(self).map_err(io::Error::from).map_err(SearchError::io("encode", &path))?;
-        let staged = root.join("manifest.new");
-        let write = || {
-            let mut file = File::create(&staged)?;
-            file.write_all(json.as_bytes())?;
-            file.write_all(b"\n")?;
-            file.write_all(checksum_line(&json).as_bytes())?;
-            file.sync_all()
-        };
-        write().map_err(SearchError::io("write", &staged))?;
-        fs::rename(&staged, &path).map_err(SearchError::io("replace", &path))?;
-        sync_dir(root)
+        let json = serde_json::to_string(self).map_err(io::Error::from);
+        let json = json.map_err(SearchError::io("encode", root.join(MANIFEST)))?;
+        let sum = checksum_line(&json);
+        replace(root, MANIFEST, format!("{json}\n{sum}").as_bytes())
     }
+}
+
+/// Replaces a file of the index as a whole; it is durable when this returns.
+///
+/// # Errors
+/// [`SearchError::Io`]; the old one stays then.
+pub(crate) fn replace(root: &Path, name: &str, bytes: &[u8]) -> Result<(), SearchError> {
+    let (path, staged) = (root.join(name), root.join(format!("{name}.new")));
+    let write = || {
+        let mut file = File::create(&staged)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(SearchError::io("write", &staged))?;
+    fs::rename(&staged, &path).map_err(SearchError::io("replace", &path))?;
+    sync_dir(root)
 }
 
 fn checksum_line(json: &str) -> String {

@@ -6,8 +6,8 @@
 //! ledger that they were set in: in another one, the same leaf index is another event.
 //! Invariant: a query sees the marks of one moment, from beginning to end.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use roaring::RoaringTreemap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::SearchError;
-use crate::manifest::sync_dir;
+use crate::manifest::replace;
 use crate::source::EventSource;
 
 /// What an event can be marked as.
@@ -159,15 +159,9 @@ impl MarkStore {
     }
 
     fn write(&self, marks: &Marks, history: &History) -> Result<(), SearchError> {
-        let (path, staged) = (self.root.join(MARKS), self.root.join("marks.new"));
-        let write = || {
-            let mut file = File::create(&staged)?;
-            file.write_all(&encode(marks, self.log, history)?)?;
-            file.sync_all()
-        };
-        write().map_err(SearchError::io("write", &staged))?;
-        fs::rename(&staged, &path).map_err(SearchError::io("replace", &path))?;
-        sync_dir(&self.root)
+        let encoded = encode(marks, self.log, history);
+        let bytes = encoded.map_err(SearchError::io("encode", self.root.join(MARKS)))?;
+        replace(&self.root, MARKS, &bytes)
     }
 }
 

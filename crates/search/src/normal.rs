@@ -47,8 +47,8 @@ fn during(range: TimeRange, negated: bool, expr: fn(TimeRange) -> Expr) -> Expr 
         (Expr::All, true) => Expr::None,
         (Expr::None, true) => Expr::All,
         (_, true) => {
-            let before = bounded(i64::MIN, range.since.max(FIRST));
-            let after = bounded(range.until.min(LAST + 1), i64::MAX);
+            let before = bounded(i64::MIN, range.since);
+            let after = bounded(range.until, i64::MAX);
             Expr::or(vec![before, after])
         }
     }
@@ -138,6 +138,8 @@ mod tests {
             (Expr::And(vec![time(5, 9), time(9, 12)]), Expr::None),
             (not(time(5, 9)), Expr::Or(vec![time(i64::MIN, 5), time(9, i64::MAX)])),
             (not(time(5, i64::MAX)), time(i64::MIN, 5)),
+            (not(time(FIRST - 9, 5)), time(5, i64::MAX)),
+            (not(time(5, LAST + 9)), time(i64::MIN, 5)),
             (time(i64::MIN, i64::MAX), Expr::All),
             (time(i64::MIN, LAST + 1), Expr::All),
             (time(9, 5), Expr::None),

@@ -7,7 +7,7 @@
 //! range. Anything else combines with "and". A value that can't be understood is a problem with the parameter's name in
 //! `field`: a misspelt filter must never widen a result.
 
-use indelible_event::{Code, Problem, Timestamp};
+use indelible_event::{Code, Problem, Timestamp, nearest_name};
 use jiff::tz::TimeZone;
 
 use crate::filter::attribute::{Attribute, Named};
@@ -15,7 +15,6 @@ use crate::filter::condition;
 use crate::filter::operator::{Operator, Value};
 use crate::filter::{AnyName, Catalogue, Context, parse};
 use crate::instant::{parse_instant, parse_zone};
-use crate::nearest::nearest;
 use crate::query::{Expr, Query, TimeRange};
 use crate::text::parse_text;
 
@@ -65,7 +64,7 @@ const VALUES_MAX: usize = 1_000;
 
 /// The one of the `known` parameters that is nearest to `name`, if one is near enough to be what was meant.
 pub fn nearest_parameter<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    nearest(name, known.iter().copied())
+    nearest_name(name, known.iter().copied())
 }
 
 impl Query {

@@ -39,24 +39,30 @@ pub(crate) fn emails(run: &str, mut each: impl FnMut(Range<usize>, &str)) {
     }
 }
 
-/// The IP or MAC address that the run is, but for a label before it (`ip:`), and a port or punctuation after it.
+/// The IP or MAC address that the run is, but for labels before it (`ip:`), and a port or punctuation after it.
+///
+/// A run can be as long as an event, all of it labels: so it is gone through once, and without recursion.
 pub(crate) fn address(run: &str) -> Option<(Range<usize>, Kind, String)> {
-    if let Some((place, ip)) = ip(run) {
-        return Some((place, Kind::Ip, canonical_ip(ip).to_string()));
+    let end = run.trim_end_matches(['.', '-', ':', '_']).len();
+    let mut start = 0;
+    loop {
+        let rest = &run[start..];
+        let found = ip(rest).map(|(len, ip)| (len, Kind::Ip, canonical_ip(ip).to_string()));
+        let found =
+            found.or_else(|| mac(&run[start..end.max(start)]).map(|(len, mac)| (len, Kind::Mac, mac)));
+        if let Some((len, kind, token)) = found {
+            return Some((start..start + len, kind, token));
+        }
+        let (label, _) = rest.split_once(':')?;
+        if !label.bytes().any(|b| b.is_ascii_alphabetic() && !b.is_ascii_hexdigit()) {
+            return None;
+        }
+        start += label.len() + 1;
     }
-    if let Some((place, mac)) = mac(run) {
-        return Some((place, Kind::Mac, mac));
-    }
-    let (label, rest) = run.split_once(':')?;
-    if !label.bytes().any(|b| b.is_ascii_alphabetic() && !b.is_ascii_hexdigit()) {
-        return None;
-    }
-    let (place, kind, token) = address(rest)?;
-    let before = label.len() + 1;
-    Some((place.start + before..place.end + before, kind, token))
 }
 
-fn ip(run: &str) -> Option<(Range<usize>, IpAddr)> {
+/// The address that the run begins with, with its length in bytes.
+fn ip(run: &str) -> Option<(usize, IpAddr)> {
     // The longest has 45 characters, and may have brackets and a port.
     if run.len() > 64 {
         return None;
@@ -70,12 +76,11 @@ fn ip(run: &str) -> Option<(Range<usize>, IpAddr)> {
         Some((v4, _)) if address.is_ipv4() && !v4.contains(':') => v4.len(),
         _ => piece.len(),
     };
-    Some((0..end, address))
+    Some((end, address))
 }
 
-/// Six pairs of hex digits divided by `:` or `-`, or three groups of four divided by `.`.
-fn mac(run: &str) -> Option<(Range<usize>, String)> {
-    let run = run.trim_end_matches(['.', '-', ':', '_']);
+/// Six pairs of hex digits divided by `:` or `-`, or three groups of four divided by `.`; with their length in bytes.
+fn mac(run: &str) -> Option<(usize, String)> {
     let bytes = run.as_bytes();
     let (group, divider) = match bytes.len() {
         17 => (2, bytes[2]),
@@ -93,7 +98,7 @@ fn mac(run: &str) -> Option<(Range<usize>, String)> {
     (divided && bytes.iter().enumerate().all(fits)).then(|| {
         let digits = bytes.iter().filter(|b| b.is_ascii_hexdigit());
         let digits: String = digits.map(|b| char::from(b.to_ascii_lowercase())).collect();
-        (0..bytes.len(), pairs(&digits))
+        (bytes.len(), pairs(&digits))
     })
 }
 

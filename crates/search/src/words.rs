@@ -390,6 +390,16 @@ mod tests {
         assert!(wa.len() <= WORD_MAX && wa != wb && wa.starts_with(&"a".repeat(WORD_HEAD)));
     }
 
+    /// An event of the largest size that is one run of labels, and ends in punctuation.
+    #[test]
+    fn a_long_run_takes_neither_a_deep_stack_nor_long() {
+        let labels = "x:".repeat(300_000);
+        for end in ["", "10.0.0.1", &"-".repeat(400_000), &":".repeat(400_000)] {
+            let words = shown(&format!("{labels}{end}"));
+            assert!(words.starts_with("x|x|x") && words.ends_with("10.0.0.1>") == (end == "10.0.0.1"));
+        }
+    }
+
     #[test]
     fn takes_compounds_apart_and_keeps_them_whole() {
         for (text, expected) in [

@@ -83,10 +83,14 @@ pub struct Settings {
     /// The same for one API key. 1 to 8192. Default 32.
     #[arg(long, env = "INDELIBLE_STREAMS_PER_KEY_MAX", value_name = "N")]
     pub streams_per_key_max: Option<usize>,
-    /// Events that may wait for a client of /v1/tail; when more wait and the client has been behind for 5 seconds, they are
-    /// passed over, and it is told how many and where. 1 to 1000000. Default 10000.
+    /// Events that may wait for a client of /v1/tail; when more wait and the client has been behind for
+    /// tail_patience_seconds, they are passed over, and it is told how many and where. 1 to 1000000. Default 10000.
     #[arg(long, env = "INDELIBLE_TAIL_QUEUE_EVENTS", value_name = "N")]
     pub tail_queue_events: Option<usize>,
+    /// Seconds that a client of /v1/tail may be behind before events are passed over: a burst does not make it slow. 0 to
+    /// 3600; 0 passes over at once what is more than may wait. Default 5.
+    #[arg(long, env = "INDELIBLE_TAIL_PATIENCE_SECONDS", value_name = "SECONDS")]
+    pub tail_patience_seconds: Option<u64>,
     /// Seconds after which a stream of /v1/tail says that it is alive. 1 to 300. Default 15.
     #[arg(long, env = "INDELIBLE_HEARTBEAT_SECONDS", value_name = "SECONDS")]
     pub heartbeat_seconds: Option<u64>,
@@ -94,7 +98,7 @@ pub struct Settings {
     #[arg(long, env = "INDELIBLE_LOG_FORMAT", value_name = "FORM")]
     pub log_format: Option<LogFormat>,
     /// Which log lines: error, warn, info, debug, trace, or a tracing filter such as info,indelible_ledger=debug.
-    /// Default info, and warn for the storage library of the id index.
+    /// Default info, and warn for the storage library of idempotency keys.
     #[arg(long, env = "INDELIBLE_LOG", value_name = "FILTER")]
     pub log: Option<String>,
     /// Seconds that running requests get to finish at a graceful stop. Default 20.
@@ -147,6 +151,7 @@ pub struct Config {
     pub streams_max: usize,
     pub streams_per_key_max: usize,
     pub tail_queue_events: usize,
+    pub tail_patience_seconds: u64,
     pub heartbeat_seconds: u64,
     pub log_format: LogFormat,
     pub log: String,
@@ -224,6 +229,7 @@ impl Settings {
             streams_max: self.streams_max.or(lower.streams_max),
             streams_per_key_max: self.streams_per_key_max.or(lower.streams_per_key_max),
             tail_queue_events: self.tail_queue_events.or(lower.tail_queue_events),
+            tail_patience_seconds: self.tail_patience_seconds.or(lower.tail_patience_seconds),
             heartbeat_seconds: self.heartbeat_seconds.or(lower.heartbeat_seconds),
             log_format: self.log_format.or(lower.log_format),
             log: self.log.or(lower.log),
@@ -353,6 +359,14 @@ impl Settings {
                 1_000_000,
                 "1 to 1000000",
             )?,
+            tail_patience_seconds: within(
+                "tail_patience_seconds",
+                self.tail_patience_seconds,
+                5,
+                0,
+                3_600,
+                "0 to 3600",
+            )?,
             heartbeat_seconds: within("heartbeat_seconds", self.heartbeat_seconds, 15, 1, 300, "1 to 300")?,
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log: self.log.unwrap_or_else(|| "info,fjall=warn,lsm_tree=warn".into()),
@@ -467,6 +481,16 @@ mod tests {
             ("data = 'd'\nlistn = '0.0.0.0:1'", "unknown field `listn`"),
             ("listen = '0.0.0.0:1'", "data is not set"),
             ("data = 'd'\nrequest_events_max = 0", "request_events_max is 0, expected 1 to 100000"),
+            ("data = 'd'\nquery_timeout_seconds = 3601", "query_timeout_seconds is 3601, expected 1 to 3600"),
+            ("data = 'd'\nqueries_max = 0", "queries_max is 0, expected 1 to 1024"),
+            ("data = 'd'\nqueries_waiting_max = 0", ""),
+            ("data = 'd'\nqueries_waiting_max = 65537", "queries_waiting_max is 65537, expected 0 to 65536"),
+            ("data = 'd'\nstreams_max = 0", "streams_max is 0, expected 1 to 8192"),
+            ("data = 'd'\nstreams_per_key_max = 8193", "streams_per_key_max is 8193, expected 1 to 8192"),
+            ("data = 'd'\ntail_queue_events = 0", "tail_queue_events is 0, expected 1 to 1000000"),
+            ("data = 'd'\ntail_patience_seconds = 0", ""),
+            ("data = 'd'\ntail_patience_seconds = 3601", "tail_patience_seconds is 3601, expected 0 to 3600"),
+            ("data = 'd'\nheartbeat_seconds = 301", "heartbeat_seconds is 301, expected 1 to 300"),
             ("data = 'd'\npath_prefix = 'audit'", "expected a path such as /audit"),
             ("data = 'd'\norigin = 'a b'", "origin is \"a b\""),
             ("data = 'd'\nreceipts = 'some'", "unknown variant `some`"),

@@ -1,4 +1,4 @@
-//! How many streams and waiting feeds there may be: in all, and of one key.
+//! Streams and waiting feeds: how many there may be, in all and of one key, and how they wait.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -6,8 +6,12 @@ use indelible_access::Principal;
 use indelible_control::KeyId;
 use metrics::gauge;
 use parking_lot::Mutex;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
 
-use crate::error::ApiError;
+use crate::{error::ApiError, serve::stopped};
 
 /// Places for streams.
 pub(crate) struct Streams {
@@ -28,6 +32,9 @@ const GLANCE: [Duration; 2] = [Duration::from_millis(10), Duration::from_millis(
 /// So many streams look as often as they like; more of them share these looks, about 1,000 a second.
 const EAGER: usize = 10;
 
+/// How often whoever waits looks whether its key is still good.
+const KEY_EVERY: Duration = Duration::from_secs(1);
+
 /// Seconds after which a refused stream may be tried again.
 const RETRY_SECONDS: u64 = 5;
 
@@ -36,9 +43,28 @@ impl Streams {
         Arc::new(Self { max, per_key_max, open: Mutex::default() })
     }
 
+    /// Until something may have become searchable, it is time to look at the key again, the server stops, or `until`.
+    pub(crate) async fn wait(
+        &self,
+        searchable: &mut watch::Receiver<u64>,
+        stop: &mut watch::Receiver<bool>,
+        until: Instant,
+    ) {
+        tokio::select! {
+            changed = searchable.changed() => match changed {
+                Ok(()) => sleep(self.glance()).await,
+                // The index is closing; the server is about to say so.
+                Err(_) => stopped(stop).await,
+            },
+            () = sleep_until(until) => {}
+            () = sleep(KEY_EVERY) => {}
+            () = stopped(stop) => {}
+        }
+    }
+
     /// How long a stream lets events come in before it looks again: the longer the more streams there are, so that all of
     /// them together cost ingest little.
-    pub(crate) fn glance(&self) -> Duration {
+    fn glance(&self) -> Duration {
         let all: usize = self.open.lock().values().sum();
         let sharing = u32::try_from(all.div_ceil(EAGER)).unwrap_or(u32::MAX).max(1);
         GLANCE[0].saturating_mul(sharing).min(GLANCE[1])

@@ -62,10 +62,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool> {
     let result = format!("{}\n\n{}", machine(), figures.to_markdown());
     print!("{result}");
     if let Some(page) = &options.page {
-        let text = fs::read_to_string(page).with_context(|| format!("can't read {}", page.display()))?;
-        let text = replace_marked(&text, "bench", &result)
-            .with_context(|| format!("no marks in {}", page.display()))?;
-        fs::write(page, text).with_context(|| format!("can't write {}", page.display()))?;
+        publish(page, "bench", &result)?;
     }
     eprintln!("took {:.0} s", begin.elapsed().as_secs_f64());
     Ok(true)
@@ -190,6 +187,14 @@ fn sizes(data: &Path, events: u64, figures: &mut Figures) -> Result<()> {
 
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
+}
+
+/// Puts figures into a page, between its two marks of this name.
+fn publish(page: &Path, mark: &str, figures: &str) -> Result<()> {
+    let text = fs::read_to_string(page).with_context(|| format!("can't read {}", page.display()))?;
+    let text = replace_marked(&text, mark, figures)
+        .with_context(|| format!("no marks {mark} in {}", page.display()))?;
+    fs::write(page, text).with_context(|| format!("can't write {}", page.display()))
 }
 
 /// What stands between the marks of a page, replaced.

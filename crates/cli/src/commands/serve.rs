@@ -78,6 +78,7 @@ fn to_json(config: &Config) -> Value {
         "streams_max": config.streams_max,
         "streams_per_key_max": config.streams_per_key_max,
         "tail_queue_events": config.tail_queue_events,
+        "tail_patience_seconds": config.tail_patience_seconds,
         "heartbeat_seconds": config.heartbeat_seconds,
         "log_format": name(config.log_format.to_possible_value()),
         "log": config.log,

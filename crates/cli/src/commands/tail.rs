@@ -211,3 +211,54 @@ fn end_at_interrupt(progress: Arc<std::sync::Mutex<Progress>>) -> Done {
     });
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    /// What following one connection with these messages comes to, and the cursor after it.
+    fn followed(messages: &[(&str, &str, Option<&str>)]) -> (Result<bool, Exit>, Option<String>) {
+        let Command::Tail(args) = Cli::try_parse_from(["indelible", "tail", "--json"]).unwrap().command
+        else {
+            panic!("it is tail")
+        };
+        let progress = Arc::new(std::sync::Mutex::new(Progress::default()));
+        let mut follower = Follower { args: &args, zone: TimeZone::UTC, progress };
+        let (sender, receiver) = sync_channel(messages.len() + 1);
+        for (event, data, id) in messages {
+            let message =
+                Message { event: (*event).to_owned(), data: (*data).to_owned(), id: id.map(str::to_owned) };
+            sender.send(Ok(Some(message))).unwrap();
+        }
+        drop(sender);
+        let ended = follower.follow(receiver);
+        (ended, follower.cursor())
+    }
+
+    #[test]
+    fn goes_on_behind_what_was_passed_over_and_behind_signs_of_life() {
+        let dropped = ("dropped", r#"{"count":3,"after":"a","before":"b"}"#, Some("b"));
+        for (messages, cursor) in [
+            (&[dropped][..], Some("b")),
+            (&[dropped, ("", "", Some("c"))], Some("c")),
+            (&[("", "", None)], None),
+        ] {
+            let (ended, found) = followed(messages);
+            assert_eq!((ended.ok(), found.as_deref()), (Some(false), cursor), "{messages:?}");
+        }
+    }
+
+    #[test]
+    fn ends_for_good_where_coming_back_would_not_help() {
+        let reason = |reason: &str| followed(&[("end", &format!(r#"{{"reason":"{reason}"}}"#), None)]).0;
+        assert!(reason("complete").unwrap());
+        for again in ["stopping", "unavailable", "something new"] {
+            assert!(!reason(again).unwrap(), "{again}");
+        }
+        assert_eq!(reason("unauthorized").unwrap_err().code(), 2);
+        assert_eq!(reason("forbidden").unwrap_err().code(), 1);
+    }
+}

@@ -75,6 +75,45 @@ fn gives_every_event_once_in_the_order_of_the_ledger() {
 }
 
 #[test]
+fn pages_of_large_events_end_early_and_nothing_is_missing() {
+    let (_installation, _server, api) = Installation::with_acme(&[]);
+    // Together more than the 16 MiB of a page.
+    let filler = "x".repeat(1_000_000);
+    for n in 0..20 {
+        let mut event = numbered("acme", n);
+        event["details"] = filler.clone().into();
+        api.send(&event).expect(201);
+    }
+    api.found_at_least("", 20);
+    let all: Vec<_> = (0..20).map(|n| format!("e{n}")).collect();
+    let mut collector = Collector::new(1000);
+    assert_eq!(collector.take(&api), Some(true));
+    assert!(collector.ids.len() < 20);
+    collector.catch_up(&api);
+    assert_eq!(collector.ids, all);
+    // Newest first, on both sides of a cursor.
+    let newest: Vec<_> = all.iter().rev().cloned().collect();
+    let page = |query: &str| api.read(&format!("/v1/events?limit=1000{query}"));
+    let cursor = |page: &Value, name: &str| page[name].as_str().unwrap().to_owned();
+    let first = page("");
+    let second = page(&format!("&after={}", cursor(&first, "next")));
+    assert_eq!([ids(&first), ids(&second)].concat(), newest);
+    assert_eq!(second["next"], Value::Null);
+    // Back from the oldest: the page ends early on the far side, and says that there is more.
+    let mut oldest = api.read("/v1/events?limit=19");
+    while let Some(next) = oldest["next"].as_str() {
+        oldest = api.read(&format!("/v1/events?limit=19&after={next}"));
+    }
+    let mut back = Vec::new();
+    while let Some(prev) = oldest["prev"].as_str() {
+        oldest = page(&format!("&before={prev}"));
+        back.splice(0..0, ids(&oldest));
+    }
+    assert_eq!(back, newest[..back.len()]);
+    assert!(back.len() >= 15);
+}
+
+#[test]
 fn waits_for_the_callers_own_events_and_for_nothing_else() {
     let installation = Installation::new();
     let server = installation.start();
@@ -183,6 +222,9 @@ fn takes_nothing_but_cursor_limit_and_wait() {
     ] {
         admin.get(&format!("/v1/feed?{query}")).refused(400, code);
     }
+    // The address of the next page asks in the same way.
+    let answer = admin.get("/v1/feed?limit=1&wait=5").expect(200);
+    assert!(answer.header("link").ends_with("&limit=1&wait=5>; rel=\"next\""), "{}", answer.header("link"));
     // Cursors of lists and of feeds are not each other's.
     let list = admin.read("/v1/events?limit=1");
     let feed = admin.read("/v1/feed?limit=1");

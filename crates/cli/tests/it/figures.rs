@@ -4,15 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, Installation, Numbers, Server};
-
-fn server() -> (Installation, Server, Api) {
-    let installation = Installation::new();
-    let server = installation.start();
-    server.admin().tenant("acme");
-    let api = server.admin().key(&["events.send", "audit.read"], &["acme"]);
-    (installation, server, api)
-}
+use crate::support::{Installation, Numbers};
 
 fn counts(list: &Value) -> Vec<(String, u64)> {
     let pair =
@@ -41,7 +33,7 @@ fn tally<'e>(
 
 #[test]
 fn figures_are_what_the_events_add_up_to() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     let mut numbers = Numbers::new(7);
     let outcomes = ["success", "failure", "denied"];
     let events: Vec<_> = (0..500)
@@ -148,6 +140,13 @@ fn figures_are_what_the_events_add_up_to() {
             assert_eq!(values["missing"], lacking, "{query} {field}");
         }
     }
+    // Of more values than a chart can show, the rest is told together.
+    let histogram = api.read("/v1/histogram?interval=P1M&by=action");
+    let sum = |counts: &Value| counts.as_array().unwrap().iter().filter_map(Value::as_u64).sum::<u64>();
+    let actions = tally(events.iter(), |event| text(event, "/action"));
+    let others: u64 = actions[25..].iter().map(|(_, count)| count).sum();
+    assert_eq!(histogram["series"].as_array().unwrap().len(), 25);
+    assert_eq!((sum(&histogram["others"]), others > 0), (others, true));
     let values = api.read("/v1/values/actor?prefix=USER1&limit=3");
     let beginning =
         tally(events.iter(), |event| text(event, "/actor/username").filter(|name| name.starts_with("User1")));
@@ -157,7 +156,7 @@ fn figures_are_what_the_events_add_up_to() {
 
 #[test]
 fn buckets_follow_the_calendar_of_the_zone() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     // In New York the clocks went forward on 2026-03-08 at two and go back on 2026-11-01 at two.
     let times = [
         "2026-03-08T04:59:59Z",
@@ -207,6 +206,9 @@ fn buckets_follow_the_calendar_of_the_zone() {
     assert_eq!(days, [pair("2026-03-08T00:00:00-05:00", 1), pair("2026-03-09T00:00:00-04:00", 1)]);
     let (answer, none) = read("action=nothing");
     assert_eq!((answer["total"].as_u64(), none.len()), (Some(0), 0));
+    // With a beginning alone they reach to now, whether there is anything or not.
+    let (_, recent) = read("action=nothing&interval=P1D&since=P2D");
+    assert!((2..=3).contains(&recent.len()), "{recent:?}");
     let (_, empty) =
         read("action=nothing&interval=P1D&since=2026-03-08T05:00:00Z&until=2026-03-10T04:00:00Z");
     assert_eq!(empty.len(), 2);
@@ -214,7 +216,7 @@ fn buckets_follow_the_calendar_of_the_zone() {
 
 #[test]
 fn answers_as_of_one_moment_agree_while_events_come_in() {
-    let (_installation, _server, api) = server();
+    let (_installation, server, api) = Installation::with_acme(&[]);
     let batch = |from: u64| {
         Value::from_iter((from..from + 10).map(|n| json!({"id": format!("e{n}"), "action": "a", "time": format!("2026-03-01T00:00:{:02}Z", n % 60)})))
     };
@@ -236,6 +238,16 @@ fn answers_as_of_one_moment_agree_while_events_come_in() {
     ] {
         assert_eq!(api.read(&path)["complete_through"], page["complete_through"], "{path}");
     }
+    // Reach over everything is told to the microsecond.
+    let exact = |as_of: &str| {
+        let stats = server.admin().read(&format!("/v1/stats?{as_of}"));
+        (stats["as_of"].as_str().unwrap().to_owned(), stats["complete_through"].clone())
+    };
+    let (then, through) = exact("");
+    api.send(&batch(20)).expect(201);
+    api.found("", 30);
+    assert_eq!(exact(&format!("as_of={then}")).1, through);
+    assert_ne!(exact("").1, through);
     let values = api.read(&format!("/v1/values/action?as_of={as_of}"));
     assert_eq!(counts(&values["values"]), [("a".to_owned(), 10)]);
     // The moment is not bound to the question, and is not a page.
@@ -248,7 +260,7 @@ fn answers_as_of_one_moment_agree_while_events_come_in() {
 
 #[test]
 fn what_can_not_be_answered_is_refused_with_what_could_be() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     api.send(&json!([{"action": "a", "time": "2020-01-01T00:00:00Z"}, {"action": "a", "time": "2026-01-01T00:00:00Z"}])).expect(201);
     api.found("", 2);
     for (path, code, words) in [
@@ -278,7 +290,7 @@ fn what_can_not_be_answered_is_refused_with_what_could_be() {
 
 #[test]
 fn a_question_can_be_explained_and_says_what_it_cost() {
-    let (_installation, server, api) = server();
+    let (_installation, server, api) = Installation::with_acme(&[]);
     server.admin().tenant("other");
     api.send(&json!({"action": "a"})).expect(201);
     server.admin().send(&Value::from(vec![json!({"tenant": "other", "action": "a"}); 50])).expect(201);
@@ -321,7 +333,7 @@ fn a_question_can_be_explained_and_says_what_it_cost() {
 
 #[test]
 fn the_command_counts_in_every_way() {
-    let (installation, server, api) = server();
+    let (installation, server, api) = Installation::with_acme(&[]);
     let events = (0..10).map(|n| {
         let outcome = if n < 3 { "failure" } else { "success" };
         json!({"action": "Play", "actor": {"username": format!("Ada{}", n % 2)}, "outcome": {"result": outcome}, "time": format!("2026-03-{:02}T12:00:00Z", 1 + n / 4)})

@@ -4,19 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, Installation, LONG, Server, event, ids, numbered};
-
-fn server() -> (Installation, Server, Api) {
-    let installation = Installation::new();
-    let server = installation.start();
-    server.admin().tenant("acme");
-    let api = server.admin().key(&["events.send", "audit.read"], &["acme"]);
-    (installation, server, api)
-}
+use crate::support::{Installation, LONG, event, ids, numbered};
 
 #[test]
 fn every_acknowledged_event_is_found_soon() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     for n in 0..20 {
         api.send(&json!({"id": format!("e{n}"), "action": "a"})).expect(201);
         // How soon is measured by the bench; a busy machine must not fail a test.
@@ -26,7 +18,7 @@ fn every_acknowledged_event_is_found_soon() {
 
 #[test]
 fn newest_first_by_time_and_then_by_order_of_arrival() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     let at = |id: &str, time: &str| json!({"id": id, "action": "a", "time": time});
     let late = "2026-03-01T00:00:02Z";
     api.send(&json!([
@@ -63,7 +55,7 @@ fn varied() -> Value {
 
 #[test]
 fn every_filter_finds_what_it_names_and_negated_what_it_does_not() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     api.send(&varied()).expect(201);
     api.found("", 3);
     let all = ["ordinary", "delete", "login"];
@@ -135,7 +127,7 @@ fn every_filter_finds_what_it_names_and_negated_what_it_does_not() {
 
 #[test]
 fn a_filter_that_can_not_be_understood_is_refused_by_name() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     for (query, parameter) in [
         ("since=yesterday", "since"),
         ("ip=300.1.1.1", "ip"),
@@ -155,7 +147,7 @@ fn a_filter_that_can_not_be_understood_is_refused_by_name() {
 
 #[test]
 fn pages_cover_everything_once_in_both_directions_while_events_come_in() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     let batch = |range: std::ops::Range<u64>| Value::from_iter(range.map(|n| numbered("acme", n)));
     api.send(&batch(0..100)).expect(201);
     api.found("", 100);
@@ -186,7 +178,7 @@ fn pages_cover_everything_once_in_both_directions_while_events_come_in() {
 
 #[test]
 fn cursors_belong_to_their_query_and_can_not_be_made() {
-    let (installation, server, api) = server();
+    let (installation, server, api) = Installation::with_acme(&[]);
     api.send(&Value::from_iter((0..10).map(|n| numbered("acme", n)))).expect(201);
     api.found("", 10);
     let page = api.read("/v1/events?limit=3&action=user.update");
@@ -216,7 +208,7 @@ fn cursors_belong_to_their_query_and_can_not_be_made() {
 
 #[test]
 fn one_event_is_found_by_its_id_whatever_the_filters() {
-    let (_installation, server, api) = server();
+    let (_installation, server, api) = Installation::with_acme(&[]);
     let admin = server.admin();
     admin.tenant("other");
     admin
@@ -242,7 +234,7 @@ fn one_event_is_found_by_its_id_whatever_the_filters() {
 
 #[test]
 fn an_original_never_runs_as_a_page() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     let mut nasty = event("acme", "<script>alert(1)</script>");
     nasty["id"] = "nasty".into();
     api.send(&nasty).expect(201);
@@ -255,7 +247,7 @@ fn an_original_never_runs_as_a_page() {
 
 #[test]
 fn the_counts_are_exact_over_several_splits_and_the_tail() {
-    let (installation, server, api) = server();
+    let (installation, server, api) = Installation::with_acme(&[]);
     let key = api.key.clone().unwrap();
     let mut server = server;
     for round in 0..3 {
@@ -278,7 +270,7 @@ fn the_counts_are_exact_over_several_splits_and_the_tail() {
 
 #[test]
 fn a_name_of_the_catalogue_finds_every_target_by_all_its_names() {
-    let (_installation, server, api) = server();
+    let (_installation, server, api) = Installation::with_acme(&[]);
     let of = |id: &str, kinds: &[&str]| json!({"id": id, "action": "a", "targets": kinds.iter().map(|kind| json!({"type": kind})).collect::<Vec<_>>()});
     api.send(&json!([
         of("first", &["User"]),

@@ -6,11 +6,8 @@ use sha2::{Digest, Sha256};
 use crate::support::{Api, Installation, Server, event};
 
 fn server() -> (Installation, Server, Api) {
-    let installation = Installation::new();
-    let server = installation.start();
-    server.admin().tenant("acme");
+    let (installation, server, api) = Installation::with_acme(&[]);
     server.admin().tenant("other");
-    let api = server.admin().key(&["events.send", "audit.read"], &["acme"]);
     (installation, server, api)
 }
 

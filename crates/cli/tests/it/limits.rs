@@ -7,24 +7,13 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, Installation, Server, gzip, zstd};
+use crate::support::{Installation, gzip, zstd};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
-fn server(settings: &[(&str, &str)]) -> (Installation, Server, Api) {
-    let mut installation = Installation::new();
-    for (setting, value) in settings {
-        installation.set(setting, value);
-    }
-    let server = installation.start();
-    server.admin().tenant("acme");
-    let api = server.admin().key(&["events.send", "audit.read"], &["acme"]);
-    (installation, server, api)
-}
-
 #[test]
 fn sizes_and_counts_have_limits_that_are_settings() {
-    let (_installation, _server, api) = server(&[
+    let (_installation, _server, api) = Installation::with_acme(&[
         ("EVENT_BYTES_MAX", "2000"),
         ("REQUEST_EVENTS_MAX", "10"),
         ("REQUEST_BYTES_MAX", "8000"),
@@ -63,7 +52,7 @@ fn sizes_and_counts_have_limits_that_are_settings() {
 
 #[test]
 fn depth_is_counted_from_the_event_and_ends_at_32() {
-    let (_installation, _server, api) = server(&[]);
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     let nested =
         |depth: usize| format!(r#"{{"action":"a","data":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
     api.post("", &[JSON], nested(31).as_bytes()).expect(201);
@@ -74,7 +63,7 @@ fn depth_is_counted_from_the_event_and_ends_at_32() {
 
 #[test]
 fn one_event_too_large_does_not_cost_the_others() {
-    let (_installation, _server, api) = server(&[("EVENT_BYTES_MAX", "2000")]);
+    let (_installation, _server, api) = Installation::with_acme(&[("EVENT_BYTES_MAX", "2000")]);
     let lines =
         format!("{{\"action\":\"a\"}}\n{{\"action\":\"{}\"}}\n{{\"action\":\"c\"}}\n", "b".repeat(3000));
     let answer =
@@ -85,7 +74,7 @@ fn one_event_too_large_does_not_cost_the_others() {
 
 #[test]
 fn an_error_never_repeats_more_than_a_short_part_of_the_input() {
-    let (_installation, _server, api) = server(&[]);
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     let long = "<script>alert(1)</script>".repeat(1000);
     for body in [
         json!({"action": "a", "time": long}),
@@ -102,7 +91,7 @@ fn an_error_never_repeats_more_than_a_short_part_of_the_input() {
 
 #[test]
 fn unknown_parameters_are_refused_with_the_nearest_name() {
-    let (_installation, server, api) = server(&[]);
+    let (_installation, server, api) = Installation::with_acme(&[]);
     for (method, path, parameter, nearest) in [
         ("GET", "/v1/events?acton=login", "acton", Some("action")),
         ("GET", "/v1/events?until=2026-03-01T00:00:00Z&sinse=P1D", "sinse", Some("since")),
@@ -130,7 +119,7 @@ fn unknown_parameters_are_refused_with_the_nearest_name() {
 
 #[test]
 fn the_longest_filter_fits_into_an_address_and_longer_addresses_are_refused() {
-    let (_installation, server, api) = server(&[]);
+    let (installation, server, api) = Installation::with_acme(&[]);
     // With the condition around them 16,384 bytes, of which each takes up three characters.
     let filter =
         |letters: usize| format!("/v1/events?filter=action%20eq%20%22{}%22", "%C3%A9".repeat(letters));
@@ -141,11 +130,15 @@ fn the_longest_filter_fits_into_an_address_and_longer_addresses_are_refused() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 414 "), "{answer}");
+    let long = format!("action eq \"{}\"", "\u{e9}".repeat(11_000));
+    let ended = server.command(&installation, &["count", "--filter", &long]).output().unwrap();
+    let words = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.code() == Some(2) && words.contains("uri too long"), "{words}");
 }
 
 #[test]
 fn what_can_not_be_unpacked_or_understood_is_refused_by_name() {
-    let (_installation, _server, api) = server(&[]);
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     let packed = gzip(br#"{"action":"a"}"#);
     for (headers, body, status, code) in [
         (&[("Content-Type", "text/plain")][..], &b"{}"[..], 415, "unsupported_media_type"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, Installation, Server, event, ids, numbered};
+use crate::support::{Api, Installation, Server, event, ids, numbered, texts};
 
 struct World {
     _installation: Installation,
@@ -71,6 +71,13 @@ fn lists_counts_and_filters_show_the_own_tenant_and_what_is_below_it() {
     assert_eq!(world.other.read("/v1/events?total=true&q=marmalade")["total"], 10);
     let all = world.admin.read("/v1/events?limit=1");
     assert!(all["data"][0]["seq"].is_u64() && all["data"][0]["log"].is_string(), "{all}");
+}
+
+/// The values of a list of figures, whatever their order.
+fn values_in(list: &Value) -> Vec<String> {
+    let mut values = texts(list, "value");
+    values.sort();
+    values
 }
 
 /// What an answer says, without what differs at each request anyway.
@@ -156,15 +163,7 @@ fn moving_a_tenant_moves_what_its_partners_see() {
 #[test]
 fn tenants_and_keys_of_others_are_not_shown() {
     let world = world();
-    let names = |api: &Api| {
-        let list = api.read("/v1/tenants");
-        list["data"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|tenant| tenant["name"].as_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
-    };
+    let names = |api: &Api| texts(&api.read("/v1/tenants")["data"], "name");
     assert_eq!(names(&world.acme), ["acme", "acme-east"]);
     assert_eq!(names(&world.admin), ["acme", "acme-east", "other"]);
     for name in ["other", "nowhere"] {
@@ -206,6 +205,19 @@ fn hashes_need_the_permission_and_entries_reach_over_everything() {
     for api in [&reader, &sender, &world.acme] {
         api.get("/metrics").refused(403, "forbidden");
     }
+}
+
+#[test]
+fn a_mapping_is_added_by_reach_over_everything_only() {
+    let world = world();
+    let text = b"name = \"door\"\nversion = 1\n[event]\naction = \"a\"\n";
+    let put =
+        |api: &Api| api.request("PUT", "/v1/mappings/door", &[("Content-Type", "application/toml")], text);
+    for permission in ["settings.manage", "events.send"] {
+        put(&world.admin.key(&[permission], &["acme"])).refused(403, "forbidden");
+    }
+    world.admin.get("/v1/mappings/door").refused(404, "not_found");
+    put(&world.admin).expect(201);
 }
 
 /// Events with names that tell whose they are, sent by the administrator, and what each key may see of them.
@@ -287,13 +299,7 @@ fn every_way_of_reading_sees_what_a_model_of_the_reach_sees() {
             );
             let histogram = api.read(&format!("/v1/histogram?interval=P1D&by=actor&{question}"));
             assert_eq!(histogram["total"], seen.len(), "{what}");
-            let mut series: Vec<_> = histogram["series"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|series| series["value"].as_str().unwrap().to_owned())
-                .collect();
-            series.sort();
+            let series = values_in(&histogram["series"]);
             assert_eq!(series, distinct("/actor/username"), "{what}");
             for (field, pointer) in [
                 ("actor", "/actor/username"),
@@ -303,13 +309,7 @@ fn every_way_of_reading_sees_what_a_model_of_the_reach_sees() {
                 ("ip", "/client/ip"),
             ] {
                 let values = api.read(&format!("/v1/values/{field}?limit=1000&{question}"));
-                let mut found: Vec<_> = values["values"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|value| value["value"].as_str().unwrap().to_owned())
-                    .collect();
-                found.sort();
+                let found = values_in(&values["values"]);
                 assert_eq!(
                     (found, &values["distinct"]),
                     (distinct(pointer), &json!(distinct(pointer).len())),
@@ -325,28 +325,18 @@ fn every_way_of_reading_sees_what_a_model_of_the_reach_sees() {
             }
             // Tenants by name, as they are called today, and the same in a histogram.
             let tenants = api.read(&format!("/v1/values/tenant?{question}"));
-            let mut names: Vec<_> = tenants["values"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|value| value["value"].as_str().unwrap().to_owned())
-                .collect();
-            names.sort();
+            let names = values_in(&tenants["values"]);
             assert_eq!((&names, &tenants["distinct"]), (&distinct("/tenant"), &json!(names.len())), "{what}");
-            let typed = api.read(&format!("/v1/values/tenant?prefix=ACME-&{question}"));
-            assert_eq!(
-                typed["distinct"],
-                names.iter().filter(|name| name.starts_with("acme-")).count(),
-                "{what}"
-            );
+            for prefix in ["acme-", "acme", "oth"] {
+                let typed =
+                    api.read(&format!("/v1/values/tenant?prefix={}&{question}", prefix.to_uppercase()));
+                let expected: Vec<_> =
+                    names.iter().filter(|name| name.starts_with(prefix)).cloned().collect();
+                assert_eq!(values_in(&typed["values"]), expected, "{what} {prefix}");
+                assert_eq!(typed["distinct"], expected.len(), "{what} {prefix}");
+            }
             let histogram = api.read(&format!("/v1/histogram?interval=P1M&by=tenant&{question}"));
-            let mut series: Vec<_> = histogram["series"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|series| series["value"].as_str().unwrap().to_owned())
-                .collect();
-            series.sort();
+            let series = values_in(&histogram["series"]);
             assert_eq!(series, names, "{what}");
             // Nothing is completed that others typed first.
             let typed = api.read(&format!("/v1/values/actor?prefix=other-&{question}"));

@@ -2,15 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, Installation, Server, event, gzip, zstd};
-
-fn server() -> (Installation, Server, Api) {
-    let installation = Installation::new();
-    let server = installation.start();
-    server.admin().tenant("acme");
-    let api = server.admin().key(&["events.send", "audit.read"], &["acme"]);
-    (installation, server, api)
-}
+use crate::support::{Installation, event, gzip, zstd};
 
 /// Body by body, the bytes that `/original` must give back for each event.
 fn originals(events: &[&str]) -> Vec<String> {
@@ -19,7 +11,7 @@ fn originals(events: &[&str]) -> Vec<String> {
 
 #[test]
 fn every_form_of_body_is_stored_and_given_back_byte_for_byte() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     // Odd spacing, an escape and a number's spelling: what is kept is what was sent.
     let one = r#"{"id":"one", "action" : "user.update","parameters":{"n":1.50e3,"ä":"\u00e4"}}"#;
     let two = r#"{"id":"two","action":"user.delete"}"#;
@@ -73,7 +65,7 @@ fn every_form_of_body_is_stored_and_given_back_byte_for_byte() {
 
 #[test]
 fn a_cloudevent_is_read_by_its_attributes() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     let body = json!({
         "specversion": "1.0", "id": "ce-1", "source": "/billing", "type": "com.example.invoice.paid", "subject": "inv-7",
         "time": "2026-03-01T12:34:56.5+01:00", "data": {"amount": 12},
@@ -91,7 +83,7 @@ fn a_cloudevent_is_read_by_its_attributes() {
 
 #[test]
 fn the_answer_names_each_event_and_its_place_in_the_tenants_chain() {
-    let (_installation, server, api) = server();
+    let (_installation, server, api) = Installation::with_acme(&[]);
     let answer = api.send(&json!([event("acme", "a"), event("acme", "b")])).expect(201).json();
     let places = answer["events"].as_array().unwrap();
     // 0 is the entry that opened the chain.
@@ -119,7 +111,7 @@ fn the_answer_names_each_event_and_its_place_in_the_tenants_chain() {
 
 #[test]
 fn a_batch_with_bad_events_stores_the_good_ones_unless_it_is_atomic() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     let mut bad = event("acme", "second");
     bad["time"] = "yesterday".into();
     let batch = json!([event("acme", "first"), bad, event("acme", "third"), {"action": ""}]);
@@ -154,7 +146,7 @@ fn a_batch_with_bad_events_stores_the_good_ones_unless_it_is_atomic() {
 
 #[test]
 fn when_nothing_was_stored_the_first_error_is_the_answer() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     let batch = json!([{"action": "a", "client": {"ip": "1.2.3"}}, {"time": "2026-03-01T00:00:00Z"}]);
     let problem = api.send(&batch).refused(400, "invalid_ip");
     assert_eq!(problem["errors"][0]["field"], "/client/ip");
@@ -165,7 +157,7 @@ fn when_nothing_was_stored_the_first_error_is_the_answer() {
 
 #[test]
 fn unknown_fields_are_kept_and_named_and_the_servers_own_are_not_believed() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     let mut sent = event("acme", "user.update");
     sent["id"] = "x".into();
     sent["favourite"] = json!({"colour": "blue"});
@@ -183,7 +175,7 @@ fn unknown_fields_are_kept_and_named_and_the_servers_own_are_not_believed() {
 
 #[test]
 fn without_a_time_the_time_received_counts_and_is_marked_so() {
-    let (_installation, _server, api) = server();
+    let (_installation, _server, api) = Installation::with_acme(&[]);
     api.send(&json!([{"id": "r", "action": "a"}, {"id": "s", "action": "a", "time": "2026-03-01t14:34:56.1234567+02:00"}])).expect(201);
     api.found("", 2);
     let received = api.read("/v1/events/r");

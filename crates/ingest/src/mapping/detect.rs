@@ -15,10 +15,14 @@ use super::expr::Expr;
 use super::program::Program;
 use super::record::{Kind, Node};
 use super::{Mapping, Registry, Shape, unread};
-use crate::{Records, RecordsOptions};
+use crate::{Records, RecordsOptions, records};
 
 /// Records that are looked at.
 pub const DETECT_RECORDS_MAX: usize = 100;
+
+/// Bytes of the unpacked file that are looked at: 100 records of 80 KiB. A packed file may be ten thousand times as large
+/// as what was read of it, and every mapping looks at it.
+const HEAD_BYTES_MAX: u64 = 8 << 20;
 
 /// The least confidence of a decision.
 const CONFIDENCE_MIN: f64 = 0.5;
@@ -123,8 +127,10 @@ impl Detection {
 /// Judges the first records of a file by each mapping's newest version. `head` is the file's beginning, packed as it is;
 /// where `whole` is false, a record that breaks off at its end is left out.
 pub fn detect(registry: &Registry, head: &[u8], whole: bool) -> Detection {
+    let (head, unpacked) = records::unpacked_head(head, HEAD_BYTES_MAX);
+    let whole = whole && unpacked;
     let mut candidates: Vec<_> =
-        registry.newest().filter_map(|mapping| candidate(mapping, head, whole)).collect();
+        registry.newest().filter_map(|mapping| candidate(mapping, &head, whole)).collect();
     candidates.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then_with(|| a.name.cmp(&b.name)));
     Detection { candidates }
 }

@@ -514,7 +514,8 @@ impl<'r> Scope<'r> {
                 let mut found = Vec::new();
                 self.each(value, |element| {
                     let fits = self.with_member(element, name, |member| {
-                        member.is_some_and(|member| {
+                        // A list is no name, and not walked over: every element may have a long one.
+                        member.filter(|member| member.peek_scalar().is_some()).is_some_and(|member| {
                             member.mark_used();
                             member.peek_scalar().is_some_and(|text| text == wanted)
                         })

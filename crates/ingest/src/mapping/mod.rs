@@ -12,6 +12,7 @@ mod detect;
 mod eval;
 mod expr;
 mod grammar;
+mod lines;
 mod program;
 mod record;
 mod registry;
@@ -89,7 +90,8 @@ pub struct MappingError {
     pub message: String,
 }
 
-/// Every mistake in a mapping, in the order of the file.
+/// The mistakes in a mapping, in the order of the file: the first hundred that were found, the last of them with the
+/// number of the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappingErrors(pub Vec<MappingError>);
 

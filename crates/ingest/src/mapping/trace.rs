@@ -5,13 +5,16 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use indelible_event::nearest_name;
 
 use super::Mapping;
 use super::Shape;
 use super::eval::Value;
 use super::expr::Segment;
+use super::lines::Lines;
 use super::record::{Kind, Node};
-use crate::nearest::nearest;
 
 /// Names that are kept of the places where a path ended.
 const NAMES_MAX: usize = 512;
@@ -22,12 +25,10 @@ const FOLLOWED_MAX: u64 = 1000;
 /// Where a path stands in a mapping's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// 1-based.
-    pub(super) line: usize,
-    /// 1-based, in characters.
-    pub(super) column: usize,
+    /// Byte of the file.
+    pub(super) at: usize,
     /// Such as `event.actor.id`.
-    pub(super) field: String,
+    pub(super) field: Arc<str>,
     /// As written.
     pub(super) text: String,
 }
@@ -71,14 +72,12 @@ impl Trace {
         let Shape::Mapped(program) = &mapping.shape else { return Vec::new() };
         let seen = self.seen.borrow();
         let missed = seen.iter().zip(&program.places).filter(|(seen, _)| seen.tried > 0 && seen.matched == 0);
+        let lines = Lines::of(mapping.text());
         let mut unmatched: Vec<_> = missed
-            .map(|(seen, place)| Unmatched {
-                line: place.line,
-                column: place.column,
-                field: place.field.clone(),
-                path: place.text.clone(),
-                tried: seen.tried,
-                meant: seen.meant(&place.text),
+            .map(|(seen, place)| {
+                let (line, column) = lines.place(place.at);
+                let (field, path) = (place.field.to_string(), place.text.clone());
+                Unmatched { line, column, field, path, tried: seen.tried, meant: seen.meant(&place.text) }
             })
             .collect();
         unmatched.sort_by_key(|unmatched| (unmatched.line, unmatched.column));
@@ -148,7 +147,7 @@ impl Seen {
             Segment::All | Segment::At(_) => None,
         });
         let unknown = keys.filter(|key| !self.names.contains(*key));
-        let mut meant = unknown.filter_map(|key| nearest(key, self.names.iter().map(String::as_str)));
+        let mut meant = unknown.filter_map(|key| nearest_name(key, self.names.iter().map(String::as_str)));
         meant.next_back().map(str::to_owned)
     }
 }

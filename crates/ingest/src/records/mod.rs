@@ -129,6 +129,14 @@ enum State {
     End,
 }
 
+/// The beginning of a packed file, unpacked, at most `bytes_max` of it; and whether that is all, and in order.
+pub(crate) fn unpacked_head(packed: &[u8], bytes_max: u64) -> (Vec<u8>, bool) {
+    let mut head = Vec::new();
+    let unpacked = Unpacked::new(packed).and_then(|unpacked| unpacked.take(bytes_max).read_to_end(&mut head));
+    // Where it breaks off, what could be read before is there.
+    (head, unpacked.is_ok_and(|bytes| (bytes as u64) < bytes_max))
+}
+
 impl<R: Read> Records<R> {
     /// Reads `reader` from its start, unpacking it if its first bytes say so.
     ///

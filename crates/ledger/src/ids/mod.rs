@@ -306,6 +306,17 @@ mod tests {
                 (Some(entry), 1, Some(mark))
             );
         }
+        {
+            // A key that was used again later is kept when the first use is forgotten.
+            let ids = open(1);
+            let value = |at: u64| [&at.to_be_bytes()[..], b"again"].concat();
+            let replays = vec![(b"b".to_vec(), 60, value(60))];
+            ids.apply(&IdBatch { replays, ..IdBatch::default() }).unwrap();
+            assert_eq!(ids.forget_replays(50, 10).unwrap(), 1);
+            assert!(ids.replay(b"b").unwrap().is_some_and(|value| value.ends_with(b"again")));
+            ids.clear().unwrap();
+            assert_eq!((ids.replay(b"b").unwrap(), ids.get(b"k").unwrap(), ids.mark()), (None, None, None));
+        }
         let ids = open(2);
         assert_eq!((ids.get(b"k").unwrap(), ids.mark(), ids.count()), (None, None, 0));
         assert_eq!(ids.replay(b"b").unwrap(), None);

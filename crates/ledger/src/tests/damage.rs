@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::rig::{Rig, event, read_and_verify, request};
+use crate::ids::{IdBatch, IdEntry, IdStore, Ids};
 use crate::{LedgerReader, Record, StoreError};
 
 /// A small closed ledger with sealed and unsealed entries.
@@ -143,6 +144,26 @@ fn the_check_names_every_damaged_byte_that_matters() {
             }
         }
     }
+}
+
+#[test]
+fn the_check_names_an_id_index_that_does_not_fit() {
+    let (rig, expected) = small();
+    let ids = &rig.ids;
+    let event = expected.iter().rev().find(|record| record.envelope.event_id == "id-2").unwrap();
+    let key = crate::ids::id_key(1, &event.envelope.event_id);
+    let right = ids.get(&key).unwrap().unwrap();
+    for (entry, told) in [
+        (IdEntry { tag: [9; 12], ..right }, "another body's tag"),
+        (IdEntry { index: right.index + 1, ..right }, "its id at entry"),
+    ] {
+        ids.apply(&IdBatch { ids: vec![(key.clone(), entry)], ..IdBatch::default() }).unwrap();
+        let report = rig.check().unwrap();
+        assert!(report.problems.iter().any(|problem| problem.what.contains(told)), "{told}: {report:?}");
+    }
+    ids.apply(&IdBatch { ids: vec![(key, right), (b"more".to_vec(), right)], ..IdBatch::default() }).unwrap();
+    let report = rig.check().unwrap();
+    assert!(report.problems.iter().any(|problem| problem.what.contains("ids for")), "{report:?}");
 }
 
 #[test]

@@ -15,7 +15,8 @@ use crate::zone::Bounds;
 
 use super::Moment;
 use super::node::Node;
-use super::split_plan::{self, SplitLeaf, SplitNode};
+use super::split_leaf::{SplitLeaf, SplitNode};
+use super::split_plan;
 
 /// Explains a plan within bounds.
 pub(crate) fn explain(

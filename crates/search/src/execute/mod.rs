@@ -2,7 +2,7 @@
 //!
 //! | module | |
 //! |---|---|
-//! | `node`, `split_plan`, `block_plan`, `gathered`, `phrase` | an expression as a part of the index evaluates it |
+//! | `node`, `split_plan`, `split_leaf`, `block_plan`, `gathered`, `phrase` | an expression as a part of the index evaluates it |
 //! | `unit` | a part with its plan, one zone after another |
 //! | `page`, `ascending`, `count`, `cache` | which events match, and how many |
 //! | `columns`, `ordinals`, `collect`, `distinct`, `stats`, `histogram`, `values` | what they have in common |
@@ -25,6 +25,7 @@ mod node;
 mod ordinals;
 mod page;
 mod phrase;
+mod split_leaf;
 mod split_plan;
 mod stats;
 mod unit;

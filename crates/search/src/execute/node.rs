@@ -285,6 +285,7 @@ mod tests {
             (or(vec![leaf(2), leaf(5), leaf(3)]), |doc| doc % 2 == 0 || doc % 3 == 0 || doc % 5 == 0),
             (or(vec![leaf(2), Node::Nothing]), |doc| doc % 2 == 0),
             (or(vec![leaf(2), Node::All]), |_| true),
+            (Node::not(and(vec![leaf(2), leaf(5)])), |doc| doc % 10 != 0),
             (and(vec![Node::not(leaf(2)), or(vec![leaf(3), leaf(7)])]), |doc| {
                 doc % 2 != 0 && (doc % 3 == 0 || doc % 7 == 0)
             }),

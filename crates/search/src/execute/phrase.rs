@@ -14,7 +14,7 @@ use crate::zone::{ZONE_DOCS, ZoneSet};
 
 use super::gathered::Gathered;
 use super::node::Node;
-use super::split_plan::{SplitLeaf, SplitNode};
+use super::split_leaf::{SplitLeaf, SplitNode};
 
 /// Most last words that are tried zone by zone.
 const LAST_FEW: usize = 16;

@@ -33,7 +33,7 @@ impl Execution<'_, '_> {
             tenants: BTreeSet::new(),
             first: None,
             last: None,
-            by: FIELDS.map(|field| Counts { field, ..Counts::default() }),
+            by: FIELDS.map(|field| Counts { field, of_part: ByOrdinal::default(), all: HashMap::new() }),
             of_part: ByOrdinal::default(),
             facet: Facet::default(),
             times: Vec::new(),
@@ -70,12 +70,6 @@ struct Counts {
     field: Field,
     of_part: ByOrdinal<u32>,
     all: HashMap<String, u64>,
-}
-
-impl Default for Counts {
-    fn default() -> Self {
-        Self { field: Field::Outcome, of_part: ByOrdinal::default(), all: HashMap::new() }
-    }
 }
 
 impl Counts {

@@ -15,7 +15,8 @@ use crate::zone::{Bounds, ZONE_DOCS, Zone, ZoneSet};
 use super::block_plan::{self, BlockNode, BlockZone};
 use super::columns::Columns;
 use super::node::Node;
-use super::split_plan::{self, Buffers, SplitNode, SplitZone};
+use super::split_leaf::{Buffers, SplitNode, SplitZone};
+use super::split_plan;
 use super::{Failed, Moment};
 
 /// One zone of the tail: a block. It is locked while it is looked at and not longer, since the newest one grows.

@@ -3,10 +3,11 @@
 //! The table in docs/search.md is this one, as a test checks. Attributes whose paths hold names of the sender's are
 //! recognised by their form: `parameters.<name>`, `changes.<field>.old`, `changes.<field>.new`.
 
+use indelible_event::nearest_name;
+
 use crate::derive::PATH_MAX;
 use crate::field::Field;
 use crate::marks::Mark;
-use crate::nearest::nearest;
 use crate::path::{CHANGES, PARAMETERS, Path};
 
 /// How the values of an attribute are kept and compared.
@@ -272,7 +273,7 @@ impl Named {
         }
         let names = || ATTRIBUTES.iter().map(|attribute| attribute.name);
         let ending = |name: &&str| name.rsplit_once('.').is_some_and(|(_, last)| last == path);
-        Err(match names().find(ending).or_else(|| nearest(&path, names())) {
+        Err(match names().find(ending).or_else(|| nearest_name(&path, names())) {
             Some(near) => format!("there is no such attribute; did you mean {near}?"),
             None => "there is no such attribute; docs/search.md lists them".to_owned(),
         })

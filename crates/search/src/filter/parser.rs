@@ -9,12 +9,13 @@
 //!
 //! Invariant: an error's position is a character of the text, counted from 1, or the one after its last.
 
+use indelible_event::nearest_name;
+
 use crate::field::fold_case;
 use crate::filter::Context;
 use crate::filter::attribute::Named;
 use crate::filter::condition;
 use crate::filter::operator::{Operator, Value};
-use crate::nearest::nearest;
 use crate::path::fold_name;
 use crate::query::Expr;
 
@@ -149,7 +150,7 @@ impl<'a> Parser<'a> {
     fn one(&mut self) -> Result<Expr, Mistake> {
         self.blanks();
         let start = self.at;
-        let negated = self.is_negation();
+        let negated = self.keyword("not");
         if !negated && !self.rest().starts_with('(') {
             return self.condition();
         }
@@ -177,10 +178,6 @@ impl<'a> Parser<'a> {
         };
         self.depth -= 1;
         Ok(expr)
-    }
-
-    fn is_negation(&mut self) -> bool {
-        self.keyword("not")
     }
 
     fn condition(&mut self) -> Result<Expr, Mistake> {
@@ -269,7 +266,7 @@ impl<'a> Parser<'a> {
             "endswith" | "ends" => Some("ew"),
             "exists" | "present" => Some("pr"),
             "" => None,
-            word => nearest(word, Operator::ALL.iter().map(|operator| operator.name())),
+            word => nearest_name(word, Operator::ALL.iter().map(|operator| operator.name())),
         };
         let meant = meant.map_or(String::new(), |meant| format!("; did you mean {meant}?"));
         let names: Vec<_> = Operator::ALL.iter().map(|operator| operator.name()).collect();

@@ -70,19 +70,13 @@ impl Packed {
             return self.min;
         }
         let bit = at * self.width as usize;
-        let from = self.start + bit / 8;
-        let mut sixteen = [0; 16];
-        if let Some(eight) = bytes.get(from..from + 8)
-            && self.width <= 56
+        let rest = bytes.get(self.start + bit / 8..).unwrap_or_default();
+        if self.width <= 56
+            && let Some(eight) = rest.first_chunk()
         {
-            sixteen[..8].copy_from_slice(eight);
-            let word = u64::from_le_bytes([
-                sixteen[0], sixteen[1], sixteen[2], sixteen[3], sixteen[4], sixteen[5], sixteen[6],
-                sixteen[7],
-            ]);
-            return self.min.wrapping_add(word >> (bit % 8) & self.mask());
+            return self.min.wrapping_add(u64::from_le_bytes(*eight) >> (bit % 8) & self.mask());
         }
-        let rest = &bytes[from.min(bytes.len())..];
+        let mut sixteen = [0; 16];
         let some = rest.len().min(16);
         sixteen[..some].copy_from_slice(&rest[..some]);
         self.min.wrapping_add((u128::from_le_bytes(sixteen) >> (bit % 8)) as u64 & self.mask())

@@ -130,6 +130,16 @@ mod tests {
     }
 
     #[test]
+    fn lists_that_take_no_room_are_not_believed_to_be_long() {
+        let mut bytes = Vec::new();
+        put_packed(&mut bytes, &[1_u32 << 20; 40]);
+        put_packed(&mut bytes, &[3_u32]);
+        let mut read = Lists::default();
+        assert_eq!(read_lists(&bytes, 40, 9, &mut read), None);
+        assert!(read.items.is_empty());
+    }
+
+    #[test]
     fn whole_seconds_and_neighbouring_leaves_are_small() {
         let mut bytes = Vec::new();
         put_times(&mut bytes, &[5_000_000, 6_000_000, 8_000_000]);

@@ -132,3 +132,28 @@ impl Window {
         Ok(&self.bytes[start - self.at..end - self.at])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_gives_what_lies_there_whichever_way_it_moves() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let bytes: Vec<u8> = (0..400_000_u32).map(|at| (at * 7 / 3) as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let file = SplitFile::open(path, "a split".into()).unwrap();
+        let whole = &bytes[1_000..390_000];
+        let mut window = Window::new(Extent { start: 1_000, len: whole.len() });
+        // Pieces of every size upwards, downwards, and in no order.
+        for len in [0, 1, 100, 5_000, 20_000, 90_000] {
+            let starts: Vec<usize> = (0..whole.len() - len).step_by(len.max(3_000)).collect();
+            let order = starts.iter().chain(starts.iter().rev());
+            for &start in order.chain(starts.iter().map(|start| &starts[start * 7 % starts.len()])) {
+                assert_eq!(window.get(&file, start, start + len).unwrap(), &whole[start..start + len]);
+            }
+        }
+        assert!(window.get(&file, 7, 6).is_err() && window.get(&file, 0, whole.len() + 1).is_err());
+    }
+}

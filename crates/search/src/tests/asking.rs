@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
-use indelible_event::{Actor, Event};
+use indelible_event::{Actor, Client, Event, Timestamp};
 
 use super::world::{Engine, MemoryLedger, NOW, config, query, stored};
-use crate::{Budget, FacetField, PageRequest, Query, Reach, Search, SearchConfig, SearchError};
+use crate::{Budget, FacetField, Histogram, PageRequest, Query, Reach, Search, SearchConfig, SearchError};
 
 fn push(ledger: &MemoryLedger, count: u64) {
     for at in 0..count {
@@ -283,4 +283,127 @@ fn all_questions_agree_as_of_one_moment_while_events_come_in() {
             assert_eq!(page.hits.len() as u64, count);
         }
     });
+}
+
+#[test]
+fn what_was_counted_before_is_not_taken_for_another_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let engine = Engine::open(dir.path(), &ledger, config());
+    push(&ledger, 2_000);
+    engine.flush();
+    let at = |after: i64| Timestamp::from_micros(NOW + after).to_rfc3339();
+    // The first event, the last, and what lies beside them; each from anew and again.
+    for _ in 0..2 {
+        for (name, after, expected) in [
+            ("until", 2_000, 2_000),
+            ("until", 1_999, 1_999),
+            ("until", 0, 0),
+            ("until", 1, 1),
+            ("since", -1, 2_000),
+            ("since", 0, 2_000),
+            ("since", 1, 1_999),
+            ("since", 1_999, 1),
+            ("since", 2_000, 0),
+        ] {
+            let asked = query(&[(name, &at(after))], &HashMap::new());
+            let (count, cost) = engine.search.count(&Reach::All, &asked, None, &Budget::unlimited()).unwrap();
+            assert_eq!(count, expected, "{name} {after}");
+            assert!(expected > 0 || (cost.splits, cost.zones) == (0, 0), "{name} {after}: {cost:?}");
+            assert!(cost.zones <= 2, "{name} {after}: {cost:?}");
+        }
+    }
+}
+
+#[test]
+fn values_beyond_those_told_one_by_one_are_told_as_a_sum() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let engine = Engine::open(dir.path(), &ledger, config());
+    push(&ledger, 1_300);
+    engine.follow();
+    let (actor, asked) = (FacetField::parse("actor").unwrap().0, Query::all());
+    for place in ["tail", "split"] {
+        // All values in all buckets at once, and the most frequent first.
+        for cells_max in [u64::MAX, 0] {
+            let (view, budget) = (engine.search.view(), Budget::unlimited());
+            let plan = engine.search.plan(&asked, &Reach::All).unwrap();
+            let bounds = crate::ask::bounds(&asked, view.end());
+            let answer = engine.search.run(&view, &plan, bounds, &budget, |execution| {
+                execution.cells_max = cells_max;
+                execution.histogram(&[NOW, NOW + 1_000, NOW + 1_300], Some(actor))
+            });
+            let (found, _) = answer.unwrap();
+            assert_eq!(found.buckets, [1_000, 300], "{place}");
+            // Of 500 users, the first 300 have three events and the others two.
+            assert_eq!(found.series.len(), Histogram::SERIES_MAX);
+            assert!(found.series.iter().all(|(_, row)| *row == [2, 1]), "{place}");
+            assert_eq!(found.others, [600, 100], "{place}");
+        }
+        engine.flush();
+    }
+}
+
+#[test]
+fn a_mark_on_an_entry_that_is_no_event_marks_no_event() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let engine = Engine::open(dir.path(), &ledger, config());
+    push(&ledger, 3);
+    ledger.push_other();
+    push(&ledger, 3);
+    ledger.push_other();
+    engine.follow();
+    engine.search.mark(crate::Mark::Held, [1, 3, 7], true).unwrap();
+    for place in ["tail", "split"] {
+        let held = query(&[("held", "true")], &HashMap::new());
+        assert_eq!(engine.all(&Reach::All, &held), [1], "{place}");
+        engine.flush();
+    }
+}
+
+/// A split has several ways to evaluate a condition, by how many terms and events it means; the tail has one.
+#[test]
+fn every_way_of_evaluating_finds_what_the_tail_finds() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    for at in 0..3_000_u64 {
+        let actor = Actor { id: Some(format!("user {}", at % 500)), ..Actor::default() };
+        let ip = std::net::Ipv4Addr::from(0x0a00_0000 + (at * 11 % 700) as u32);
+        let client = Client { ip: Some(ip.into()), ..Client::default() };
+        let event = Event { action: format!("w{}", at % 40), actor: Some(actor), client, ..Event::default() };
+        ledger.push(stored(at % 60, NOW + (at * 7 % 1_000) as i64, &format!("id-{at}"), event));
+    }
+    let engine = Engine::open(dir.path(), &ledger, config());
+    engine.follow();
+    engine.search.mark(crate::Mark::Held, (0..3_000).step_by(3), true).unwrap();
+    engine.search.mark(crate::Mark::Erased, [5, 1_500, 2_999], true).unwrap();
+    type Case = (&'static [(&'static str, &'static str)], Reach, usize);
+    let cases: [Case; 12] = [
+        (&[("filter", "actor sw \"user\"")], Reach::All, 3_000),
+        (&[("filter", "actor sw \"user 1\"")], Reach::All, 6 * 111),
+        (&[("filter", "actor eq \"user 1\"")], Reach::All, 6),
+        (&[("filter", "actor ew \"99\"")], Reach::All, 6 * 5),
+        (&[("ip", "10.0.0.0/8")], Reach::All, 3_000),
+        (&[("ip", "10.0.1.0/24")], Reach::All, 1_094),
+        (&[("ip", "10.0.1.0/30")], Reach::All, 17),
+        (&[("q", "w*")], Reach::All, 3_000),
+        (&[("q", "w1*")], Reach::All, 11 * 75),
+        (&[("held", "true")], Reach::All, 1_000),
+        (&[("erased", "true")], Reach::All, 3),
+        (&[("held", "true"), ("q", "-w1")], Reach::tenants([7, 12, 18]), 100),
+    ];
+    let ask = |params: &[(&str, &str)], reach: &Reach| engine.all(reach, &query(params, &HashMap::new()));
+    let in_tail: Vec<_> = cases.iter().map(|(params, reach, _)| ask(params, reach)).collect();
+    engine.flush();
+    for ((params, reach, count), in_tail) in cases.iter().zip(in_tail) {
+        assert_eq!(ask(params, reach), in_tail, "{params:?}");
+        assert_eq!(in_tail.len(), *count, "{params:?}");
+    }
+    for reach in [Reach::tenants([7]), Reach::tenants([7, 59]), Reach::tenants(0..40)] {
+        let Reach::Tenants(set) = &reach else { continue };
+        let found = ask(&[], &reach);
+        assert_eq!(found.len(), set.as_slice().len() * 50);
+        assert!(found.iter().all(|index| reach.contains(index % 60)));
+    }
 }

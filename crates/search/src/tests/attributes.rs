@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use indelible_event::Event;
+
 use super::filters::ledger;
 use super::oracle::passes;
-use super::world::{Engine, config, count, query};
+use super::world::{Engine, config, count, derived, query, raw};
 use crate::doc::{Doc, Place};
 use crate::filter::attribute::ATTRIBUTES;
 use crate::{Mark, Reach};
@@ -239,4 +241,18 @@ fn every_attribute_finds_what_it_says_in_document_tail_and_split() {
     let untried: Vec<_> =
         ATTRIBUTES.iter().map(|attribute| attribute.name).filter(|name| !tried(name)).collect();
     assert!(untried.is_empty(), "every attribute has a row: {untried:?}");
+}
+
+#[test]
+fn names_of_many_parameters_are_found_and_no_term_is_huge() {
+    let name = |number: usize| format!("parameter {number} {}", "x".repeat(number % 90));
+    let parameters = (0..300).map(|number| (name(number), raw("1"))).collect();
+    let event = Event { action: "a".into(), parameters, ..Event::default() };
+    let doc = Doc::new(Place::default(), "id", &event, &derived(&event));
+    for number in [0, 1, 127, 128, 129, 298, 299] {
+        let filter = format!("parameters.\"{}\" pr", name(number));
+        assert!(passes(&query(&[("filter", &filter)], &HashMap::new()).matches, &doc, &[]), "{filter}");
+    }
+    let longest = doc.keywords().map(|(_, term)| term.len()).max();
+    assert!(longest < Some(1_024), "{longest:?}");
 }

@@ -135,6 +135,8 @@ fn pages(
     in_order.retain(|index| *index >= start);
     let (all, _) = engine.search.ascending(reach, query, start..as_of, ALL, &budget).unwrap();
     prop_assert_eq!((&all.indices, all.through), (&in_order, as_of), "in order, {}", about);
+    let (none, _) = engine.search.ascending(reach, query, start..as_of, 0, &budget).unwrap();
+    prop_assert_eq!((none.indices, none.through), (Vec::new(), start), "nothing was asked for");
     let (some, _) = engine.search.ascending(reach, query, start..as_of, 2, &budget).unwrap();
     in_order.truncate(2);
     let through = in_order.last().filter(|_| in_order.len() == 2).map_or(as_of, |last| last + 1);
@@ -270,6 +272,7 @@ fn repeated(entries: &[Option<Stored>], count: usize) -> Vec<Option<Stored>> {
 
 /// Pushes all of it, and does what the threads of an index would do meanwhile.
 fn ingest(engine: &Engine, entries: Vec<Option<Stored>>) {
+    engine.hand_over();
     let mut follower = Follower::new(&engine.state);
     let mut entries = entries.into_iter().peekable();
     while entries.peek().is_some() {

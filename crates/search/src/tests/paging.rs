@@ -129,3 +129,25 @@ fn a_page_of_nothing_is_empty_and_a_query_with_open_names_is_refused() {
         Err(crate::SearchError::UnresolvedTenants)
     ));
 }
+
+#[test]
+fn of_one_instant_the_last_in_the_ledger_come_first_wherever_they_lie() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    let engine = Engine::open(dir.path(), &ledger, config());
+    for at in 0..3_500 {
+        ledger.push(stored(1, NOW, &format!("e{at}"), Event { action: "a".into(), ..Event::default() }));
+        if at == 2_500 {
+            engine.flush();
+        }
+    }
+    engine.follow();
+    for _ in ["splits and tail", "splits"] {
+        let page = engine.page(&Reach::All, &Query::all(), 3, None, None);
+        assert_eq!(page.hits.iter().map(|hit| hit.index).collect::<Vec<_>>(), [3_499, 3_498, 3_497]);
+        let oldest = SortKey { time: NOW - 1, index: 0 };
+        let page = engine.page(&Reach::All, &Query::all(), 3, Some((oldest, Direction::Newer)), None);
+        assert_eq!(page.hits.iter().map(|hit| hit.index).collect::<Vec<_>>(), [2, 1, 0]);
+        engine.flush();
+    }
+}

@@ -279,7 +279,7 @@ proptest! {
         let doc = Doc::new(Place::default(), "id", &event, &derived(&event));
         prop_assert!(doc.keywords().is_sorted() && doc.keywords().all(|(_, term)| !term.is_empty()));
         let pieces: Vec<&str> = text.split_whitespace().collect();
-        let stretch = pieces.iter().skip(from.min(pieces.len() - 1)).take(len);
+        let stretch = pieces.iter().skip(from.min(pieces.len().saturating_sub(1))).take(len);
         let stretch: Vec<&str> = stretch.copied().collect();
         let quoted = format!("\"{}\"", stretch.join(" ").replace(['"', '\u{201c}', '\u{201d}'], " "));
         for typed in stretch.iter().copied().chain([quoted.as_str()]) {

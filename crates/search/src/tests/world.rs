@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::follower::Follower;
 use crate::state::State;
+use crate::tail::Block;
 use crate::{
     Budget, CheckReport, Decode, Decoded, Direction, EventSource, Page, PageRequest, Query, Reach, Search,
     SearchConfig, SortKey, SourceError, builder, check, merger,
@@ -221,14 +222,24 @@ impl Engine {
         }
     }
 
-    /// Follows the ledger to its end, and makes a split of what is then in memory, one for every `piece` events.
+    /// Follows the ledger to its end, and makes splits of all that is in memory, whoever read it: no event stays in the
+    /// tail.
     pub(super) fn flush(&self) {
-        let mut follower = Follower::new(&self.state);
-        while follower.next() < self.ledger.size() {
-            follower.read(self.ledger.size()).unwrap();
-        }
-        follower.flush();
+        self.follow();
         self.build();
+        self.hand_over();
+        self.build();
+        assert_eq!(self.search.progress().tail_events, 0);
+    }
+
+    /// Hands the tail to the builder, which waits for nothing else: a follower knows only of the blocks that it began.
+    pub(super) fn hand_over(&self) {
+        let view = self.state.view();
+        if view.blocks.iter().any(|block| !block.read().places.is_empty()) {
+            let next = Arc::new(RwLock::new(Block::new(view.end())));
+            self.state.change_view(|view| view.blocks.push(next));
+            self.state.work.lock().flushes.push_back(view.blocks.clone());
+        }
     }
 
     pub(super) fn build(&self) {

@@ -1,14 +1,14 @@
 //! Figures about the events that match: totals, histograms, the values of a field.
 
 use axum::response::Response;
-use indelible_access::{Cut, HistogramView, Interval};
+use indelible_access::{Cut, HistogramView, Interval, ScopedReader, ValuesView};
 use indelible_event::{Code, Timestamp};
-use indelible_search::FacetField;
+use indelible_search::{FacetField, Stats};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ask::{About, Asked, limit, plan, respond};
+use super::ask::{About, Asked, limit};
 use crate::{
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, PathPart, Ready},
@@ -79,38 +79,32 @@ pub(crate) async fn stats(
     mut params: Params,
 ) -> Result<Response, ApiError> {
     let reader = app.trail.reader(&caller.0)?;
-    let Asked { question, explain } = Asked::read(&mut params)?;
+    let asked = Asked::read(&mut params)?;
     params.finish()?;
-    let now = app.now();
-    let filters = question.filters.clone();
-    let reading = reader.clone();
-    let work = move |budget: &_| {
-        let (stats, standing) = reading.stats(&question, now, budget)?;
-        let explain = plan(&reading, explain, &question.filters, &standing, budget)?;
-        Ok(((stats, standing), explain))
-    };
-    let done = app.queries.run(Kind::Stats, &filters, work).await?;
-    let ((stats, standing), explain) = &done.answer;
-    let counts = |name: &str| {
-        let values = stats.by.get(name).into_iter().flatten();
-        values.map(|(value, count)| ValueCount { value: value.clone(), count: *count }).collect()
-    };
-    let body = StatsAnswer {
-        total: stats.total,
-        users: stats.users,
-        domains: stats.domains,
-        tenants: stats.tenants,
-        first: stats.first.map(rfc3339),
-        last: stats.last.map(rfc3339),
+    asked.answer(&app, Kind::Stats, reader, ScopedReader::stats, stats_answer).await
+}
+
+fn stats_answer(mut stats: Stats, about: About) -> StatsAnswer {
+    let mut counts = |name: &str| value_counts(stats.by.remove(name).unwrap_or_default());
+    StatsAnswer {
         by: Totals {
             outcome: counts("outcome"),
             severity: counts("severity"),
             action_type: counts("action_type"),
             object_category: counts("object_category"),
         },
-        about: About::new(standing, explain.clone(), &reader),
-    };
-    respond(Kind::Stats, &reader, &done, standing, &body)
+        total: stats.total,
+        users: stats.users,
+        domains: stats.domains,
+        tenants: stats.tenants,
+        first: stats.first.map(rfc3339),
+        last: stats.last.map(rfc3339),
+        about,
+    }
+}
+
+fn value_counts(values: Vec<(String, u64)>) -> Vec<ValueCount> {
+    values.into_iter().map(|(value, count)| ValueCount { value, count }).collect()
 }
 
 /// A stretch of time and its events.
@@ -193,31 +187,23 @@ pub(crate) async fn histogram(
         })?),
     };
     let by = params.one("by")?.map(|name| facet("by", &name)).transpose()?;
-    let Asked { question, explain } = Asked::read(&mut params)?;
+    let asked = Asked::read(&mut params)?;
     params.finish()?;
-    let named = question.filters.iter().find(|(name, _)| name == "tz").map(|(_, zone)| zone.as_str());
+    let named = asked.question.filters.iter().find(|(name, _)| name == "tz").map(|(_, zone)| zone.as_str());
     let tz = named.unwrap_or("UTC").to_owned();
     let zone = TimeZone::get(&tz).map_err(|_| {
         ApiError::field(Code::InvalidFilter, "tz", "expected an IANA time zone such as Europe/Rome")
     })?;
     let cut = Cut { interval, by, zone: zone.clone() };
-    let now = app.now();
-    let filters = question.filters.clone();
-    let reading = reader.clone();
-    let work = move |budget: &_| {
-        let view = reading.histogram(&question, &cut, now, budget)?;
-        let explain = plan(&reading, explain, &question.filters, &view.standing, budget)?;
-        Ok((view, explain))
+    let find = move |reader: &ScopedReader, question: &_, now, budget: &_| {
+        reader.histogram(question, &cut, now, budget)
     };
-    let done = app.queries.run(Kind::Histogram, &filters, work).await?;
-    let (view, explain) = &done.answer;
-    let about = About::new(&view.standing, explain.clone(), &reader);
-    let body = histogram_answer(view, tz, &zone, by.is_some(), about);
-    respond(Kind::Histogram, &reader, &done, &view.standing, &body)
+    let show = |view, about| histogram_answer(view, tz, &zone, by.is_some(), about);
+    asked.answer(&app, Kind::Histogram, reader, find, show).await
 }
 
 fn histogram_answer(
-    view: &HistogramView,
+    view: HistogramView,
     tz: String,
     zone: &TimeZone,
     by: bool,
@@ -233,25 +219,22 @@ fn histogram_answer(
         local: local(edges[0]),
         count: *count,
     });
-    let series = view.series.iter().map(|(value, counts)| Series {
-        value: value.clone(),
-        total: counts.iter().sum(),
-        counts: counts.clone(),
-    });
+    let buckets: Vec<_> = buckets.collect();
+    let series =
+        view.series.into_iter().map(|(value, counts)| Series { value, total: counts.iter().sum(), counts });
     // Where a field has few values there are no others; a chart wants as many numbers as there are buckets all the same.
-    let whole = |counts: &[u64]| {
-        let mut counts = counts.to_vec();
-        counts.resize(view.buckets.len(), 0);
+    let whole = |mut counts: Vec<u64>| {
+        counts.resize(buckets.len(), 0);
         counts
     };
     HistogramAnswer {
         interval: view.interval.to_string(),
         tz,
         total: view.buckets.iter().sum(),
-        buckets: buckets.collect(),
         series: by.then(|| series.collect()),
-        others: by.then(|| whole(&view.others)),
-        without: by.then(|| whole(&view.without)),
+        others: by.then(|| whole(view.others)),
+        without: by.then(|| whole(view.without)),
+        buckets,
         about,
     }
 }
@@ -299,27 +282,19 @@ pub(crate) async fn values(
     let field = facet("field", &name)?;
     let prefix = params.one("prefix")?.unwrap_or_default();
     let limit = limit(&mut params, VALUES_DEFAULT, VALUES_MAX)?;
-    let Asked { question, explain } = Asked::read(&mut params)?;
+    let asked = Asked::read(&mut params)?;
     params.finish()?;
-    let now = app.now();
-    let filters = question.filters.clone();
-    let reading = reader.clone();
-    let work = move |budget: &_| {
-        let view = reading.values(&question, field, &prefix, limit, now, budget)?;
-        let explain = plan(&reading, explain, &question.filters, &view.standing, budget)?;
-        Ok((view, explain))
+    let find = move |reader: &ScopedReader, question: &_, now, budget: &_| {
+        reader.values(question, field, &prefix, limit, now, budget)
     };
-    let done = app.queries.run(Kind::Values, &filters, work).await?;
-    let (view, explain) = &done.answer;
-    let values = view.values.iter().map(|(value, count)| ValueCount { value: value.clone(), count: *count });
-    let body = ValuesAnswer {
+    let show = |view: ValuesView, about| ValuesAnswer {
         field: field.name(),
-        values: values.collect(),
+        values: value_counts(view.values),
         distinct: view.distinct,
         missing: view.missing,
-        about: About::new(&view.standing, explain.clone(), &reader),
+        about,
     };
-    respond(Kind::Values, &reader, &done, &view.standing, &body)
+    asked.answer(&app, Kind::Values, reader, find, show).await
 }
 
 /// The field of this name, or a refusal that lists those that there are.

@@ -3,13 +3,14 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use indelible_access::{Question, ReadError, ScopedReader, Standing};
-use indelible_event::Code;
+use indelible_event::{Code, Timestamp};
 use indelible_search::{Budget, Cost, KNOWN_PARAMETERS};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
+    app::App,
     error::ApiError,
     extract::Params,
     queries::{Done, Kind, note},
@@ -66,6 +67,30 @@ impl Asked {
         let filters = filters(params)?;
         let question = Question { filters, as_of: params.one("as_of")? };
         Ok(Self { question, explain: params.flag("explain", false)? })
+    }
+
+    /// Answers it when its turn comes: what `find` found as `show` shows it, with what all answers say of themselves.
+    pub(crate) async fn answer<T: Send + 'static, B: Serialize>(
+        self,
+        app: &App,
+        kind: Kind,
+        reader: ScopedReader,
+        find: impl FnOnce(&ScopedReader, &Question, Timestamp, &Budget) -> Result<(T, Standing), ReadError>
+        + Send
+        + 'static,
+        show: impl FnOnce(T, About) -> B,
+    ) -> Result<Response, ApiError> {
+        let Self { question, explain } = self;
+        let (now, filters, reading) = (app.now(), question.filters.clone(), reader.clone());
+        let work = move |budget: &_| {
+            let (found, standing) = find(&reading, &question, now, budget)?;
+            let explain = plan(&reading, explain, &question.filters, &standing, budget)?;
+            Ok((found, standing, explain))
+        };
+        let Done { answer: (found, standing, explain), waited } =
+            app.queries.run(kind, &filters, work).await?;
+        let body = show(found, About::new(&standing, explain, &reader));
+        respond(kind, &reader, &Done { answer: (), waited }, &standing, &body)
     }
 }
 

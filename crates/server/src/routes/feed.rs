@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use axum::{http::header, response::Response};
-use indelible_access::{FeedPage, FeedPosition, ScopedReader};
+use indelible_access::{FeedPage, ScopedReader};
 use indelible_event::Code;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep, sleep_until},
-};
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::{
@@ -22,15 +19,12 @@ use crate::{
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, Ready},
     queries::{Done, Kind},
-    serve::stopped,
 };
 
 /// Events a page unless asked otherwise.
 const LIMIT_DEFAULT: usize = 100;
 /// Longest wait: under the idle time-out of usual proxies.
 const WAIT_SECONDS_MAX: u64 = 60;
-/// How often a waiting feed looks whether its key is still good.
-const KEY_EVERY: Duration = Duration::from_secs(1);
 
 /// The next events of the feed.
 #[derive(Serialize, ToSchema)]
@@ -96,19 +90,16 @@ pub(crate) async fn feed(
         // Before looking, so that what comes meanwhile ends the wait.
         searchable.borrow_and_update();
         let last = Instant::now() >= deadline || *stop.borrow();
-        let (reading, now) = (reader.clone(), app.now());
-        let work = move |budget: &_| reading.feed(position, limit, now, budget);
-        let done = app.queries.run(Kind::Feed, &[], work).await?;
-        if last || !done.answer.events.is_empty() {
-            return render(&reader, &done, limit, wait.as_deref());
+        if last || reader.may_follow(position) {
+            let (reading, now) = (reader.clone(), app.now());
+            let work = move |budget: &_| reading.feed(position, limit, now, budget);
+            let done = app.queries.run(Kind::Feed, &[], work).await?;
+            if last || !done.answer.events.is_empty() {
+                return render(&reader, &done, limit, wait.as_deref());
+            }
+            position = done.answer.position;
         }
-        position = done.answer.position;
-        tokio::select! {
-            () = arrival(&app, &reader, position, &mut searchable) => {}
-            () = sleep_until(deadline) => {}
-            () = sleep(KEY_EVERY) => {}
-            () = stopped(&mut stop) => {}
-        }
+        app.streams.wait(&mut searchable, &mut stop, deadline).await;
         reader = reader_of_today(&app, &caller)?;
     }
 }
@@ -119,25 +110,6 @@ fn reader_of_today(app: &App, caller: &Caller) -> Result<ScopedReader, ApiError>
     let principal = principal
         .ok_or_else(|| ApiError::new(Code::Unauthorized, "the API key ended while the feed waited"))?;
     Ok(app.trail.reader(&principal)?)
-}
-
-/// Waits until something within the reach may have become searchable.
-async fn arrival(
-    app: &App,
-    reader: &ScopedReader,
-    position: FeedPosition,
-    searchable: &mut watch::Receiver<u64>,
-) {
-    loop {
-        if searchable.changed().await.is_err() {
-            // The index is closing; the server is about to say so.
-            return std::future::pending().await;
-        }
-        if reader.may_follow(position) {
-            return;
-        }
-        sleep(app.streams.glance()).await;
-    }
 }
 
 fn render(

@@ -17,10 +17,7 @@ use indelible_access::{FollowBatch, FollowPosition, Principal, ReadError, Scoped
 use indelible_event::{Code, Timestamp};
 use metrics::counter;
 use serde_json::json;
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep, sleep_until},
-};
+use tokio::{sync::watch, time::Instant};
 
 use super::ask::filters;
 use crate::{
@@ -28,16 +25,11 @@ use crate::{
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, Ready},
     queries::{Kind, note},
-    serve::stopped,
     streams::StreamPlace,
 };
 
 /// Events that are read at once.
 const BATCH: usize = 100;
-/// Time that a client may be behind before events are passed over: a burst does not make it slow.
-const BEHIND: Duration = Duration::from_secs(5);
-/// How often a waiting stream looks whether its key is still good.
-const KEY_EVERY: Duration = Duration::from_secs(1);
 /// What clients wait before they connect again, in milliseconds.
 const RETRY_MILLIS: u64 = 1_000;
 
@@ -165,13 +157,12 @@ impl Tail {
             self.searchable.borrow_and_update();
             if self.until.is_none() && !reader.may_go_on(self.position) {
                 self.wait().await;
-                self.kept_up = Instant::now();
                 continue;
             }
             let live = self.until.is_none() && self.position >= self.live_from;
             if !live {
                 self.kept_up = Instant::now();
-            } else if self.kept_up.elapsed() > BEHIND
+            } else if self.kept_up.elapsed() >= Duration::from_secs(self.app.config.tail_patience_seconds)
                 && let Some(dropped) = self.drop_waiting(&reader).await?
             {
                 return Ok(dropped);
@@ -189,23 +180,14 @@ impl Tail {
             }
             if !batch.more {
                 self.wait().await;
-                self.kept_up = Instant::now();
             }
         }
     }
 
-    /// Until something may be there, or it is time to look at the key or to say that the stream is alive.
+    /// Until something may be there. What comes then was not waiting for the client.
     async fn wait(&mut self) {
-        tokio::select! {
-            changed = self.searchable.changed() => match changed {
-                Ok(()) => sleep(self.app.streams.glance()).await,
-                // The index is closing; the server is about to say so.
-                Err(_) => stopped(&mut self.stop).await,
-            },
-            () = sleep_until(self.heartbeat_at) => {}
-            () = sleep(KEY_EVERY) => {}
-            () = stopped(&mut self.stop) => {}
-        }
+        self.app.streams.wait(&mut self.searchable, &mut self.stop, self.heartbeat_at).await;
+        self.kept_up = Instant::now();
     }
 
     /// The caller's reader with what its key may do now.

@@ -70,18 +70,15 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<bool> {
     let data = options.directory.join("data");
     super::clear(&data)?;
     let mut facts = Vec::new();
-    let ours = ours(&options, &data, &mut facts)?;
-    let mut systems = vec![("Indelible".to_owned(), ours)];
+    let (times, counts) = ours(&options, &data, &mut facts)?;
+    let mut systems = vec![("Indelible".to_owned(), times)];
     if options.beside {
-        systems.extend(beside(root, &options, &mut facts)?);
+        systems.extend(beside(root, &options, &counts, &mut facts)?);
     }
     let page = markdown(&options, &facts, &systems);
     print!("{page}");
     if let Some(path) = &options.page {
-        let text = fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
-        let text = super::replace_marked(&text, "bench search", &page)
-            .with_context(|| format!("no marks in {}", path.display()))?;
-        fs::write(path, text).with_context(|| format!("can't write {}", path.display()))?;
+        super::publish(path, "bench search", &page)?;
     }
     Ok(true)
 }
@@ -119,7 +116,10 @@ fn parse(root: &Path, arguments: &[String]) -> Result<Options> {
 /// Times in milliseconds by kind and reach, in the order in which they were asked.
 type Times = BTreeMap<(String, String), Vec<f64>>;
 
-fn ours(options: &Options, data: &Path, facts: &mut Vec<(String, String)>) -> Result<Times> {
+/// What some questions for a count were answered, by reach and path.
+type Counts = BTreeMap<(&'static str, String), u64>;
+
+fn ours(options: &Options, data: &Path, facts: &mut Vec<(String, String)>) -> Result<(Times, Counts)> {
     let mut server = Server::start(&options.binary, data, None)?;
     let keys = set_up(&server)?;
     eprintln!("sending {} events", options.events);
@@ -138,7 +138,7 @@ fn ours(options: &Options, data: &Path, facts: &mut Vec<(String, String)>) -> Re
         format!("{:.1} s", started.elapsed().as_secs_f64()),
     ));
     eprintln!("asking");
-    let mut times = Times::new();
+    let (mut times, mut counts) = (Times::new(), Counts::new());
     let questions = Question::all(options.each);
     for asked in questions.chunk_by(|a, b| a.kind == b.kind && a.reach == b.reach) {
         let mut connection = Connection::open(server.address)?;
@@ -146,7 +146,11 @@ fn ours(options: &Options, data: &Path, facts: &mut Vec<(String, String)>) -> Re
         let begin = Instant::now();
         let mut list = Vec::new();
         for question in asked.iter().take(WARM) {
-            ask(&mut connection, key, question)?;
+            let answer: Value = serde_json::from_slice(ask(&mut connection, key, question)?)?;
+            // Counts that the other systems have to come to as well.
+            if let Some(total) = answer["total"].as_u64().filter(|_| question.path.contains("total=true")) {
+                counts.insert((question.reach.name(), question.path.clone()), total);
+            }
         }
         for question in asked {
             let started = Instant::now();
@@ -180,15 +184,16 @@ fn ours(options: &Options, data: &Path, facts: &mut Vec<(String, String)>) -> Re
         "disk an event: all of these".into(),
         format!("{:.0} B", total as f64 / options.events as f64),
     ));
-    Ok(times)
+    Ok((times, counts))
 }
 
-fn ask(connection: &mut Connection, key: &str, question: &Question) -> Result<()> {
+/// Asks, and gives the answer as it came.
+fn ask<'c>(connection: &'c mut Connection, key: &str, question: &Question) -> Result<&'c [u8]> {
     let answer = connection.exchange(&get(&question.path, key))?;
     if answer.status != 200 {
         bail!("{}: status {}: {}", question.path, answer.status, String::from_utf8_lossy(answer.body));
     }
-    Ok(())
+    Ok(answer.body)
 }
 
 /// Makes tenants and a key for each reach.
@@ -264,7 +269,12 @@ fn send(address: SocketAddr, next: &AtomicU64, events: u64) -> Result<()> {
 }
 
 /// Has the other systems take the same events and answer the same questions.
-fn beside(root: &Path, options: &Options, facts: &mut Vec<(String, String)>) -> Result<Vec<(String, Times)>> {
+fn beside(
+    root: &Path,
+    options: &Options,
+    counts: &Counts,
+    facts: &mut Vec<(String, String)>,
+) -> Result<Vec<(String, Times)>> {
     let rows = options.directory.join("events.tsv");
     let mut file = BufWriter::with_capacity(1 << 20, File::create(&rows)?);
     let mut row = String::new();
@@ -277,8 +287,11 @@ fn beside(root: &Path, options: &Options, facts: &mut Vec<(String, String)>) -> 
     let questions = options.directory.join("questions.ndjson");
     let mut file = BufWriter::new(File::create(&questions)?);
     for question in Question::all(options.each) {
-        let Question { kind, reach, postgres, sqlite, .. } = question;
-        let line = json!({"kind": kind, "reach": reach.name(), "postgres": postgres, "sqlite": sqlite});
+        let Question { kind, reach, path, postgres, sqlite } = question;
+        let reach = reach.name();
+        let count = counts.get(&(reach, path));
+        let line =
+            json!({"kind": kind, "reach": reach, "postgres": postgres, "sqlite": sqlite, "count": count});
         writeln!(file, "{line}")?;
     }
     file.flush()?;

@@ -171,11 +171,11 @@ impl Sample {
         let Self {
             id, tenant, user, email, action, action_type, outcome, ip, target_type, target_id, ..
         } = self;
-        let Self { details, session, request: [high, low], agent, node, .. } = self;
+        let Self { details, session, request: [high, low], agent, node, amount, .. } = self;
         let micros = self.time_us;
         let text = format!(
             "{id} {action} {details} crm api app-{node:02} {user} {email} {target_type} {target_id} {ip} {agent} \
-             {session:016x} {high:016x}{low:016x}"
+             amount {amount} {session:016x} {high:016x}{low:016x}"
         );
         write!(
             out,

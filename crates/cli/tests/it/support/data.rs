@@ -28,8 +28,12 @@ pub(crate) fn numbered(tenant: &str, n: u64) -> Value {
 
 /// The ids of a page's events, in its order.
 pub(crate) fn ids(page: &Value) -> Vec<String> {
-    let events = page["data"].as_array().unwrap();
-    events.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect()
+    texts(&page["data"], "id")
+}
+
+/// A member of each item of a list, in its order.
+pub(crate) fn texts(list: &Value, member: &str) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|item| item[member].as_str().unwrap().to_owned()).collect()
 }
 
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {

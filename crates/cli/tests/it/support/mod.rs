@@ -11,11 +11,11 @@ mod server;
 mod stream;
 
 pub(crate) use api::{Answer, Api};
-pub(crate) use data::{event, gzip, ids, numbered, project_file, python, zstd};
+pub(crate) use data::{event, gzip, ids, numbered, project_file, python, texts, zstd};
 pub(crate) use disk::{copy_tree, files_below, flip_byte};
 pub(crate) use log::{Log, their_checkpoint};
 pub(crate) use numbers::Numbers;
 pub(crate) use poll::{LONG, within};
 pub(crate) use proxy::{Answers, Proxy};
 pub(crate) use server::{ADMIN_KEY, Installation, Server};
-pub(crate) use stream::Stream;
+pub(crate) use stream::{Message, Stream};

@@ -60,6 +60,18 @@ impl Installation {
         self
     }
 
+    /// One with these settings, its server with the tenant `acme`, and a client that sends and reads there.
+    pub(crate) fn with_acme(settings: &[(&str, &str)]) -> (Self, Server, Api) {
+        let mut installation = Self::new();
+        for (setting, value) in settings {
+            installation.set(setting, value);
+        }
+        let server = installation.start();
+        server.admin().tenant("acme");
+        let api = server.admin().key(&["events.send", "audit.read"], &["acme"]);
+        (installation, server, api)
+    }
+
     pub(crate) fn set(&mut self, setting: &str, value: &str) {
         self.settings.insert(format!("INDELIBLE_{setting}"), value.to_owned());
     }

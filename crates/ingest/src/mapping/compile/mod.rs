@@ -31,7 +31,7 @@ pub(super) fn compile(file: &str, text: &str) -> Result<Mapping, MappingErrors> 
         Err(error) => {
             let mut compiler = Compiler::new(file, text);
             compiler.mistake(error.span().unwrap_or(0..0), "", error.message().to_owned());
-            return Err(MappingErrors(compiler.errors));
+            return Err(MappingErrors(compiler.into_mistakes()));
         }
     };
     let mut compiler = Compiler::new(file, text);
@@ -39,8 +39,7 @@ pub(super) fn compile(file: &str, text: &str) -> Result<Mapping, MappingErrors> 
     if compiler.errors.is_empty() {
         return Ok(mapping);
     }
-    compiler.errors.sort_by_key(|error| (error.line, error.column));
-    Err(MappingErrors(compiler.errors))
+    Err(MappingErrors(compiler.into_mistakes()))
 }
 
 impl<'t> Compiler<'t> {

@@ -1,28 +1,40 @@
 //! The parts of a mapping's file as what they should be: texts, tables, expressions; else a mistake with its place.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
+use indelible_event::nearest_name;
 use toml::de::{DeTable, DeValue};
 
 use super::super::MappingError;
 use super::super::expr::{Const, Expr, Piece, Step};
 use super::super::grammar::{self, Mistake, Names};
+use super::super::lines::Lines;
 use super::super::table::Table;
 use super::super::trace::Place;
 use super::Spanned;
-use crate::nearest::nearest;
 
 /// Reads a mapping's file and collects its mistakes.
 pub(super) struct Compiler<'t> {
     pub(super) file: &'t str,
     pub(super) text: &'t str,
+    lines: Lines<'t>,
+    /// At most [`MISTAKES_MAX`].
     pub(super) errors: Vec<MappingError>,
+    /// Mistakes beside them.
+    untold: usize,
     /// Names of `[let]` that may be used so far.
     pub(super) lets: Vec<String>,
     pub(super) tables: Vec<String>,
     /// Where the mapping's paths stand.
     pub(super) places: Vec<Place>,
+    /// The fields that have names of the API, with the tables that were checked for them.
+    checked: BTreeSet<(&'static str, usize)>,
 }
+
+/// Mistakes that are told; a file of 1 MiB has room for half a million.
+pub(super) const MISTAKES_MAX: usize = 100;
 
 /// A table of the file, its members in the file's order.
 pub(super) struct Section<'t> {
@@ -54,7 +66,17 @@ impl<'t> Section<'t> {
 
 impl<'t> Compiler<'t> {
     pub(super) fn new(file: &'t str, text: &'t str) -> Self {
-        Self { file, text, errors: Vec::new(), lets: Vec::new(), tables: Vec::new(), places: Vec::new() }
+        Self {
+            file,
+            text,
+            lines: Lines::of(text),
+            errors: Vec::new(),
+            untold: 0,
+            lets: Vec::new(),
+            tables: Vec::new(),
+            places: Vec::new(),
+            checked: BTreeSet::new(),
+        }
     }
 
     pub(super) fn section(&mut self, parent: &mut Section<'t>, name: &'static str) -> Option<Section<'t>> {
@@ -159,12 +181,20 @@ impl<'t> Compiler<'t> {
     ) -> Option<Expr> {
         let expr = self.expr(section, name)?;
         let mut unknown = Vec::new();
-        constants(&expr, tables, &mut |constant| {
+        let mut judge = |constant: &Const| {
             let (Const::Text(text) | Const::Number(text)) = constant else { return };
             if !known(text) {
                 unknown.push(text.clone());
             }
-        });
+        };
+        let mut looked_up = BTreeSet::new();
+        constants(&expr, &mut looked_up, &mut judge);
+        for place in looked_up {
+            // Once: ten thousand actors may all look into a table of ten thousand rows.
+            if let Some(table) = tables.get(place).filter(|_| self.checked.insert((name, place))) {
+                table.rows.iter().map(|(_, value)| value).chain(&table.default).for_each(&mut judge);
+            }
+        }
         let span = section.get(name).map_or(0..0, Spanned::span);
         for text in unknown {
             self.mistake(
@@ -188,10 +218,12 @@ impl<'t> Compiler<'t> {
         let names = Names { places: self.places.len(), lets: &self.lets, tables: &self.tables };
         match grammar::parse(text, names) {
             Ok((expr, paths)) => {
+                // Shared: a parameter may have a long name, and its expression very many paths.
+                let field: Arc<str> = field.into();
                 for path in paths {
-                    let (line, column) = self.line_and_column(self.place_in(&span, path.start));
+                    let at = self.place_in(&span, path.start);
                     let text = text.get(path).unwrap_or_default().to_owned();
-                    self.places.push(Place { line, column, field: field.to_owned(), text });
+                    self.places.push(Place { at, field: field.clone(), text });
                 }
                 Some(expr)
             }
@@ -221,18 +253,11 @@ impl<'t> Compiler<'t> {
         (span.start + quotes + at).min(span.end)
     }
 
-    /// Both 1-based, the column in characters.
-    fn line_and_column(&self, at: usize) -> (usize, usize) {
-        let before = self.text.get(..at.min(self.text.len())).unwrap_or("");
-        let line = before.matches('\n').count() + 1;
-        (line, before.rsplit('\n').next().unwrap_or("").chars().count() + 1)
-    }
-
     /// Complains about every name that nobody asked for.
     pub(super) fn done(&mut self, section: &Section<'t>) {
         for (name, span, _) in &section.members {
             if !section.known.contains(name) {
-                let meant = nearest(name, section.known.iter().copied());
+                let meant = nearest_name(name, section.known.iter().copied());
                 let meant = meant.map_or(String::new(), |meant| format!("did you mean `{meant}`? "));
                 let message =
                     format!("there is no `{name}` here; {meant}there are {}", section.known.join(", "));
@@ -242,7 +267,11 @@ impl<'t> Compiler<'t> {
     }
 
     pub(super) fn mistake(&mut self, span: Range<usize>, field: &str, message: String) {
-        let (line, column) = self.line_and_column(span.start);
+        if self.errors.len() == MISTAKES_MAX {
+            self.untold += 1;
+            return;
+        }
+        let (line, column) = self.lines.place(span.start);
         self.errors.push(MappingError {
             file: self.file.to_owned(),
             line,
@@ -251,27 +280,34 @@ impl<'t> Compiler<'t> {
             message,
         });
     }
+
+    /// The mistakes, in the order of the file.
+    pub(super) fn into_mistakes(mut self) -> Vec<MappingError> {
+        self.errors.sort_by_key(|error| (error.line, error.column));
+        if let (Some(last), 1..) = (self.errors.last_mut(), self.untold) {
+            last.message = format!("{} (and {} more mistakes)", last.message, self.untold);
+        }
+        self.errors
+    }
 }
 
-/// Visits the constants that `expr` can give.
-fn constants(expr: &Expr, tables: &[Table], visit: &mut dyn FnMut(&Const)) {
+/// Visits the constants that `expr` can give, and collects the tables whose values it can give.
+fn constants(expr: &Expr, looked_up: &mut BTreeSet<usize>, visit: &mut dyn FnMut(&Const)) {
     match expr {
         Expr::Const(constant) => visit(constant),
-        Expr::First(choices) => choices.iter().for_each(|choice| constants(choice, tables, visit)),
+        Expr::First(choices) => choices.iter().for_each(|choice| constants(choice, looked_up, visit)),
         Expr::If(_, yes, no) => {
-            constants(yes, tables, visit);
+            constants(yes, looked_up, visit);
             if let Some(no) = no {
-                constants(no, tables, visit);
+                constants(no, looked_up, visit);
             }
         }
         Expr::Step(_, Step::Lookup(place)) => {
-            if let Some(table) = tables.get(*place) {
-                table.rows.iter().map(|(_, value)| value).chain(&table.default).for_each(visit);
-            }
+            looked_up.insert(*place);
         }
         Expr::Template(pieces) => {
             if let [Piece::Value(inner, _)] = pieces.as_slice() {
-                constants(inner, tables, visit);
+                constants(inner, looked_up, visit);
             }
         }
         _ => {}

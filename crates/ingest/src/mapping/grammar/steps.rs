@@ -1,8 +1,9 @@
 //! Reads the steps of an expression: a name and what it needs.
 
+use indelible_event::nearest_name;
+
 use super::super::expr::{Const, Expr, Step, TimeForm};
 use super::{Mistake, Parser};
-use crate::nearest::nearest;
 
 /// Every step, for the one that was probably meant.
 const STEPS: [&str; 37] = [
@@ -107,7 +108,7 @@ impl Parser<'_> {
             "under" => Step::Under(self.separator()?),
             "pad" => self.pad()?,
             _ => {
-                let meant = nearest(name, STEPS).map(|meant| format!("; did you mean `{meant}`?"));
+                let meant = nearest_name(name, STEPS).map(|meant| format!("; did you mean `{meant}`?"));
                 let message = format!("no step is called `{name}`{}", meant.unwrap_or_default());
                 return Err(Mistake { at: start, message });
             }

@@ -83,6 +83,88 @@ fn every_way_to_make_much_of_little_ends_with_a_warning() {
     }
 }
 
+/// Each is over the budget by what that one thing costs, and within it without.
+#[test]
+fn every_single_thing_that_costs_is_paid_for() {
+    let numbered = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>();
+    let list = |count: usize| vec!["1"; count].join(",");
+    let object = |count: usize| numbered(count, &|n| format!("\"m{n}\":1")).join(",");
+    let (text, elements) = ("x".repeat(100_000), list(2_000));
+    let many = |one: &str, count: usize, between: &str| vec![one; count].join(between);
+    for (what, rules, record) in [
+        (
+            "texts put together",
+            format!("details = \"'{}'\"", many("{a}", 400, "")),
+            format!("{{\"a\":\"{text}\"}}"),
+        ),
+        (
+            "separators between the texts of a list",
+            format!("details = \"if (l | join '{}') then 'x'\"", "s".repeat(20_000)),
+            format!("{{\"l\":[{}]}}", list(1_000)),
+        ),
+        (
+            "a text made anew by each step",
+            format!("details = \"a{} | after 'y'\"", " | lower".repeat(100)),
+            format!("{{\"a\":\"{text}\"}}"),
+        ),
+        (
+            "parts of a text",
+            (0..3).map(|n| format!("parameters.p{n} = \"a | split 'x' | count\"\n")).collect(),
+            format!("{{\"a\":\"{text}\"}}"),
+        ),
+        (
+            "addresses in a text",
+            format!("client.address = [{}]", numbered(10, &|n| format!("\"'{{a}}{n}'\"")).join(",")),
+            format!("{{\"a\":\"{}\"}}", "1,".repeat(50_000)),
+        ),
+        (
+            "names of an object",
+            "targets = [{ each = \"l\", id = \"$.o.zz\" }]".to_owned(),
+            format!("{{\"l\":[{elements}],\"o\":{{{}}}}}", object(10_000)),
+        ),
+        (
+            "parameters of one name",
+            format!("parameters.\"*\" = [{}]", many("\"o\"", 100, ",")),
+            format!("{{\"o\":{{{}}}}}", object(256)),
+        ),
+        (
+            "objects compared for each element",
+            "changes = [{ each = \"l\", before = \"$.p\", after = \"$.p\" }]".to_owned(),
+            format!("{{\"l\":[{elements}],\"p\":{{\"x\":\"{}\"}}}}", "y".repeat(10_000)),
+        ),
+        (
+            "targets compared with each other",
+            "targets = [{ each = \"l\", id = \"'{@}'\", aliases = \"$.n\" }, { each = \"m\", id = \"'m{@}'\" }]".to_owned(),
+            format!(
+                "{{\"l\":[{}],\"m\":[{}],\"n\":[{}]}}",
+                numbered(256, &|n| format!("\"l{n}\"")).join(","),
+                numbered(3_000, &|n| n.to_string()).join(","),
+                numbered(64, &|n| format!("\"n{n}\"")).join(","),
+            ),
+        ),
+        (
+            "rows of a table",
+            format!(
+                "details = \"l | lookup t | count\"\n[tables]\nt = {{{}}}",
+                numbered(5_000, &|n| format!("r{n} = 1")).join(",")
+            ),
+            format!("{{\"l\":[{elements}]}}"),
+        ),
+        (
+            "patterns of a table",
+            format!(
+                "details = \"l | lookup t | count\"\n[tables]\nt = {{{}}}",
+                numbered(200, &|n| format!("\"*r{n}*\" = 1")).join(",")
+            ),
+            format!("{{\"l\":[{}]}}", vec![format!("\"{}\"", "x".repeat(2_000)); 200].join(",")),
+        ),
+    ] {
+        let mapping = mapping(&format!("[event]\naction = \"'a'\"\n{rules}"));
+        let warnings = apply(&mapping, &record).warnings;
+        assert!(warnings.iter().any(|warning| warning.field.is_empty()), "{what}: {warnings:?}");
+    }
+}
+
 #[test]
 fn alternatives_that_are_not_taken_cost_the_event_nothing() {
     let lets = tenfold(5, "list(a,a,a,a,a,a,a,a,a,a)", |one| format!("list({})", ten(one, ",")));
@@ -116,6 +198,53 @@ fn names_before_many_values_are_not_repeated_without_end() {
     let mapped = apply(&mapping("[event]\naction = \"'a'\"\n"), &record);
     let bytes: usize = mapped.not_understood.iter().map(String::len).sum();
     assert!((1..=(16 << 20)).contains(&bytes) && begin.elapsed() < TIME_MAX, "{bytes}");
+}
+
+#[test]
+fn a_name_that_is_a_long_list_is_not_walked_over_for_every_element() {
+    let lookups: String =
+        (0..40).map(|n| format!("[[event.targets]]\neach = \"l\"\nid = \"$m[n='{n}'].x\"\n")).collect();
+    let text = format!("[let]\nm = \"a | keyvalues\"\n[event]\naction = \"'a'\"\n{lookups}");
+    let (names, elements) = ("n=1 ".repeat(100_000), vec!["1"; 100_000].join(","));
+    too_much(&mapping(&text), &format!("{{\"a\":\"{names}\",\"l\":[{elements}]}}"));
+}
+
+#[test]
+fn a_mapping_s_file_is_read_in_time_and_memory_proportional_to_it() {
+    let numbered = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<String>();
+    let paths = format!("list({})", vec!["a"; 250_000].join(","));
+    let rows = numbered(20_000, &|n| format!("a{n} = \"user\"\n"));
+    for (what, text, mistakes) in [
+        ("paths in one line", format!("details = \"{paths}\"\n"), 0),
+        ("paths in many lines", numbered(40_000, &|_| "[[event.targets]]\nid = \"a\"\n".to_owned()), 0),
+        ("a long name of many paths", format!("parameters.{} = \"{paths}\"\n", "p".repeat(400_000)), 0),
+        (
+            "many actors with one table",
+            numbered(10_000, &|_| "[[event.actor]]\ntype = \"a | lookup t\"\n".to_owned())
+                + "[tables.t]\n"
+                + &rows,
+            0,
+        ),
+        (
+            "many actors with one wrong table",
+            numbered(10_000, &|_| "[[event.actor]]\ntype = \"a | lookup t\"\n".to_owned())
+                + "[tables.t]\n"
+                + &rows.replace("user", "success"),
+            20_000,
+        ),
+        ("mistakes in many lines", numbered(80_000, &|n| format!("k{n} = 1\n")), 80_000),
+        ("mistakes in one line", format!("client.address = [{}]\n", vec!["1"; 400_000].join(",")), 400_000),
+    ] {
+        let text = format!("name = \"t\"\nversion = 1\n[event]\naction = \"a\"\n{text}");
+        let begin = Instant::now();
+        let told = Mapping::parse("t.toml", &text).map_or_else(|mistakes| mistakes.0, |_| Vec::new());
+        assert!(begin.elapsed() < TIME_MAX / 2, "{what} took {:?}", begin.elapsed());
+        assert_eq!(told.len(), mistakes.min(100), "{what}");
+        if let Some(last) = told.last() {
+            let more = format!("(and {} more mistakes)", mistakes - 100);
+            assert!(last.message.ends_with(&more), "{what}: {}", last.message);
+        }
+    }
 }
 
 /// Expressions that make more of what they are given.

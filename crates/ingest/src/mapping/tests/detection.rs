@@ -83,6 +83,20 @@ fn a_part_of_a_file_is_detected_too_packed_or_not() {
 }
 
 #[test]
+fn no_more_than_the_first_8_mib_of_a_packed_file_are_unpacked() {
+    let mut registry = Registry::default();
+    let text = "name = \"p\"\nversion = 1\n[detect]\nneeds = \"a\"\n[event]\naction = \"a\"";
+    registry.add(Mapping::parse("p.toml", text).unwrap());
+    let record = format!("{{\"a\":\"{}\"}}\n", "x".repeat((1 << 20) - 9));
+    assert_eq!(record.len(), 1 << 20);
+    let packed = zstd::encode_all(record.repeat(20).as_bytes(), 1).unwrap();
+    assert!(packed.len() < 20_000, "{}", packed.len());
+    let detection = detect(&registry, &packed, true);
+    assert_eq!(detection.decided().unwrap().records, 7, "the last of 8 may be half of one");
+    assert_eq!(detect(&registry, record.as_bytes(), true).candidates[0].records, 1);
+}
+
+#[test]
 fn what_is_no_known_log_is_not_guessed() {
     let registry = registry();
     for file in [
@@ -124,9 +138,12 @@ fn two_that_are_as_likely_or_one_that_is_weak_are_no_decision() {
     let half = detect_with(&[("p", "1")], "{\"a\":\"x\",\"b\":1}");
     assert_eq!(half.candidates[0].confidence, 0.5);
     assert_eq!(half.candidates[0].understood, 0.5);
+    let mixed = detect_with(&[("p", "1")], "{\"a\":\"x\"}\n{\"b\":1}\n{\"a\":1,\"a\":2}\n[]");
+    let best = &mixed.candidates[0];
     assert_eq!(
-        detect_with(&[("p", "1")], "{\"a\":\"x\"}\n{\"b\":1}\nnonsense\n[]").candidates[0].confidence,
-        0.25
+        (best.confidence, best.records, best.fitting),
+        (0.25, 4, 1),
+        "a name that is there twice is no record"
     );
 }
 

@@ -43,6 +43,15 @@ fn misspelt_paths_are_told_with_their_place_and_what_was_meant() {
 }
 
 #[test]
+fn no_elements_are_no_match_and_a_value_that_is_nothing_is_no_path() {
+    let rules = "[let]\nv = \"a ?? b\"\n[event]\naction = \"$v\"\ndetails = \"l[].x | join ','\"";
+    assert_eq!(
+        unmatched(rules, &[r#"{"l":[{"y":1}]}"#]),
+        ["4:6 let.v a 1 -", "4:11 let.v b 1 -", "7:12 event.details l[].x 1 -"]
+    );
+}
+
+#[test]
 fn a_path_that_one_record_has_and_one_that_nobody_looked_for_are_silent() {
     let rules = "[event]\naction = \"a\"\ndetails = \"if b then c.d else 'none'\"\nid = \"e\"";
     assert_eq!(unmatched(rules, &[r#"{"a":"x"}"#, r#"{"a":"y","b":false,"e":null}"#]), [""; 0]);

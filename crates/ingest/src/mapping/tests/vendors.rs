@@ -226,12 +226,13 @@ primary = "type == 'User'"
 "#;
     let record = r#"{"addr.remote":"[2001:db8::1]:443","event":"exec","code":"T3007W","actor":{"admin":{"id":"a1"}},"count":12,
         "date_first":1400000000,"date_last":1400000009.5,
-        "target":[{"type":"App","id":"1","displayName":"Mail"},{"type":"User","id":"2","alternateId":"ada@x.org"}]}"#;
+        "target":[{"type":"App","id":"1","displayName":"Mail"},{"type":"User","id":"2","alternateId":"ada@x.org"},{"type":"User","id":"3"}]}"#;
     assert_eq!(
         event(rules, record),
         json!({"time": "1400000009.5", "action": "exec", "action_code": "T3007W", "actor": {"type": "user", "id": "a1"},
             "client": {"ip": "2001:db8::1", "port": 443}, "severity": {"name": "medium", "number": 3},
             "occurrences": {"count": 12, "first": "1400000000", "last": "1400000009.5"},
-            "targets": [{"type": "User", "id": "2", "aliases": ["ada@x.org"]}, {"type": "App", "id": "1", "name": "Mail"}]})
+            "targets": [{"type": "User", "id": "2", "aliases": ["ada@x.org"]}, {"type": "User", "id": "3"},
+                {"type": "App", "id": "1", "name": "Mail"}]})
     );
 }

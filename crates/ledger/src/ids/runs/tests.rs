@@ -1,11 +1,14 @@
 //! Runs against a plain map, through crashes at every step and bytes flipped anywhere.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::sync::OnceLock;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::disk::sim::{Failure, SimDisk};
+use crate::disk::{Access, DiskFile};
 
 const LOG: [u8; 16] = [3; 16];
 
@@ -61,6 +64,102 @@ fn merges_runs_and_finds_everything_before_and_after() {
     assert_has(&again, 0..6_000);
     assert_eq!(again.mark(), mark(6_000));
     assert_eq!(disk.list(dir()).unwrap().len(), 2, "the manifest and one run");
+}
+
+/// What somebody else does at the moment when a run begins to be written.
+type Meanwhile = Box<dyn Fn() + Send + Sync>;
+
+/// A disk that lets somebody act in the middle of writing a run, once.
+#[derive(Default)]
+struct Interrupted {
+    disk: Option<SimDisk>,
+    meanwhile: OnceLock<Meanwhile>,
+    done: AtomicBool,
+}
+
+impl Interrupted {
+    fn disk(&self) -> &SimDisk {
+        self.disk.as_ref().unwrap()
+    }
+}
+
+impl Disk for Interrupted {
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn DiskFile>> {
+        let is_run = path.file_stem().is_some_and(|stem| stem != "manifest");
+        if access == Access::Create
+            && is_run
+            && let Some(act) = self.meanwhile.get()
+            && !self.done.swap(true, Ordering::Relaxed)
+        {
+            act();
+        }
+        self.disk().open(path, access)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.disk().create_dir(path)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.disk().list(dir)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk().remove(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk().rename(from, to)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.disk().sync_dir(dir)
+    }
+
+    fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
+        self.disk().free_bytes(dir)
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<(), getrandom::Error> {
+        self.disk().random(out)
+    }
+}
+
+fn interrupted() -> (Arc<Interrupted>, Arc<Runs>) {
+    let sim = SimDisk::new();
+    sim.create_dir(Path::new("/d")).unwrap();
+    let disk = Arc::new(Interrupted { disk: Some(sim), ..Interrupted::default() });
+    let runs = Arc::new(Runs::create(disk.clone(), dir(), &LOG).unwrap());
+    (disk, runs)
+}
+
+#[test]
+fn ids_are_found_while_their_run_is_being_written() {
+    let (disk, runs) = interrupted();
+    runs.apply(&ids(0..50), mark(50));
+    let reader = runs.clone();
+    let seen = move || assert_has(&reader, 0..50);
+    assert!(disk.meanwhile.set(Box::new(seen)).is_ok());
+    runs.persist().unwrap();
+    assert!(disk.done.load(Ordering::Relaxed));
+    assert_has(&runs, 0..50);
+}
+
+#[test]
+fn a_merge_over_which_all_is_forgotten_brings_nothing_back() {
+    let (disk, runs) = interrupted();
+    for step in 0..8 {
+        runs.apply(&ids(step * 10..(step + 1) * 10), mark((step + 1) * 10));
+        runs.persist().unwrap();
+    }
+    let other = runs.clone();
+    assert!(disk.meanwhile.set(Box::new(move || other.clear().unwrap())).is_ok());
+    runs.merge_once().unwrap();
+    assert_eq!((runs.count(), runs.mark()), (0, None));
+    assert_eq!(runs.get(b"id-5").unwrap(), None);
+    let again = Runs::open(disk.clone(), dir(), &LOG).unwrap().unwrap();
+    assert_eq!((again.count(), again.mark()), (0, None));
+    assert_eq!(disk.list(dir()).unwrap(), ["manifest"]);
 }
 
 #[test]
@@ -215,6 +314,7 @@ proptest! {
         let disk = SimDisk::new();
         let mut runs = created(&disk);
         let (mut live, mut durable) = (BTreeMap::new(), BTreeMap::new());
+        let (mut marked, mut marked_durably) = (None, None);
         let mut next = 0;
         for step in steps {
             match step {
@@ -223,23 +323,27 @@ proptest! {
                     next += u64::from(count);
                     runs.apply(&new, mark(next));
                     live.extend(new);
+                    marked = mark(next);
                 }
                 Step::Persist => {
                     runs.persist().unwrap();
                     durable = live.clone();
+                    marked_durably = marked;
                 }
                 Step::Merge => drop(runs.merge_once().unwrap()),
                 Step::Reopen => {
                     runs = reopened(&disk);
                     live = durable.clone();
+                    marked = marked_durably;
                 }
                 Step::Clear => {
                     runs.clear().unwrap();
                     live.clear();
                     durable.clear();
+                    (marked, marked_durably) = (None, None);
                 }
             }
-            prop_assert_eq!(runs.count(), live.len() as u64);
+            prop_assert_eq!((runs.count(), runs.mark()), (live.len() as u64, marked));
             for (key, entry) in ids(next.saturating_sub(150)..next + 10) {
                 prop_assert_eq!(runs.get(&key).unwrap(), live.get(&key).copied(), "{:?}", entry);
             }

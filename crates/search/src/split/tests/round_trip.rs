@@ -41,6 +41,20 @@ fn one_word_many_times_and_one_term_very_long() {
     assert_says(&built(&dir.path().join("long"), &docs), &docs);
 }
 
+/// Terms that share with the one before, but not with what is looked for.
+#[test]
+fn a_term_that_is_not_there_is_not_found_beyond_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut doc = Made::new(Place::default());
+    ["abc", "b", "bz", "bzd"].into_iter().for_each(|term| doc.keyword(Field::Action, term));
+    let docs = [doc.finish()];
+    let split = built(&dir.path().join("split"), &docs);
+    assert_says(&split, &docs);
+    for term in ["abd", "ab", "a", "bzc", "zzd", ""] {
+        assert_eq!(split.find(Field::Action, term).unwrap(), None, "{term}");
+    }
+}
+
 #[test]
 fn lists_of_more_than_a_few_thousand_documents() {
     let dir = tempfile::tempdir().unwrap();

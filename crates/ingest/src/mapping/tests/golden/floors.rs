@@ -1,6 +1,6 @@
 //! What a folder's `golden.toml` says that its records must give.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -29,7 +29,6 @@ struct Foreign {
     file: String,
     lines: Vec<u64>,
     /// What they are, for people.
-    #[allow(dead_code, reason = "for the reader of the file")]
     is: String,
 }
 
@@ -104,6 +103,21 @@ impl Floors {
 
     pub(super) fn is_foreign(&self, file: &str, line: u64) -> bool {
         self.foreign.iter().any(|foreign| foreign.file == file && foreign.lines.contains(&line))
+    }
+
+    /// What is listed as foreign and is in none of `records` (file and line), or listed without saying what it is: the
+    /// floors would pass over records for no reason.
+    pub(super) fn unfounded(&self, records: &BTreeSet<(String, u64)>) -> Vec<String> {
+        let mut failures = Vec::new();
+        for Foreign { file, lines, is } in &self.foreign {
+            if is.trim().is_empty() {
+                failures.push(format!("golden.toml: {file}: foreign records, and not what they are"));
+            }
+            for line in lines.iter().filter(|line| !records.contains(&(file.clone(), **line))) {
+                failures.push(format!("golden.toml: {file}:{line} ({is}) is no record of the sample"));
+            }
+        }
+        failures
     }
 
     /// Reports warnings and paths of a record that the folder does not list.

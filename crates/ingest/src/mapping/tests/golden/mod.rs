@@ -7,7 +7,7 @@
 mod expected;
 mod floors;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -103,10 +103,12 @@ fn folder_failures(folder: &Path) -> Vec<String> {
     }
     let mut failures = Vec::new();
     let mut shares = BTreeMap::<&str, Share>::new();
+    let mut places = BTreeSet::new();
     for sample in &samples {
         let file = name_of(sample).to_owned();
         let mut blocks = Vec::new();
         for (line, record) in records(&mapping, sample) {
+            places.insert((file.clone(), line));
             let mut fail = |text: String| failures.push(format!("{file}:{line}: {text}"));
             let mapped = match mapping.apply(&record, &Limits::default(), RECEIVED_AT) {
                 Ok(mapped) => mapped,
@@ -140,6 +142,7 @@ fn folder_failures(folder: &Path) -> Vec<String> {
     }
     println!("{}: {}", name_of(folder), floors::told(&shares));
     failures.extend(floors.failures(&shares));
+    failures.extend(floors.unfounded(&places));
     failures
 }
 
