@@ -23,7 +23,7 @@ release: web/build/index.html
 	cargo build --release --locked --package indelible-cli
 
 # The tested binary holds the page, so the page is built first.
-test:
+test: tools/parts/node_modules/.package-lock.json
 	@scripts/test-setup.sh
 	@$(MAKE) --no-print-directory web
 	cargo xtask ci
@@ -45,6 +45,12 @@ web: web/build/index.html
 web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	@command -v npm >/dev/null || { echo "error: the page needs Node.js 20.19 or newer" >&2; exit 2; }
 	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+# The real parts that Rust and browser tests start: an OpenID Connect provider, an SMTP server.
+tools/parts/node_modules/.package-lock.json: tools/parts/package.json tools/parts/package-lock.json
+	@command -v npm >/dev/null || { echo "error: the tests need Node.js 20.19 or newer" >&2; exit 2; }
+	npm --prefix tools/parts ci --no-audit --no-fund
 	@touch $@
 
 web/build/index.html: $(WEB_SOURCES) web/node_modules/.package-lock.json

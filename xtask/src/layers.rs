@@ -9,8 +9,9 @@ use anyhow::{Context, Result};
 use toml::Table;
 
 /// From the bottom to the top.
-const ORDER: [&str; 11] = [
-    "event", "merkle", "verify", "ledger", "search", "control", "access", "ingest", "report", "server", "cli",
+const ORDER: [&str; 14] = [
+    "event", "merkle", "verify", "ledger", "search", "identity", "openid", "mail", "control", "access",
+    "ingest", "report", "server", "cli",
 ];
 
 /// Prints what crosses a layer; returns whether nothing does.

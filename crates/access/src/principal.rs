@@ -1,64 +1,188 @@
 //! Who is asking, and what they may do.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use indelible_control::{ApiKey, Control, Directory, KeyId, Permission, PermissionSet, Reach, TenantNumber};
+use indelible_control::{
+    ApiKey, Control, Directory, KeyId, Permission, PermissionSet, Reach, RoleReach, Session, TenantNumber, User,
+    UserState,
+};
 use indelible_event::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use uuid::Uuid;
 
-/// An authenticated caller.
+/// An authenticated caller: the only thing that readers are made from.
 #[derive(Clone, Debug)]
 pub struct Principal {
-    /// The key's id, as written into the envelopes of what it sends.
-    pub key_id: KeyId,
-    /// The key's name.
+    /// Who it is.
+    pub id: PrincipalId,
+    /// The key's name, or the username.
     pub name: String,
-    /// What it may do.
+    /// What it may do, and how far each of that reaches.
+    pub grants: Vec<Grant>,
+    /// How its events find their tenant; of keys only.
+    pub sender: Sender,
+    /// From when on it is refused; a key made by it ends no later.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Who a principal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PrincipalId {
+    /// The administrator's key from the environment.
+    AdminKey,
+    /// An API key.
+    Key(KeyId),
+    /// A user who signed in.
+    User {
+        /// Who.
+        user: Uuid,
+        /// In which session.
+        session: Uuid,
+    },
+}
+
+impl PrincipalId {
+    /// 16 bytes that stand for the principal: in the envelopes of what a key sends, and wherever its things are counted.
+    pub fn bytes(&self) -> [u8; 16] {
+        match self {
+            Self::AdminKey => ADMIN_KEY_ID,
+            Self::Key(id) => *id,
+            Self::User { user, .. } => *user.as_bytes(),
+        }
+    }
+}
+
+/// Permissions, and how far they reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// What is permitted.
     pub permissions: PermissionSet,
     /// For which tenants.
     pub reach: Reach,
+    /// Whose events beside those: the ones in which this user is the actor or a target.
+    pub oneself: Option<Uuid>,
+}
+
+/// How the events of a key find their tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sender {
     /// The tenant of events that name none.
     pub default_tenant: Option<TenantNumber>,
     /// Whether an event that names no tenant belongs to its first target's tenant.
     pub tenant_from_target: bool,
-    /// From when on the key is refused; a key made by it ends no later.
-    pub expires_at: Option<Timestamp>,
+    /// Whether a tenant that does not exist is made when an event names it, where the installation allows that.
+    pub create_tenants: bool,
 }
 
 impl Principal {
-    /// Whether it has `permission`.
+    /// Whether it has `permission`, however far.
     pub fn may(&self, permission: Permission) -> bool {
-        self.permissions.has(permission)
+        self.grants.iter().any(|grant| grant.permissions.has(permission))
     }
 
-    /// Whether its reach is the whole installation.
-    pub fn sees_everything(&self) -> bool {
-        self.reach == Reach::Everything
+    /// Everything that it may do somewhere.
+    pub fn permissions(&self) -> PermissionSet {
+        self.grants.iter().fold(PermissionSet::default(), |all, grant| all.with(grant.permissions))
     }
 
-    /// Whether it could hand out `permissions` and `reach`: nobody gives more than they have.
+    /// The tenants for which it has `permission`; none where it has not.
+    pub fn reach(&self, permission: Permission) -> Reach {
+        united(self.grants.iter().filter(|grant| grant.permissions.has(permission)))
+    }
+
+    /// The tenants for which it may do anything at all: whose names it may know.
+    pub fn reach_of_any(&self) -> Reach {
+        united(self.grants.iter())
+    }
+
+    /// The user whose events it may read beside those of its reach.
+    pub fn oneself(&self) -> Option<Uuid> {
+        let reading = self.grants.iter().filter(|grant| grant.permissions.has(Permission::AuditRead));
+        reading.filter_map(|grant| grant.oneself).next()
+    }
+
+    /// Whether `permission` reaches over the whole installation.
+    pub fn may_everywhere(&self, permission: Permission) -> bool {
+        self.reach(permission) == Reach::Everything
+    }
+
+    /// Whether it is complete user management: what the Audit Trail's administration needs.
+    pub fn manages_users_completely(&self) -> bool {
+        self.may_everywhere(Permission::UsersManage)
+    }
+
+    /// Whether it could hand out `permissions` over `reach`: nobody gives more than they have.
     pub fn covers(&self, permissions: PermissionSet, reach: &Reach, directory: &Directory) -> bool {
-        permissions.is_within(self.permissions)
-            && match reach {
-                Reach::Everything => self.sees_everything(),
-                Reach::Tenants(roots) => roots.iter().all(|root| directory.is_within(*root, &self.reach)),
-            }
+        permissions.iter().all(|permission| directory.covers(&self.reach(permission), reach))
     }
 }
 
-impl From<&ApiKey> for Principal {
-    fn from(key: &ApiKey) -> Self {
-        Self {
-            key_id: key.id,
-            name: key.name.clone(),
-            permissions: key.permissions,
-            reach: key.reach.clone(),
-            default_tenant: key.default_tenant,
-            tenant_from_target: key.tenant_from_target,
-            expires_at: key.expires_at,
+/// Reach over all that these grants reach over.
+fn united<'g>(grants: impl Iterator<Item = &'g Grant>) -> Reach {
+    let mut all = Vec::new();
+    for grant in grants {
+        match &grant.reach {
+            Reach::Everything => return Reach::Everything,
+            Reach::Tenants(roots) => all.extend(roots),
         }
     }
+    all.sort_unstable();
+    all.dedup();
+    Reach::Tenants(all)
+}
+
+/// The principal of a key. A suspended tenant's events are taken, but nobody reads them with its keys.
+fn of_key(key: &ApiKey, directory: &Directory) -> Principal {
+    let sending: PermissionSet = [Permission::EventsSend].into_iter().collect();
+    let whole = Grant { permissions: key.permissions, reach: key.reach.clone(), oneself: None };
+    let grants = match &key.reach {
+        Reach::Tenants(roots) if roots.iter().any(|root| directory.is_suspended(*root)) => {
+            let active = roots.iter().copied().filter(|root| !directory.is_suspended(*root)).collect();
+            let rest = key.permissions.without(sending);
+            vec![
+                Grant { permissions: key.permissions.without(rest), ..whole },
+                Grant { permissions: rest, reach: Reach::Tenants(active), oneself: None },
+            ]
+        }
+        _ => vec![whole],
+    };
+    Principal {
+        id: PrincipalId::Key(key.id),
+        name: key.name.clone(),
+        grants,
+        sender: Sender {
+            default_tenant: key.default_tenant,
+            tenant_from_target: key.tenant_from_target,
+            create_tenants: key.create_tenants,
+        },
+        expires_at: key.expires_at,
+    }
+}
+
+/// The principal of a user, or none if the account can't be used.
+fn of_user(user: &User, session: Uuid, directory: &Directory) -> Option<Principal> {
+    let suspended = user.tenant.is_some_and(|tenant| directory.is_suspended(tenant));
+    if user.state != UserState::Active || suspended {
+        return None;
+    }
+    let grants = user.grants.iter().filter_map(|grant| {
+        let role = directory.role(grant.role)?;
+        let (reach, oneself) = match role.reach {
+            RoleReach::Everything => (Reach::Everything, None),
+            RoleReach::Territories => (Reach::Tenants(grant.territories.clone()), None),
+            RoleReach::Tenant => (Reach::Tenants(user.tenant.into_iter().collect()), None),
+            RoleReach::Oneself => (Reach::Tenants(Vec::new()), Some(user.id)),
+        };
+        Some(Grant { permissions: role.permissions, reach, oneself })
+    });
+    Some(Principal {
+        id: PrincipalId::User { user: user.id, session },
+        name: user.username.clone(),
+        grants: grants.collect(),
+        sender: Sender::default(),
+        expires_at: None,
+    })
 }
 
 /// The id under which the administrator's key from the environment appears in envelopes.
@@ -70,49 +194,73 @@ pub struct Authenticator {
     control: Control,
     /// Hashed, so that the comparison takes the same time for every guess.
     admin_key_hash: Option<Arc<[u8; 32]>>,
+    /// Time after which a session that is not used ends.
+    session_idle: Duration,
 }
 
 impl Authenticator {
     /// `admin_key`: a secret accepted as a key with everything, for automation.
-    pub fn new(control: Control, admin_key: Option<&str>) -> Self {
-        let admin_key_hash = admin_key.map(|key| Arc::new(Sha256::digest(key.as_bytes()).into()));
-        Self { control, admin_key_hash }
+    pub fn new(control: Control, admin_key: Option<&str>, session_idle: Duration) -> Self {
+        let admin_key_hash = admin_key.map(|key| Arc::new(hash(key)));
+        Self { control, admin_key_hash, session_idle }
     }
 
-    /// Whether the key that `principal` came with is still good at `now`.
+    /// Whether what `principal` came with is still good at `now`.
     pub fn is_valid(&self, principal: &Principal, now: Timestamp) -> bool {
-        if principal.key_id == ADMIN_KEY_ID {
-            return self.admin_key_hash.is_some();
-        }
-        self.control.directory().key(&principal.key_id).is_some_and(|key| key.is_valid_at(now))
+        self.renew(principal, now).is_some()
     }
 
-    /// What the key that `principal` came with may do at `now`; `None` once it is good no longer.
+    /// What the key or session that `principal` came with may do at `now`; `None` once it is good no longer.
     pub fn renew(&self, principal: &Principal, now: Timestamp) -> Option<Principal> {
-        if principal.key_id == ADMIN_KEY_ID {
-            return self.admin_key_hash.is_some().then(|| principal.clone());
-        }
         let directory = self.control.directory();
-        directory.key(&principal.key_id).filter(|key| key.is_valid_at(now)).map(Principal::from)
+        match principal.id {
+            PrincipalId::AdminKey => self.admin_key_hash.is_some().then(|| principal.clone()),
+            PrincipalId::Key(id) => {
+                let key = directory.key(&id).filter(|key| key.is_valid_at(now))?;
+                Some(of_key(key, &directory))
+            }
+            PrincipalId::User { user, session } => {
+                let session = self.control.session_by_id(session)?;
+                let good = session.user == user && session.is_valid_at(now, self.session_idle);
+                of_user(directory.user(user).filter(|_| good)?, session.id, &directory)
+            }
+        }
     }
 
     /// The principal of a key that is good at `now`.
     pub fn authenticate(&self, secret: &str, now: Timestamp) -> Option<Principal> {
-        let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
         if let Some(admin) = &self.admin_key_hash
-            && bool::from(admin.ct_eq(&hash))
+            && bool::from(admin.ct_eq(&hash(secret)))
         {
+            let everything =
+                Grant { permissions: PermissionSet::all(), reach: Reach::Everything, oneself: None };
             return Some(Principal {
-                key_id: ADMIN_KEY_ID,
+                id: PrincipalId::AdminKey,
                 name: "administrator key".into(),
-                permissions: PermissionSet::all(),
-                reach: Reach::Everything,
-                default_tenant: None,
-                tenant_from_target: false,
+                grants: vec![everything],
+                sender: Sender::default(),
                 expires_at: None,
             });
         }
         let directory = self.control.directory();
-        directory.key_for_secret(secret).filter(|key| key.is_valid_at(now)).map(Principal::from)
+        let key = directory.key_for_secret(secret).filter(|key| key.is_valid_at(now))?;
+        Some(of_key(key, &directory))
+    }
+
+    /// The principal of a session that is good at `now`.
+    pub fn authenticate_session(&self, secret: &str, now: Timestamp) -> Option<(Principal, Session)> {
+        let session = self.control.session(&hash(secret))?;
+        let directory = self.control.directory();
+        let good = session.is_valid_at(now, self.session_idle);
+        let principal = of_user(directory.user(session.user).filter(|_| good)?, session.id, &directory)?;
+        Some((principal, session))
     }
 }
+
+fn hash(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+#[cfg(test)]
+#[path = "principal_tests.rs"]
+mod tests;

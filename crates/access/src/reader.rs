@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indelible_control::{Tenant, TenantNumber};
+use indelible_control::{Permission, Tenant, TenantNumber};
 use indelible_event::{Code, Timestamp};
 use indelible_ledger::Record;
 use indelible_merkle::TlogProof;
@@ -38,7 +38,7 @@ pub struct Standing {
 
 impl ScopedReader {
     pub(crate) fn new(trail: Trail, principal: &Principal) -> Self {
-        Self { trail, reach: principal.reach.clone() }
+        Self { trail, reach: principal.reach(Permission::AuditRead) }
     }
 
     /// Whether the reach is the whole installation.
@@ -70,6 +70,24 @@ impl ScopedReader {
         let named =
             directory.tenant_named(name).filter(|tenant| directory.is_within(tenant.number, &self.reach));
         named.map_or_else(Vec::new, |tenant| directory.subtree(&[tenant.number]).into_iter().collect())
+    }
+
+    /// The one tenant that a question with these filters is about; 0 where it is about several, or about none.
+    pub fn touches(&self, filters: &Filters) -> TenantNumber {
+        let one = |numbers: &[TenantNumber]| match numbers {
+            [number] => *number,
+            _ => 0,
+        };
+        let named: Vec<_> = filters.iter().filter(|(name, _)| name == "tenant").collect();
+        if let [(_, name)] = named.as_slice()
+            && !name.starts_with('!')
+        {
+            return one(&self.tenants_named(name));
+        }
+        match self.scope() {
+            Reach::All => 0,
+            Reach::Tenants(tenants) => one(tenants.as_slice()),
+        }
     }
 
     /// Names of the tenants below the one named, within the reach.
@@ -167,7 +185,7 @@ impl ScopedReader {
         }
     }
 
-    /// One event by its id, whatever the filters.
+    /// One event by its id, whatever the filters, and its tenant.
     ///
     /// # Errors
     /// `NotFound`, also for an id that exists only outside the reach; `Ambiguous` without `tenant`; `TooSlow`,
@@ -177,12 +195,12 @@ impl ScopedReader {
         id: &str,
         tenant: Option<&str>,
         budget: &Budget,
-    ) -> Result<(EventView, Cost), ReadError> {
+    ) -> Result<(EventView, Cost, TenantNumber), ReadError> {
         let (record, cost) = self.find(id, tenant, budget)?;
-        Ok((self.view(&record), cost))
+        Ok((self.view(&record), cost, record.envelope.tenant_number))
     }
 
-    /// The bytes as sent, and their media type.
+    /// The bytes as sent, and their media type; and the event's tenant.
     ///
     /// # Errors
     /// As [`Self::event`].
@@ -191,9 +209,10 @@ impl ScopedReader {
         id: &str,
         tenant: Option<&str>,
         budget: &Budget,
-    ) -> Result<((Vec<u8>, String), Cost), ReadError> {
+    ) -> Result<((Vec<u8>, String), Cost, TenantNumber), ReadError> {
         let (record, cost) = self.find(id, tenant, budget)?;
-        Ok(((record.body.clone(), record.envelope.media_type.clone()), cost))
+        let original = (record.body.clone(), record.envelope.media_type.clone());
+        Ok((original, cost, record.envelope.tenant_number))
     }
 
     /// The proof that the event is in the trail: with the original bytes, all that an outsider needs.
@@ -205,7 +224,7 @@ impl ScopedReader {
         id: &str,
         tenant: Option<&str>,
         budget: &Budget,
-    ) -> Result<(ProofBundle, Cost), ReadError> {
+    ) -> Result<(ProofBundle, Cost, TenantNumber), ReadError> {
         let (record, cost) = self.find(id, tenant, budget)?;
         let ledger = &self.trail.inner.ledger;
         let checkpoint = ledger.publish()?;
@@ -227,7 +246,7 @@ impl ScopedReader {
             proof: proof.to_string(),
             vkey: ledger.vkey().to_owned(),
         };
-        Ok((bundle, cost))
+        Ok((bundle, cost, record.envelope.tenant_number))
     }
 
     fn find(

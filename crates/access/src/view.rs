@@ -6,6 +6,7 @@ use indelible_control::Directory;
 use indelible_event::{EventTime, TimeSource, Timestamp};
 use indelible_ledger::Record;
 use indelible_search::Decode;
+use indelible_verify::Protocol;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -16,7 +17,12 @@ pub struct EventView {
     pub event: indelible_event::Event,
     /// What the server adds.
     pub added: Added,
+    /// Whether it tells that somebody looked at the trail.
+    pub is_look: bool,
 }
+
+/// What the codes of events begin with that tell of looking, which the server itself writes.
+pub const LOOKING: &str = "looking.";
 
 /// The fields that the server adds to an event.
 #[derive(Clone, Debug, Serialize)]
@@ -136,7 +142,9 @@ impl EventView {
             erased: false,
             held: false,
         };
-        Self { event, added }
+        let code = event.action_code.as_deref().unwrap_or_default();
+        let is_look = envelope.protocol == Protocol::SERVER && code.starts_with(LOOKING);
+        Self { event, added, is_look }
     }
 
     /// The event as one JSON object on one line.

@@ -314,14 +314,40 @@ pub(crate) enum TenantsCommand {
         /// The tenant above.
         #[arg(long, value_name = "TENANT")]
         parent: Option<String>,
-        /// The name shown.
-        #[arg(long, value_name = "NAME")]
-        display_name: Option<String>,
+        #[command(flatten)]
+        about: TenantAbout,
         /// Print JSON.
         #[arg(long)]
         json: bool,
         /// The name that senders use.
         name: String,
+    },
+    /// Describe a tenant otherwise; what is not given stays.
+    #[command(after_help = "Examples:\n  indelible tenants set acme --display-name 'Acme Inc.' --zone Europe/Rome\n  \
+                      indelible tenants set acme --external-id ''")]
+    Set {
+        #[command(flatten)]
+        remote: Remote,
+        #[command(flatten)]
+        about: TenantAbout,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// The tenant.
+        name: String,
+    },
+    /// Give a tenant another name. The one before stays its own: senders and filters may go on using it.
+    #[command(after_help = "Example: indelible tenants rename acme acme-west")]
+    Rename {
+        #[command(flatten)]
+        remote: Remote,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// The tenant.
+        name: String,
+        /// Its new name.
+        new_name: String,
     },
     /// Move a tenant below another one.
     #[command(after_help = "Example: indelible tenants move acme --parent south")]
@@ -348,6 +374,56 @@ pub(crate) enum TenantsCommand {
         /// The tenant.
         name: String,
     },
+    /// Suspend a tenant: its people can't sign in, its keys can't read. Events are taken all the same.
+    #[command(after_help = "Example: indelible tenants suspend acme")]
+    Suspend {
+        #[command(flatten)]
+        remote: Remote,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// The tenant.
+        name: String,
+    },
+    /// End a suspension.
+    #[command(after_help = "Example: indelible tenants activate acme")]
+    Activate {
+        #[command(flatten)]
+        remote: Remote,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// The tenant.
+        name: String,
+    },
+    /// Delete a tenant that was never audited and that nothing refers to.
+    #[command(after_help = "Example: indelible tenants delete mistyped")]
+    Delete {
+        #[command(flatten)]
+        remote: Remote,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// The tenant.
+        name: String,
+    },
+}
+
+/// What describes a tenant.
+#[derive(Args)]
+pub(crate) struct TenantAbout {
+    /// The name shown; empty: none.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) display_name: Option<String>,
+    /// territory or domain; empty: as it turns out.
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// Its id in another system; empty: none.
+    #[arg(long, value_name = "ID")]
+    pub(crate) external_id: Option<String>,
+    /// Time zone of its people (IANA); empty: none.
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
 }
 
 #[derive(Args)]
@@ -387,6 +463,9 @@ pub(crate) enum KeysCommand {
         /// An event that names no tenant belongs to its first target's tenant.
         #[arg(long)]
         tenant_from_target: bool,
+        /// A tenant that does not exist is made when an event names it, where the server allows that.
+        #[arg(long)]
+        create_tenants: bool,
         /// From when on it is refused (RFC 3339).
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
@@ -395,6 +474,20 @@ pub(crate) enum KeysCommand {
         json: bool,
         /// A name for people.
         name: String,
+    },
+    /// Make a key like another one, with a new secret; the other one ends after an overlap. It is printed once.
+    #[command(after_help = "Example: indelible keys rotate 0190a5b2-7c1e-7000-8000-000000000000 --overlap PT1H")]
+    Rotate {
+        #[command(flatten)]
+        remote: Remote,
+        /// How long the old key stays good beside the new one (ISO 8601), up to P30D; PT0S: not at all.
+        #[arg(long, default_value = "P1D", value_name = "DURATION", value_parser = seconds)]
+        overlap: u64,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// The old key's id.
+        id: String,
     },
     /// Revoke a key at once.
     #[command(after_help = "Example: indelible keys revoke 0190a5b2-7c1e-7000-8000-000000000000")]
@@ -440,4 +533,30 @@ pub(crate) enum RulesCommand {
 pub(crate) struct CompletionsArgs {
     /// Which shell.
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// Whole seconds of an ISO 8601 duration; a day has 24 hours.
+fn seconds(text: &str) -> Result<u64, String> {
+    let expected = || "expected an ISO 8601 duration in whole seconds, such as PT1H or P1D".to_owned();
+    let span: jiff::Span = text.parse().map_err(|_| expected())?;
+    let total = span.total((jiff::Unit::Second, jiff::SpanRelativeTo::days_are_24_hours()));
+    let total = total.ok().filter(|total| total.fract() == 0.0 && (0.0..1e12).contains(total)).ok_or_else(expected)?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just above")]
+    let whole = total as u64;
+    Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlaps_are_durations_in_whole_seconds() {
+        for (text, expected) in [("PT0S", 0), ("PT90S", 90), ("PT1H", 3_600), ("P1D", 86_400), ("P1W", 604_800)] {
+            assert_eq!(seconds(text), Ok(expected), "{text}");
+        }
+        for text in ["", "60", "-PT1H", "PT0.5S", "P1M", "P1Y", "tomorrow"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
 }

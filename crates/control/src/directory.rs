@@ -1,8 +1,11 @@
-//! The snapshot in memory that requests read: tenants by number and name, children, keys by hash.
+//! The snapshot in memory that requests read: tenants by number and name, children, keys by hash, users, roles.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::{ApiKey, KeyId, Reach, Tenant, TenantNumber, keys::hash_secret};
+use indelible_event::Timestamp;
+use uuid::Uuid;
+
+use crate::{ApiKey, KeyId, Reach, Role, Tenant, TenantKind, TenantNumber, TenantState, User, keys::hash_secret};
 
 /// An immutable picture of the control data at one moment.
 #[derive(Clone, Debug, Default)]
@@ -12,17 +15,48 @@ pub struct Directory {
     children: HashMap<Option<TenantNumber>, Vec<TenantNumber>>,
     keys: BTreeMap<KeyId, ApiKey>,
     by_hash: HashMap<[u8; 32], KeyId>,
+    /// Names that tenants had, by the folded one.
+    former_names: HashMap<String, (String, TenantNumber)>,
+    roles: Vec<Role>,
+    users: BTreeMap<Uuid, User>,
+    by_username: HashMap<String, Uuid>,
+    installation_audited_since: Option<Timestamp>,
+}
+
+/// All that a directory is made of.
+#[derive(Default)]
+pub(crate) struct Loaded {
+    pub(crate) tenants: Vec<Tenant>,
+    pub(crate) former_names: Vec<(String, TenantNumber)>,
+    pub(crate) keys: Vec<ApiKey>,
+    /// The installation's own.
+    pub(crate) roles: Vec<Role>,
+    pub(crate) users: Vec<User>,
+    pub(crate) installation_audited_since: Option<Timestamp>,
 }
 
 impl Directory {
-    pub(crate) fn new(tenants: Vec<Tenant>, keys: Vec<ApiKey>) -> Self {
-        let mut directory = Self::default();
-        for tenant in tenants {
+    pub(crate) fn new(loaded: Loaded) -> Self {
+        let mut directory = Self {
+            former_names: loaded
+                .former_names
+                .into_iter()
+                .map(|(name, tenant)| (fold_name(&name), (name, tenant)))
+                .collect(),
+            roles: Role::ready_made().into_iter().chain(loaded.roles).collect(),
+            installation_audited_since: loaded.installation_audited_since,
+            ..Self::default()
+        };
+        for user in loaded.users {
+            directory.by_username.insert(fold_username(&user.username), user.id);
+            directory.users.insert(user.id, user);
+        }
+        for tenant in loaded.tenants {
             directory.by_name.insert(fold_name(&tenant.name), tenant.number);
             directory.children.entry(tenant.parent).or_default().push(tenant.number);
             directory.tenants.insert(tenant.number, tenant);
         }
-        for key in keys {
+        for key in loaded.keys {
             directory.by_hash.insert(key.hash, key.id);
             directory.keys.insert(key.id, key);
         }
@@ -34,9 +68,71 @@ impl Directory {
         self.tenants.get(&number)
     }
 
-    /// The tenant with this name, without regard to ASCII case.
+    /// The tenant with this name, or that had it, without regard to ASCII case. No two ever have the same.
     pub fn tenant_named(&self, name: &str) -> Option<&Tenant> {
-        self.by_name.get(&fold_name(name)).and_then(|number| self.tenants.get(number))
+        self.owner_of_name(name).and_then(|number| self.tenants.get(&number))
+    }
+
+    /// Whose name this is or was.
+    pub(crate) fn owner_of_name(&self, name: &str) -> Option<TenantNumber> {
+        let folded = fold_name(name);
+        let former = || self.former_names.get(&folded).map(|(_, tenant)| tenant);
+        self.by_name.get(&folded).or_else(former).copied()
+    }
+
+    /// The names that a tenant had before.
+    pub fn former_names(&self, tenant: TenantNumber) -> Vec<&str> {
+        let own = self.former_names.values().filter(|(_, number)| *number == tenant);
+        let mut names: Vec<_> = own.map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// What a tenant is in the tree: as was said of it, else as it turned out.
+    pub fn kind_of(&self, tenant: &Tenant) -> TenantKind {
+        let children = self.children.get(&Some(tenant.number)).is_some_and(|children| !children.is_empty());
+        tenant.kind.unwrap_or(if children { TenantKind::Territory } else { TenantKind::Domain })
+    }
+
+    /// The tenants directly below one.
+    pub fn children(&self, tenant: TenantNumber) -> impl Iterator<Item = TenantNumber> {
+        self.children.get(&Some(tenant)).into_iter().flatten().copied()
+    }
+
+    /// Since when tenants begin with auditing on; `None`: they do not.
+    pub fn installation_audited_since(&self) -> Option<Timestamp> {
+        self.installation_audited_since
+    }
+
+    /// Every role, the ready-made ones first.
+    pub fn roles(&self) -> impl ExactSizeIterator<Item = &Role> {
+        self.roles.iter()
+    }
+
+    /// The role with this id.
+    pub fn role(&self, id: Uuid) -> Option<&Role> {
+        self.roles.iter().find(|role| role.id == id)
+    }
+
+    /// The role with this name, without regard to case.
+    pub fn role_named(&self, name: &str) -> Option<&Role> {
+        let name = name.to_lowercase();
+        self.roles.iter().find(|role| role.name.to_lowercase() == name)
+    }
+
+    /// Every user, by id.
+    pub fn users(&self) -> impl ExactSizeIterator<Item = &User> {
+        self.users.values()
+    }
+
+    /// The user with this id.
+    pub fn user(&self, id: Uuid) -> Option<&User> {
+        self.users.get(&id)
+    }
+
+    /// The user with this username, without regard to case.
+    pub fn user_named(&self, username: &str) -> Option<&User> {
+        self.by_username.get(&fold_username(username)).and_then(|id| self.users.get(id))
     }
 
     /// Every tenant, by number.
@@ -73,22 +169,32 @@ impl Directory {
         found
     }
 
+    /// Whether everything in `inner` is in `outer` too, as the tree stands now.
+    pub fn covers(&self, outer: &Reach, inner: &Reach) -> bool {
+        match (outer, inner) {
+            (Reach::Everything, _) => true,
+            (Reach::Tenants(_), Reach::Everything) => false,
+            (Reach::Tenants(_), Reach::Tenants(roots)) => roots.iter().all(|root| self.is_within(*root, outer)),
+        }
+    }
+
+    /// Whether a tenant or one above it is suspended.
+    pub fn is_suspended(&self, tenant: TenantNumber) -> bool {
+        self.upwards(tenant).any(|tenant| tenant.state == TenantState::Suspended)
+    }
+
+    /// A tenant and those above it.
+    pub fn upwards(&self, tenant: TenantNumber) -> impl Iterator<Item = &Tenant> {
+        let above = |tenant: &&Tenant| tenant.parent.and_then(|parent| self.tenants.get(&parent));
+        // A tree of n tenants is at most n deep; a cycle can't be stored.
+        std::iter::successors(self.tenants.get(&tenant), above).take(self.tenants.len())
+    }
+
     /// Whether `tenant` lies within `reach` as the tree stands now.
     pub fn is_within(&self, tenant: TenantNumber, reach: &Reach) -> bool {
         match reach {
             Reach::Everything => true,
-            Reach::Tenants(roots) => {
-                let mut next = Some(tenant);
-                // A tree of n tenants is at most n deep.
-                for _ in 0..=self.tenants.len() {
-                    match next {
-                        Some(number) if roots.contains(&number) => return true,
-                        Some(number) => next = self.tenants.get(&number).and_then(|tenant| tenant.parent),
-                        None => return false,
-                    }
-                }
-                false
-            }
+            Reach::Tenants(roots) => self.upwards(tenant).any(|above| roots.contains(&above.number)),
         }
     }
 }
@@ -96,4 +202,9 @@ impl Directory {
 /// Names are compared without regard to ASCII case; they have no other letters.
 pub(crate) fn fold_name(name: &str) -> String {
     name.to_ascii_lowercase()
+}
+
+/// Usernames are compared without regard to case.
+pub(crate) fn fold_username(username: &str) -> String {
+    username.to_lowercase()
 }

@@ -1,20 +1,34 @@
-//! Tenants, API keys, rule sets, uploaded mappings and settings, kept in SQLite.
+//! Tenants, users, roles, API keys, sessions, rule sets, uploaded mappings and settings, kept in SQLite.
 //!
 //! One file, `control.sqlite`. Everything that is asked for on the way of a request is answered from an immutable
 //! snapshot in memory ([`Directory`]), swapped after each committed write; so authentication and reach cost no
 //! query, and a reader never sees half a change. Whether a caller may do what it asks is not decided here but in
 //! `indelible-access`.
 
+mod accounts;
+mod change;
 mod directory;
 mod keys;
+mod looks;
 mod mappings;
 mod permission;
+mod roles;
+mod sessions;
 mod store;
 mod tenants;
+#[cfg(test)]
+mod testing;
+mod users;
 
+pub use accounts::{Credentials, Profile};
+pub use change::{Change, TenantSet};
 pub use directory::Directory;
-pub use keys::{ApiKey, KeyId, NewKey, Reach};
+pub use keys::{ApiKey, KeyId, KeyRecord, NewKey, Reach};
+pub use looks::{Look, LookKey};
 pub use mappings::StoredMapping;
 pub use permission::{Permission, PermissionSet, UnknownPermission};
-pub use store::{Control, ControlError, StoredRules, TenantChange};
-pub use tenants::{Tenant, TenantNameError, TenantNumber, check_tenant_name};
+pub use roles::{Role, RoleGrant, RoleReach};
+pub use sessions::{LinkPurpose, SecretHash, Session};
+pub use store::{Control, ControlError, StoredRules};
+pub use tenants::{Tenant, TenantKind, TenantNameError, TenantNumber, TenantState, check_tenant_name};
+pub use users::{User, UserState};

@@ -1,6 +1,8 @@
-//! What a key may do: the permissions of the API, as a set.
+//! What a principal may do: the permissions of the API, as a set.
 
 use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// One permission. Names are the API's (`docs/api.md`, "Keys").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,6 +102,18 @@ impl PermissionSet {
         self.0 & !other.0 == 0
     }
 
+    /// What is in either set.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in this set and not in `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// The permissions in the order of the documentation.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL.into_iter().filter(move |permission| self.has(*permission))
@@ -108,6 +122,20 @@ impl PermissionSet {
     /// The names in the order of the documentation.
     pub fn names(self) -> Vec<&'static str> {
         self.iter().map(Permission::as_str).collect()
+    }
+}
+
+/// As the list of its names.
+impl Serialize for PermissionSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.names())
+    }
+}
+
+impl<'de> Deserialize<'de> for PermissionSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        names.iter().map(|name| name.parse::<Permission>().map_err(D::Error::custom)).collect()
     }
 }
 
@@ -136,6 +164,11 @@ mod tests {
         let large = set(&[Permission::AuditRead, Permission::HoldsManage]);
         assert!(small.is_within(large) && small.is_within(small) && large.is_within(PermissionSet::all()));
         assert!(!large.is_within(small));
+        assert!(small.with(large) == large && small.without(small) == set(&[]));
+        let json = serde_json::to_string(&large).unwrap();
+        assert_eq!(json, r#"["audit.read","holds.manage"]"#);
+        assert_eq!(serde_json::from_str::<PermissionSet>(&json).unwrap(), large);
+        assert!(serde_json::from_str::<PermissionSet>(r#"["audit.read","all"]"#).is_err());
         assert_eq!(large.names(), ["audit.read", "holds.manage"]);
     }
 }

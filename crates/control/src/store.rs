@@ -10,18 +10,20 @@ use std::{
 };
 
 use indelible_event::Timestamp;
+use parking_lot::RwLock;
 use sqlx::{
-    Row, SqlitePool,
+    AssertSqlSafe, Row, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
 use tempfile::TempDir;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, MutexGuard, watch};
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, Directory, KeyId, NewKey, PermissionSet, Reach, Tenant, TenantNumber,
-    directory::fold_name,
-    keys::{hash_secret, new_secret},
+    ApiKey, Directory, KeyId, PermissionSet, Role, RoleGrant, RoleReach, Tenant, TenantKind, TenantNumber, TenantState, User, UserState,
+    change::{INSTALLATION_AUDITED_SINCE, audited_since},
+    directory::{Loaded, fold_name},
+    sessions::{SessionTable, load_sessions},
     tenants::check_tenant_name,
 };
 
@@ -71,8 +73,8 @@ pub enum ControlError {
     /// The name is no tenant name.
     #[error(transparent)]
     TenantName(#[from] crate::TenantNameError),
-    /// Another tenant has the name.
-    #[error("the tenant name is taken")]
+    /// Another one has the name, or had it.
+    #[error("the name is taken")]
     NameTaken,
     /// The tenant does not exist.
     #[error("no such tenant")]
@@ -80,9 +82,38 @@ pub enum ControlError {
     /// The tenant would be its own ancestor.
     #[error("a tenant can't be moved below itself")]
     Cycle,
+    /// A tenant with others below it is no domain, and none is put below one.
+    #[error("a domain has no tenants below it; make it a territory")]
+    BelowDomain,
     /// Auditing is on and stays on.
     #[error("auditing can't be switched off once it is on")]
     AuditingStaysOn,
+    /// The trail of an audited tenant stays, and so does the tenant.
+    #[error("a tenant whose auditing is on can't be deleted; it can be suspended")]
+    AuditedStays,
+    /// Something refers to the tenant.
+    #[error("tenants, keys or users refer to the tenant")]
+    TenantInUse,
+    /// The role does not exist.
+    #[error("no such role")]
+    NoSuchRole,
+    /// The role came with the program.
+    #[error("a ready-made role can't be changed or deleted; make one of your own")]
+    ReadyMadeRole,
+    /// The user does not exist.
+    #[error("no such user")]
+    NoSuchUser,
+    /// Another user has the username.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// A role is given twice, or its territories do not fit it.
+    #[error("the role {role} reaches over {reach}; give it once, and territories only with a role that reaches over territories")]
+    WrongGrant {
+        /// Name of the role.
+        role: String,
+        /// Its reach.
+        reach: &'static str,
+    },
     /// The key does not exist or is revoked already.
     #[error("no such key")]
     NoSuchKey,
@@ -93,6 +124,7 @@ pub enum ControlError {
 pub struct Control {
     pool: SqlitePool,
     directory: watch::Sender<Arc<Directory>>,
+    sessions: Arc<RwLock<SessionTable>>,
     /// Writers take turns, so that each sees the snapshot that the one before left.
     turn: Arc<Mutex<()>>,
     /// Where the files are if only a copy of them could be read.
@@ -152,7 +184,8 @@ impl Control {
     async fn over(pool: SqlitePool, copy: Option<TempDir>) -> Result<Self, ControlError> {
         let directory = load(&pool).await?;
         let directory = watch::channel(Arc::new(directory)).0;
-        Ok(Self { pool, directory, turn: Arc::default(), _copy: copy.map(Arc::new) })
+        let sessions = Arc::new(RwLock::new(load_sessions(&pool).await?));
+        Ok(Self { pool, directory, sessions, turn: Arc::default(), _copy: copy.map(Arc::new) })
     }
 
     /// The picture of tenants and keys at this moment.
@@ -169,7 +202,16 @@ impl Control {
         &self.pool
     }
 
-    async fn refresh(&self) -> Result<(), ControlError> {
+    pub(crate) fn session_table(&self) -> &RwLock<SessionTable> {
+        &self.sessions
+    }
+
+    /// Writers take turns.
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    pub(crate) async fn refresh(&self) -> Result<(), ControlError> {
         self.directory.send_replace(Arc::new(load(&self.pool).await?));
         Ok(())
     }
@@ -184,8 +226,9 @@ impl Control {
         if directory.tenant_named(name).is_some() {
             return Err(ControlError::NameTaken);
         }
-        if parent.is_some_and(|number| directory.tenant(number).is_none()) {
-            return Err(ControlError::NoSuchTenant);
+        let above = parent.map(|number| directory.tenant(number).ok_or(ControlError::NoSuchTenant)).transpose()?;
+        if above.is_some_and(|above| above.kind == Some(TenantKind::Domain)) {
+            return Err(ControlError::BelowDomain);
         }
         Ok(())
     }
@@ -198,8 +241,8 @@ impl Control {
         let _turn = self.turn.lock().await;
         self.check_new_tenant(&tenant.name, tenant.parent)?;
         sqlx::query(
-            "INSERT INTO tenants (number, uuid, name, name_folded, display_name, parent, auditing, chain_id, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO tenants (number, uuid, name, name_folded, display_name, parent, kind, external_id, zone, state,
+             auditing, audited_since, chain_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(to_sql(tenant.number))
         .bind(tenant.uuid.as_bytes().as_slice())
@@ -207,109 +250,17 @@ impl Control {
         .bind(fold_name(&tenant.name))
         .bind(&tenant.display_name)
         .bind(tenant.parent.map(to_sql))
+        .bind(tenant.kind.map(TenantKind::as_str))
+        .bind(&tenant.external_id)
+        .bind(&tenant.zone)
+        .bind(tenant.state.as_str())
         .bind(tenant.auditing)
+        .bind(tenant.audited_since.map(Timestamp::as_micros))
         .bind(tenant.chain_id.as_slice())
         .bind(tenant.created_at.as_micros())
         .execute(&self.pool)
         .await?;
         self.refresh().await
-    }
-
-    /// Checks that a tenant could be moved below `parent` (`None`: directly below the installation).
-    ///
-    /// # Errors
-    /// `NoSuchTenant` or `Cycle`.
-    pub fn check_move(&self, number: TenantNumber, parent: Option<TenantNumber>) -> Result<(), ControlError> {
-        let directory = self.directory();
-        if directory.tenant(number).is_none() || parent.is_some_and(|above| directory.tenant(above).is_none())
-        {
-            return Err(ControlError::NoSuchTenant);
-        }
-        if parent.is_some_and(|above| directory.is_within(above, &Reach::Tenants(vec![number]))) {
-            return Err(ControlError::Cycle);
-        }
-        Ok(())
-    }
-
-    /// Changes a tenant, all or nothing. There is no way to switch auditing off.
-    ///
-    /// # Errors
-    /// As [`Self::check_move`], or the database's.
-    pub async fn change_tenant(
-        &self,
-        number: TenantNumber,
-        change: &TenantChange,
-    ) -> Result<(), ControlError> {
-        let _turn = self.turn.lock().await;
-        let tenant = self.directory().tenant(number).cloned().ok_or(ControlError::NoSuchTenant)?;
-        if let Some(parent) = change.parent {
-            self.check_move(number, parent)?;
-        }
-        sqlx::query("UPDATE tenants SET parent = ?, display_name = ?, auditing = ? WHERE number = ?")
-            .bind(change.parent.unwrap_or(tenant.parent).map(to_sql))
-            .bind(change.display_name.clone().unwrap_or(tenant.display_name))
-            .bind(tenant.auditing || change.switch_auditing_on)
-            .bind(to_sql(number))
-            .execute(&self.pool)
-            .await?;
-        self.refresh().await
-    }
-
-    /// Makes a key; the secret is returned here and never again.
-    ///
-    /// # Errors
-    /// `Randomness`, or the database's.
-    pub async fn create_key(&self, new: NewKey, now: Timestamp) -> Result<(ApiKey, String), ControlError> {
-        let _turn = self.turn.lock().await;
-        let (secret, prefix) = new_secret().map_err(ControlError::Randomness)?;
-        let key = ApiKey {
-            id: *Uuid::new_v4().as_bytes(),
-            name: new.name,
-            prefix,
-            hash: hash_secret(&secret),
-            permissions: new.permissions,
-            reach: new.reach,
-            default_tenant: new.default_tenant,
-            tenant_from_target: new.tenant_from_target,
-            expires_at: new.expires_at,
-            created_at: now,
-            revoked_at: None,
-        };
-        let reach = serde_json::to_string(&key.reach).map_err(|_| ControlError::Corrupt { what: "reach" })?;
-        sqlx::query(
-            "INSERT INTO keys (id, name, prefix, hash, permissions, reach, default_tenant, tenant_from_target,
-             expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(key.id.as_slice())
-        .bind(&key.name)
-        .bind(&key.prefix)
-        .bind(key.hash.as_slice())
-        .bind(key.permissions.names().join(" "))
-        .bind(reach)
-        .bind(key.default_tenant.map(to_sql))
-        .bind(key.tenant_from_target)
-        .bind(key.expires_at.map(Timestamp::as_micros))
-        .bind(key.created_at.as_micros())
-        .execute(&self.pool)
-        .await?;
-        self.refresh().await?;
-        Ok((key, secret))
-    }
-
-    /// Revokes a key at once.
-    ///
-    /// # Errors
-    /// `NoSuchKey` (also when it is revoked already), or the database's.
-    pub async fn revoke_key(&self, id: &KeyId, now: Timestamp) -> Result<(), ControlError> {
-        let _turn = self.turn.lock().await;
-        let done = sqlx::query("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL")
-            .bind(now.as_micros())
-            .bind(id.as_slice())
-            .execute(&self.pool)
-            .await?;
-        // Also when nothing changed: the row may have been changed by a call that did not get as far as this.
-        self.refresh().await?;
-        if done.rows_affected() == 0 { Err(ControlError::NoSuchKey) } else { Ok(()) }
     }
 
     /// Every stored version of the rules, oldest first.
@@ -369,17 +320,6 @@ impl Control {
             .await?;
         Ok(())
     }
-}
-
-/// What to change about a tenant; what is `None` stays.
-#[derive(Clone, Debug, Default)]
-pub struct TenantChange {
-    /// The new tenant above; `Some(None)`: directly below the installation.
-    pub parent: Option<Option<TenantNumber>>,
-    /// The new name shown; `Some(None)`: none.
-    pub display_name: Option<Option<String>>,
-    /// Whether to switch auditing on.
-    pub switch_auditing_on: bool,
 }
 
 /// A stored version of the rules.
@@ -442,12 +382,77 @@ async fn check_schema(pool: &SqlitePool, file: &Path) -> Result<(), ControlError
 }
 
 async fn load(pool: &SqlitePool) -> Result<Directory, ControlError> {
-    let tenants = sqlx::query("SELECT * FROM tenants").fetch_all(pool).await?;
-    let keys = sqlx::query("SELECT * FROM keys").fetch_all(pool).await?;
-    Ok(Directory::new(
-        tenants.iter().map(tenant_from).collect::<Result<_, _>>()?,
-        keys.iter().map(key_from).collect::<Result<_, _>>()?,
-    ))
+    let all = async |table: &str| sqlx::query(AssertSqlSafe(format!("SELECT * FROM {table}"))).fetch_all(pool).await;
+    let tenants = all("tenants").await?;
+    let former = all("former_names").await?;
+    let grants = all("grants").await?;
+    let mut users: Vec<User> = all("users").await?.iter().map(user_from).collect::<Result<_, _>>()?;
+    users.sort_by_key(|user| user.id);
+    for row in &grants {
+        let (user, grant) = grant_from(row)?;
+        // A foreign key says that the user is there.
+        if let Ok(at) = users.binary_search_by_key(&user, |user| user.id) {
+            users[at].grants.push(grant);
+        }
+    }
+    users.iter_mut().for_each(|user| user.grants.sort());
+    let audited = sqlx::query("SELECT value FROM settings WHERE name = ?").bind(INSTALLATION_AUDITED_SINCE);
+    let audited = audited.fetch_optional(pool).await?.map(|row| row.try_get("value")).transpose()?;
+    Ok(Directory::new(Loaded {
+        tenants: tenants.iter().map(tenant_from).collect::<Result<_, _>>()?,
+        former_names: former
+            .iter()
+            .map(|row| Ok((row.try_get("name")?, from_sql(row.try_get("tenant")?)?)))
+            .collect::<Result<_, ControlError>>()?,
+        keys: all("keys").await?.iter().map(key_from).collect::<Result<_, _>>()?,
+        roles: all("roles").await?.iter().map(role_from).collect::<Result<_, _>>()?,
+        users,
+        installation_audited_since: audited.map(audited_since).transpose()?,
+    }))
+}
+
+fn uuid_from(row: &SqliteRow, column: &str) -> Result<Uuid, ControlError> {
+    Uuid::from_slice(row.try_get(column)?).map_err(|_| ControlError::Corrupt { what: "id" })
+}
+
+fn permissions_from(row: &SqliteRow) -> Result<PermissionSet, ControlError> {
+    let names: String = row.try_get("permissions")?;
+    let set: Result<_, _> = names.split_whitespace().map(str::parse).collect();
+    set.map_err(|_| ControlError::Corrupt { what: "permission" })
+}
+
+fn role_from(row: &SqliteRow) -> Result<Role, ControlError> {
+    let reach = RoleReach::parse(row.try_get("reach")?).ok_or(ControlError::Corrupt { what: "role" })?;
+    Ok(Role { id: uuid_from(row, "id")?, name: row.try_get("name")?, permissions: permissions_from(row)?, reach })
+}
+
+fn grant_from(row: &SqliteRow) -> Result<(Uuid, RoleGrant), ControlError> {
+    let territories: String = row.try_get("territories")?;
+    let territories =
+        serde_json::from_str(&territories).map_err(|_| ControlError::Corrupt { what: "territories" })?;
+    Ok((uuid_from(row, "user")?, RoleGrant { role: uuid_from(row, "role")?, territories }))
+}
+
+fn user_from(row: &SqliteRow) -> Result<User, ControlError> {
+    let corrupt = ControlError::Corrupt { what: "user" };
+    let groups: String = row.try_get("groups")?;
+    let Ok(groups) = serde_json::from_str(&groups) else { return Err(corrupt) };
+    Ok(User {
+        id: uuid_from(row, "id")?,
+        username: row.try_get("username")?,
+        first_name: row.try_get("first_name")?,
+        last_name: row.try_get("last_name")?,
+        email: row.try_get("email")?,
+        locale: row.try_get("locale")?,
+        zone: row.try_get("zone")?,
+        tenant: row.try_get::<Option<i64>, _>("tenant")?.map(from_sql).transpose()?,
+        groups,
+        grants: Vec::new(),
+        state: UserState::parse(row.try_get("state")?).ok_or(corrupt)?,
+        has_password: row.try_get::<Option<&str>, _>("password")?.is_some(),
+        has_second_factor: row.try_get::<Option<&[u8]>, _>("totp")?.is_some(),
+        created_at: Timestamp::from_micros(row.try_get("created_at")?),
+    })
 }
 
 fn tenant_from(row: &SqliteRow) -> Result<Tenant, ControlError> {
@@ -458,7 +463,15 @@ fn tenant_from(row: &SqliteRow) -> Result<Tenant, ControlError> {
         name: row.try_get("name")?,
         display_name: row.try_get("display_name")?,
         parent: row.try_get::<Option<i64>, _>("parent")?.map(from_sql).transpose()?,
+        kind: row
+            .try_get::<Option<&str>, _>("kind")?
+            .map(|kind| TenantKind::parse(kind).ok_or(ControlError::Corrupt { what: "tenant" }))
+            .transpose()?,
+        external_id: row.try_get("external_id")?,
+        zone: row.try_get("zone")?,
+        state: TenantState::parse(row.try_get("state")?).ok_or(ControlError::Corrupt { what: "tenant" })?,
         auditing: row.try_get("auditing")?,
+        audited_since: row.try_get::<Option<i64>, _>("audited_since")?.map(Timestamp::from_micros),
         chain_id: row.try_get::<Vec<u8>, _>("chain_id")?.try_into().map_err(corrupt)?,
         created_at: Timestamp::from_micros(row.try_get("created_at")?),
     })
@@ -466,34 +479,31 @@ fn tenant_from(row: &SqliteRow) -> Result<Tenant, ControlError> {
 
 fn key_from(row: &SqliteRow) -> Result<ApiKey, ControlError> {
     let corrupt = |_| ControlError::Corrupt { what: "key" };
-    let names: String = row.try_get("permissions")?;
-    let permissions: PermissionSet = names
-        .split_whitespace()
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .map_err(|_| ControlError::Corrupt { what: "permission" })?;
     let reach: String = row.try_get("reach")?;
     Ok(ApiKey {
         id: row.try_get::<Vec<u8>, _>("id")?.try_into().map_err(corrupt)?,
         name: row.try_get("name")?,
         prefix: row.try_get("prefix")?,
         hash: row.try_get::<Vec<u8>, _>("hash")?.try_into().map_err(corrupt)?,
-        permissions,
+        permissions: permissions_from(row)?,
         reach: serde_json::from_str(&reach).map_err(|_| ControlError::Corrupt { what: "reach" })?,
         default_tenant: row.try_get::<Option<i64>, _>("default_tenant")?.map(from_sql).transpose()?,
         tenant_from_target: row.try_get("tenant_from_target")?,
+        create_tenants: row.try_get("create_tenants")?,
+        replaces: row.try_get::<Option<Vec<u8>>, _>("replaces")?.map(KeyId::try_from).transpose().map_err(corrupt)?,
         expires_at: row.try_get::<Option<i64>, _>("expires_at")?.map(Timestamp::from_micros),
         created_at: Timestamp::from_micros(row.try_get("created_at")?),
         revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(Timestamp::from_micros),
+        last_used_at: row.try_get::<Option<i64>, _>("last_used_at")?.map(Timestamp::from_micros),
     })
 }
 
 /// Tenant numbers are counted up from 1, so they stay far below 2^63.
-fn to_sql(number: TenantNumber) -> i64 {
+pub(crate) fn to_sql(number: TenantNumber) -> i64 {
     i64::try_from(number).expect("tenant numbers are counted up from 1")
 }
 
-fn from_sql(number: i64) -> Result<TenantNumber, ControlError> {
+pub(crate) fn from_sql(number: i64) -> Result<TenantNumber, ControlError> {
     u64::try_from(number).map_err(|_| ControlError::Corrupt { what: "tenant number" })
 }
 

@@ -1,106 +1,102 @@
 use super::*;
-use crate::Permission;
-
-fn tenant(number: TenantNumber, name: &str, parent: Option<TenantNumber>) -> Tenant {
-    Tenant {
-        number,
-        uuid: Uuid::new_v4(),
-        name: name.into(),
-        display_name: None,
-        parent,
-        auditing: false,
-        chain_id: *Uuid::new_v4().as_bytes(),
-        created_at: Timestamp::from_micros(7),
-    }
-}
-
-fn moved(parent: Option<TenantNumber>) -> TenantChange {
-    TenantChange { parent: Some(parent), ..TenantChange::default() }
-}
+use crate::testing::{Database, at, audited, moved, new_key, renamed, tenant};
+use crate::{Change, Permission, Reach};
 
 fn rules() -> StoredRules {
     StoredRules { version: 2, body: "{}".into(), built_in: false }
 }
 
-async fn fresh() -> (tempfile::TempDir, Control) {
-    let dir = tempfile::tempdir().unwrap();
-    let control = Control::open(&dir.path().join("control.sqlite")).await.unwrap();
-    (dir, control)
-}
-
 #[tokio::test]
 async fn a_move_takes_effect_with_the_next_question_and_never_makes_a_cycle() {
-    let (_dir, control) = fresh().await;
-    for (number, name, parent) in
-        [(1, "north", None), (2, "south", None), (3, "acme", Some(1)), (4, "lab", Some(3))]
-    {
-        control.insert_tenant(&tenant(number, name, parent)).await.unwrap();
-    }
+    let mut base = Database::new().await;
+    base.insert([
+        tenant(1, "north", None),
+        tenant(2, "south", None),
+        tenant(3, "acme", Some(1)),
+        tenant(4, "lab", Some(3)),
+    ])
+    .await;
     let south = Reach::Tenants(vec![2]);
-    assert!(!control.directory().is_within(4, &south));
-    assert_eq!(control.directory().subtree(&[1]).into_iter().collect::<Vec<_>>(), [1, 3, 4]);
-    control.change_tenant(3, &moved(Some(2))).await.unwrap();
-    assert!(control.directory().is_within(4, &south));
-    assert_eq!(control.directory().subtree(&[1]).into_iter().collect::<Vec<_>>(), [1]);
+    assert!(!base.now().is_within(4, &south));
+    assert_eq!(base.now().subtree(&[1]).into_iter().collect::<Vec<_>>(), [1, 3, 4]);
+    base.make(moved(3, Some(2))).await.unwrap();
+    assert!(base.now().is_within(4, &south));
+    assert_eq!(base.now().subtree(&[1]).into_iter().collect::<Vec<_>>(), [1]);
     for (number, parent) in [(3, 4), (3, 3), (2, 4)] {
-        assert!(
-            matches!(control.change_tenant(number, &moved(Some(parent))).await, Err(ControlError::Cycle)),
-            "{number} {parent}"
-        );
+        let refused = base.make(moved(number, Some(parent))).await;
+        assert!(matches!(refused, Err(ControlError::Cycle)), "{number} {parent}: {refused:?}");
     }
 }
 
 #[tokio::test]
 async fn tenant_names_are_unique_without_regard_to_case() {
-    let (_dir, control) = fresh().await;
-    control.insert_tenant(&tenant(1, "Acme", None)).await.unwrap();
-    assert!(matches!(control.insert_tenant(&tenant(2, "aCME", None)).await, Err(ControlError::NameTaken)));
-    assert_eq!(control.directory().tenant_named("ACME").unwrap().number, 1);
-    assert!(matches!(control.insert_tenant(&tenant(3, "x", Some(9))).await, Err(ControlError::NoSuchTenant)));
+    let base = Database::new().await;
+    base.insert([tenant(1, "Acme", None)]).await;
+    let refused = async |tenant| base.control.insert_tenant(&tenant).await.unwrap_err();
+    assert!(matches!(refused(tenant(2, "aCME", None)).await, ControlError::NameTaken));
+    assert_eq!(base.now().tenant_named("ACME").unwrap().number, 1);
+    assert!(matches!(refused(tenant(3, "x", Some(9))).await, ControlError::NoSuchTenant));
+}
+
+#[tokio::test]
+async fn a_name_that_a_tenant_had_stays_its_own() {
+    let mut base = Database::new().await;
+    base.insert([tenant(1, "Acme", None), tenant(2, "other", None)]).await;
+    base.make(renamed(1, "acme-north")).await.unwrap();
+    base.make(renamed(1, "ACME-2")).await.unwrap();
+    let named = |name: &str| base.now().tenant_named(name).map(|tenant| (tenant.number, tenant.name.clone()));
+    for name in ["acme", "ACME", "Acme-North", "acme-2"] {
+        assert_eq!(named(name), Some((1, "ACME-2".into())), "{name}");
+    }
+    assert_eq!(base.now().former_names(1), ["Acme", "acme-north"], "as they were written");
+    assert!(matches!(base.make(renamed(2, "ACME")).await, Err(ControlError::NameTaken)));
+    let refused = base.control.insert_tenant(&tenant(3, "Acme-North", None)).await;
+    assert!(matches!(refused, Err(ControlError::NameTaken)));
+    // Its own it can take up again, also in other letters.
+    base.make(renamed(1, "aCme")).await.unwrap();
+    base.make(renamed(1, "acme")).await.unwrap();
+    let mut base = base.reopened().await;
+    assert_eq!(base.now().tenant(1).unwrap().name, "acme");
+    assert_eq!(base.now().former_names(1), ["ACME-2", "acme-north"]);
+    // What was never audited goes with all its names.
+    base.make(Change::TenantRemoved { tenant: 1 }).await.unwrap();
+    for name in ["acme", "ACME-2", "acme-north"] {
+        assert!(base.now().tenant_named(name).is_none(), "{name}");
+    }
+    base.make(renamed(2, "acme-north")).await.unwrap();
 }
 
 #[tokio::test]
 async fn keys_tenants_and_rules_survive_a_restart_and_the_secret_is_not_stored() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("control.sqlite");
-    let now = Timestamp::from_micros(1_000);
-    let control = Control::open(&file).await.unwrap();
-    control.insert_tenant(&tenant(1, "acme", None)).await.unwrap();
-    control
-        .change_tenant(1, &TenantChange { switch_auditing_on: true, ..TenantChange::default() })
-        .await
-        .unwrap();
-    let new = NewKey {
-        name: "app".into(),
-        permissions: [Permission::EventsSend, Permission::AuditRead].into_iter().collect(),
-        reach: Reach::Tenants(vec![1]),
-        default_tenant: Some(1),
-        tenant_from_target: false,
-        expires_at: None,
-    };
-    let (key, secret) = control.create_key(new, now).await.unwrap();
-    control.insert_rule_set(&rules(), now).await.unwrap();
-    assert!(control.insert_rule_set(&rules(), now).await.is_err());
-    control.set_setting("a", b"1").await.unwrap();
-    control.close().await;
+    let mut base = Database::new().await;
+    let now = at(1_000);
+    base.insert([tenant(1, "acme", None)]).await;
+    base.make(Change::TenantAuditing { tenant: 1 }).await.unwrap();
+    let (key, secret) = base.key(new_key(Reach::Tenants(vec![1]), Some(1))).await;
+    base.control.insert_rule_set(&rules(), now).await.unwrap();
+    assert!(base.control.insert_rule_set(&rules(), now).await.is_err());
+    base.control.set_setting("a", b"1").await.unwrap();
 
-    let control = Control::open(&file).await.unwrap();
-    let directory = control.directory();
-    assert!(directory.tenant(1).unwrap().auditing);
-    let found = directory.key_for_secret(&secret).unwrap();
-    assert_eq!((found.id, found.permissions, &found.reach), (key.id, key.permissions, &key.reach));
+    let mut base = base.reopened().await;
+    let directory = base.now();
+    let acme = directory.tenant(1).unwrap();
+    assert_eq!((acme.auditing, acme.audited_since), (true, Some(at(101))));
+    assert_eq!(directory.key_for_secret(&secret), Some(&key));
     assert!(directory.key_for_secret("ik_wrong").is_none());
-    assert_eq!(control.rule_sets().await.unwrap(), [rules()]);
-    assert_eq!(control.setting("a").await.unwrap().unwrap(), b"1");
-    control.revoke_key(&key.id, now).await.unwrap();
-    assert!(!control.directory().key_for_secret(&secret).unwrap().is_valid_at(now));
-    assert!(matches!(control.revoke_key(&key.id, now).await, Err(ControlError::NoSuchKey)));
-    control.close().await;
-
-    for entry in std::fs::read_dir(dir.path()).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
+    assert_eq!(base.control.rule_sets().await.unwrap(), [rules()]);
+    assert_eq!(base.control.setting("a").await.unwrap().unwrap(), b"1");
+    let ends = |revoked| Change::KeyEnds { key: Uuid::from_bytes(key.id), at: 1_000, revoked };
+    base.make(ends(false)).await.unwrap();
+    let valid = |base: &Database, micros| base.now().key_for_secret(&secret).unwrap().is_valid_at(at(micros));
+    assert!(valid(&base, 999) && !valid(&base, 1_000));
+    base.make(ends(true)).await.unwrap();
+    assert!(!valid(&base, 1));
+    for revoked in [true, false] {
+        assert!(matches!(base.make(ends(revoked)).await, Err(ControlError::NoSuchKey)), "{revoked}");
     }
+    base.control.close().await;
+    assert!(!base.holds(secret.as_bytes()));
+    assert_eq!(key.permissions.names(), [Permission::EventsSend.as_str(), Permission::AuditRead.as_str()]);
 }
 
 /// Name, length, time of change and bytes of every file.
@@ -119,18 +115,18 @@ fn listing(dir: &Path) -> Vec<(std::ffi::OsString, u64, std::time::SystemTime, V
 
 #[tokio::test]
 async fn looking_reads_every_committed_change_and_leaves_the_directory_as_it_is() {
-    let (dir, control) = fresh().await;
-    let file = dir.path().join("control.sqlite");
-    control.insert_tenant(&tenant(1, "north", None)).await.unwrap();
+    let base = Database::new().await;
+    let (dir, file, control) = (base.path(), base.file(), &base.control);
+    base.insert([tenant(1, "north", None)]).await;
     // What a killed server leaves: changes that are only in the log.
     let killed = tempfile::tempdir().unwrap();
     for name in ["control.sqlite", "control.sqlite-wal"] {
-        fs::copy(dir.path().join(name), killed.path().join(name)).unwrap();
+        fs::copy(dir.join(name), killed.path().join(name)).unwrap();
     }
     assert!(fs::metadata(killed.path().join("control.sqlite-wal")).unwrap().len() > 0);
     control.insert_rule_set(&rules(), Timestamp::from_micros(8)).await.unwrap();
     control.close().await;
-    for (what, dir, versions) in [("closed", dir.path(), 1), ("killed", killed.path(), 0)] {
+    for (what, dir, versions) in [("closed", dir, 1), ("killed", killed.path(), 0)] {
         let before = listing(dir);
         let looked = Control::open_read_only(&dir.join("control.sqlite")).await.unwrap();
         assert_eq!(looked.directory().tenant_named("north").unwrap().number, 1, "{what}");
@@ -184,48 +180,39 @@ async fn looking_makes_no_database_and_changes_no_schema() {
     }
 }
 
-/// A database as the first version wrote it opens for ever.
+/// A database as the first version wrote it opens for ever. What it did not know yet is as it must have been: auditing
+/// on since the tenant was made, until the settings entries of the ledger, which are read once more, say better.
 #[tokio::test]
 async fn the_database_of_version_1_opens() {
-    let fixture =
-        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/formats/v1/control-1");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/formats/v1/control-1");
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("control.sqlite");
-    if std::env::var_os("INDELIBLE_BLESS").is_some() {
-        let control = Control::open(&file).await.unwrap();
-        let mut north = tenant(1, "north", None);
-        (north.uuid, north.chain_id) = (Uuid::from_bytes([1; 16]), [11; 16]);
-        let mut acme = tenant(2, "acme", Some(1));
-        (acme.uuid, acme.chain_id, acme.auditing) = (Uuid::from_bytes([2; 16]), [12; 16], true);
-        control.insert_tenant(&north).await.unwrap();
-        control.insert_tenant(&acme).await.unwrap();
-        let new = NewKey {
-            name: "app".into(),
-            permissions: [Permission::EventsSend].into_iter().collect(),
-            reach: Reach::Tenants(vec![2]),
-            default_tenant: Some(2),
-            tenant_from_target: true,
-            expires_at: Some(Timestamp::from_micros(9)),
-        };
-        control.create_key(new, Timestamp::from_micros(8)).await.unwrap();
-        control.insert_rule_set(&rules(), Timestamp::from_micros(8)).await.unwrap();
-        control.close().await;
-        std::fs::create_dir_all(&fixture).unwrap();
-        std::fs::copy(&file, fixture.join("control.sqlite")).unwrap();
-    }
-    std::fs::copy(fixture.join("control.sqlite"), &file).unwrap();
+    fs::copy(fixture.join("control.sqlite"), &file).unwrap();
     // Twice, since migrations must find nothing to do the second time.
     for _ in 0..2 {
         let control = Control::open(&file).await.unwrap();
         let directory = control.directory();
-        let acme = directory.tenant_named("ACME").unwrap();
-        assert_eq!((acme.number, acme.parent, acme.auditing, acme.chain_id), (2, Some(1), true, [12; 16]));
-        assert_eq!(acme.uuid, Uuid::from_bytes([2; 16]));
+        let mut north = tenant(1, "north", None);
+        (north.uuid, north.chain_id) = (Uuid::from_bytes([1; 16]), [11; 16]);
+        let mut acme = audited(tenant(2, "acme", Some(1)));
+        (acme.uuid, acme.chain_id) = (Uuid::from_bytes([2; 16]), [12; 16]);
+        assert_eq!(directory.tenants().collect::<Vec<_>>(), [&north, &acme]);
+        assert_eq!(directory.tenant_named("ACME"), Some(&acme));
         let key = directory.keys().next().unwrap();
         assert_eq!((key.name.as_str(), key.default_tenant, key.tenant_from_target), ("app", Some(2), true));
         assert_eq!((&key.reach, key.permissions.names()), (&Reach::Tenants(vec![2]), vec!["events.send"]));
-        assert_eq!(key.expires_at, Some(Timestamp::from_micros(9)));
+        assert_eq!((key.expires_at, key.create_tenants, key.replaces), (Some(at(9)), false, None));
+        assert_eq!((key.last_used_at, key.revoked_at), (None, None));
         assert_eq!(control.rule_sets().await.unwrap(), [rules()]);
+        assert_eq!(control.applied_through().await.unwrap(), 0);
+        assert_eq!(directory.installation_audited_since(), None);
+        assert_eq!(directory.roles().len(), Role::ready_made().len());
+        assert_eq!(directory.users().len(), 0);
         control.close().await;
     }
+    // The entry of the switch comes again, and says since when.
+    let control = Control::open(&file).await.unwrap();
+    control.apply(30, at(5_000), &Change::TenantAuditing { tenant: 2 }).await.unwrap();
+    assert_eq!(control.directory().tenant(2).unwrap().audited_since, Some(at(5_000)));
+    assert_eq!(control.applied_through().await.unwrap(), 31);
 }

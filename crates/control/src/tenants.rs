@@ -1,6 +1,7 @@
 //! A tenant: whose trail it is. Tenants form a tree; reach over one covers everything below it.
 
 use indelible_event::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A tenant's immutable number; 0 is the installation itself, which has no row.
@@ -19,12 +20,73 @@ pub struct Tenant {
     pub display_name: Option<String>,
     /// The tenant above it; `None` directly below the installation.
     pub parent: Option<TenantNumber>,
+    /// Whether it may have others below it; `None`: as it turns out.
+    pub kind: Option<TenantKind>,
+    /// The id in another system.
+    pub external_id: Option<String>,
+    /// IANA zone.
+    pub zone: Option<String>,
+    /// Whether its people can sign in. Events are taken all the same.
+    pub state: TenantState,
     /// Whether events are taken. Once on it stays on.
     pub auditing: bool,
+    /// Since when events are taken.
+    pub audited_since: Option<Timestamp>,
     /// The ledger chain that its events go to.
     pub chain_id: [u8; 16],
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+/// What a tenant is in the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantKind {
+    /// Has others below it.
+    Territory,
+    /// Has none below it.
+    Domain,
+}
+
+impl TenantKind {
+    /// The name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Territory => "territory",
+            Self::Domain => "domain",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Territory, Self::Domain].into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// Whether a tenant's people can sign in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantState {
+    /// They can.
+    #[default]
+    Active,
+    /// They can't, nor can its keys read. What they did before, and what is sent, is kept as before.
+    Suspended,
+}
+
+impl TenantState {
+    /// The name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    /// The state of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Active, Self::Suspended].into_iter().find(|state| state.as_str() == name)
+    }
 }
 
 /// The text can't be a tenant's name.

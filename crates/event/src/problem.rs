@@ -67,6 +67,8 @@ codes! {
     UnsupportedEncoding "unsupported_encoding" 415,
     InvalidEncoding "invalid_encoding" 400,
     Unauthorized "unauthorized" 401,
+    SecondFactorRequired "second_factor_required" 401,
+    WeakPassword "weak_password" 400,
     Forbidden "forbidden" 403,
     NotFound "not_found" 404,
     UnknownParameter "unknown_parameter" 400,

@@ -1,16 +1,16 @@
 //! What every request can reach, and the gate that is closed until the stores are open.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, atomic::AtomicBool};
 
-use indelible_access::{Authenticator, Principal, Trail};
-use indelible_control::Control;
+use indelible_access::{Authenticator, Trail};
+use indelible_control::{Control, Reach};
 use indelible_event::Timestamp;
 use indelible_ledger::{Clock, LedgerWriter};
 use metrics_exporter_prometheus::PrometheusHandle;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
-use crate::{Config, Decoder, error::ApiError, queries::Queries, rules::Rules, streams::Streams, web::Web};
+use crate::{Config, Decoder, error::ApiError, looking::Looking, authentication::Authentication, queries::Queries, rules::Rules, streams::Streams, web::Web};
 
 /// The open server.
 pub(crate) struct App {
@@ -28,14 +28,20 @@ pub(crate) struct App {
     pub(crate) small_budget: Arc<Semaphore>,
     /// Bodies that are unpacked and checked at one time: as many as there are processors.
     pub(crate) prepare_slots: Semaphore,
+    /// What signing in needs.
+    pub(crate) authentication: People,
+    /// Looks that are not in the trail yet.
+    pub(crate) looking: Looking,
     /// Turns of searches.
     pub(crate) queries: Queries,
     /// Places for streams and waiting feeds.
     pub(crate) streams: Arc<Streams>,
     /// Says when the server stops, to whoever waits for events.
     pub(crate) stopped: watch::Receiver<bool>,
-    /// Creating a tenant takes a number, opens a chain and stores a row; one at a time.
-    pub(crate) tenant_turn: tokio::sync::Mutex<()>,
+    /// What stands in the ledger first and in a row second is changed one at a time.
+    pub(crate) control_turn: tokio::sync::Mutex<()>,
+    /// Whether an entry may stand in the ledger that was not carried out: the next change begins with that.
+    pub(crate) behind: AtomicBool,
 }
 
 impl App {
@@ -43,16 +49,21 @@ impl App {
         self.clock.now()
     }
 
-    /// A name that the caller may see the tenant of, or the answer that hides whether it exists.
+    /// Whether nobody can sign in: there is no user at all.
+    pub(crate) fn needs_set_up(&self) -> bool {
+        self.control.directory().users().len() == 0
+    }
+
+    /// The tenant of a name within a reach, or the answer that hides whether it exists.
     pub(crate) fn tenant_within(
         &self,
-        principal: &Principal,
+        reach: &Reach,
         name: &str,
     ) -> Result<indelible_control::Tenant, ApiError> {
         let directory = self.control.directory();
         directory
             .tenant_named(name)
-            .filter(|tenant| directory.is_within(tenant.number, &principal.reach))
+            .filter(|tenant| directory.is_within(tenant.number, reach))
             .cloned()
             .ok_or_else(|| ApiError::new(indelible_event::Code::NotFound, "no such tenant within your reach"))
     }

@@ -6,6 +6,7 @@ use std::{
     fmt::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::{Args, CommandFactory, Parser, ValueEnum};
@@ -94,6 +95,18 @@ pub struct Settings {
     /// Seconds after which a stream of /v1/tail says that it is alive. 1 to 300. Default 15.
     #[arg(long, env = "INDELIBLE_HEARTBEAT_SECONDS", value_name = "SECONDS")]
     pub heartbeat_seconds: Option<u64>,
+    /// Minutes after which a session that is not used ends. 1 to 43200 (30 days). Default 60.
+    #[arg(long, env = "INDELIBLE_SESSION_IDLE_MINUTES", value_name = "MINUTES")]
+    pub session_idle_minutes: Option<u64>,
+    /// Hours after which a session ends however much it is used. 1 to 2160 (90 days). Default 12.
+    #[arg(long, env = "INDELIBLE_SESSION_HOURS", value_name = "HOURS")]
+    pub session_hours: Option<u64>,
+    /// Seconds of looking that become one event of the trail, for each principal and way of looking. 1 to 3600. Default 300.
+    #[arg(long, env = "INDELIBLE_LOOKING_WINDOW_SECONDS", value_name = "SECONDS")]
+    pub looking_window_seconds: Option<u64>,
+    /// Whether keys that may (create_tenants) make tenants by naming them in events. Default false.
+    #[arg(long, env = "INDELIBLE_TENANTS_ON_FIRST_USE", value_name = "BOOL")]
+    pub tenants_on_first_use: Option<bool>,
     /// Form of the log lines on standard error: text or json. Default text.
     #[arg(long, env = "INDELIBLE_LOG_FORMAT", value_name = "FORM")]
     pub log_format: Option<LogFormat>,
@@ -153,6 +166,10 @@ pub struct Config {
     pub tail_queue_events: usize,
     pub tail_patience_seconds: u64,
     pub heartbeat_seconds: u64,
+    pub session_idle_minutes: u64,
+    pub session_hours: u64,
+    pub looking_window_seconds: u64,
+    pub tenants_on_first_use: bool,
     pub log_format: LogFormat,
     pub log: String,
     pub drain_seconds: u64,
@@ -190,6 +207,13 @@ pub enum ConfigError {
     /// A setting without default is missing.
     #[error("{0} is not set")]
     Missing(&'static str),
+}
+
+impl Config {
+    /// Time after which a session that is not used ends.
+    pub(crate) fn session_idle(&self) -> Duration {
+        Duration::from_mins(self.session_idle_minutes)
+    }
 }
 
 impl Settings {
@@ -231,6 +255,10 @@ impl Settings {
             tail_queue_events: self.tail_queue_events.or(lower.tail_queue_events),
             tail_patience_seconds: self.tail_patience_seconds.or(lower.tail_patience_seconds),
             heartbeat_seconds: self.heartbeat_seconds.or(lower.heartbeat_seconds),
+            session_idle_minutes: self.session_idle_minutes.or(lower.session_idle_minutes),
+            session_hours: self.session_hours.or(lower.session_hours),
+            looking_window_seconds: self.looking_window_seconds.or(lower.looking_window_seconds),
+            tenants_on_first_use: self.tenants_on_first_use.or(lower.tenants_on_first_use),
             log_format: self.log_format.or(lower.log_format),
             log: self.log.or(lower.log),
             drain_seconds: self.drain_seconds.or(lower.drain_seconds),
@@ -368,6 +396,24 @@ impl Settings {
                 "0 to 3600",
             )?,
             heartbeat_seconds: within("heartbeat_seconds", self.heartbeat_seconds, 15, 1, 300, "1 to 300")?,
+            session_idle_minutes: within(
+                "session_idle_minutes",
+                self.session_idle_minutes,
+                60,
+                1,
+                43_200,
+                "1 to 43200",
+            )?,
+            looking_window_seconds: within(
+                "looking_window_seconds",
+                self.looking_window_seconds,
+                300,
+                1,
+                3_600,
+                "1 to 3600",
+            )?,
+            session_hours: within("session_hours", self.session_hours, 12, 1, 2_160, "1 to 2160")?,
+            tenants_on_first_use: self.tenants_on_first_use.unwrap_or(false),
             log_format: self.log_format.unwrap_or(LogFormat::Text),
             log: self.log.unwrap_or_else(|| "info,fjall=warn,lsm_tree=warn".into()),
             drain_seconds: within("drain_seconds", self.drain_seconds, 20, 0, 3600, "0 to 3600")?,
@@ -490,6 +536,10 @@ mod tests {
             ("data = 'd'\ntail_queue_events = 0", "tail_queue_events is 0, expected 1 to 1000000"),
             ("data = 'd'\ntail_patience_seconds = 0", ""),
             ("data = 'd'\ntail_patience_seconds = 3601", "tail_patience_seconds is 3601, expected 0 to 3600"),
+            ("data = 'd'\nsession_idle_minutes = 0", "session_idle_minutes is 0, expected 1 to 43200"),
+            ("data = 'd'\nsession_hours = 2161", "session_hours is 2161, expected 1 to 2160"),
+            ("data = 'd'\nlooking_window_seconds = 0", "looking_window_seconds is 0, expected 1 to 3600"),
+            ("data = 'd'\ntenants_on_first_use = 1", "expected a boolean"),
             ("data = 'd'\nheartbeat_seconds = 301", "heartbeat_seconds is 301, expected 1 to 300"),
             ("data = 'd'\npath_prefix = 'audit'", "expected a path such as /audit"),
             ("data = 'd'\norigin = 'a b'", "origin is \"a b\""),

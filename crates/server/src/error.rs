@@ -1,18 +1,23 @@
 //! Errors as RFC 9457 problem details: a public message for the client, a private one for the log.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use axum::{
     Json,
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use indelible_access::ReadError;
+use indelible_access::{Principal, ReadError};
 use indelible_control::ControlError;
 use indelible_event::{Code, Problem};
 use indelible_ledger::AppendError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::recorder::Origin;
 
 /// An error on its way to the client.
 #[derive(Debug)]
@@ -95,6 +100,11 @@ impl ApiError {
         }
     }
 
+    /// What went wrong, for the log.
+    pub(crate) fn cause(&self) -> &str {
+        self.private.as_deref().unwrap_or(&self.detail)
+    }
+
     /// Answers with another status than the code's own.
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status: Some(status), ..self }
@@ -120,6 +130,11 @@ impl ApiError {
     /// "As many as there may be are open": one that ends makes room.
     pub(crate) fn rate_limited(detail: impl Into<String>, retry_after_seconds: u64) -> Self {
         Self { retry_after_seconds: Some(retry_after_seconds), ..Self::new(Code::RateLimited, detail) }
+    }
+
+    /// What the log is told, else what the client is.
+    pub(crate) fn into_private(self) -> String {
+        self.private.unwrap_or(self.detail)
     }
 
     /// A fault of ours; `private` goes to the log.
@@ -179,11 +194,20 @@ impl From<ControlError> for ApiError {
         match &error {
             ControlError::TenantName(_) => Self::field(Code::InvalidId, "/name", error.to_string()),
             ControlError::NameTaken => Self::field(Code::IdConflict, "/name", error.to_string()),
-            ControlError::NoSuchTenant | ControlError::NoSuchKey => {
-                Self::new(Code::NotFound, error.to_string())
+            ControlError::UsernameTaken => Self::field(Code::IdConflict, "/username", error.to_string()),
+            ControlError::NoSuchTenant
+            | ControlError::NoSuchKey
+            | ControlError::NoSuchRole
+            | ControlError::NoSuchUser => Self::new(Code::NotFound, error.to_string()),
+            ControlError::Cycle | ControlError::BelowDomain => {
+                Self::field(Code::InvalidFilter, "/parent", error.to_string())
             }
-            ControlError::Cycle => Self::field(Code::InvalidFilter, "/parent", error.to_string()),
             ControlError::AuditingStaysOn => Self::field(Code::Forbidden, "/auditing", error.to_string()),
+            ControlError::AuditedStays | ControlError::ReadyMadeRole => {
+                Self::new(Code::Forbidden, error.to_string())
+            }
+            ControlError::TenantInUse => Self::new(Code::IdConflict, error.to_string()),
+            ControlError::WrongGrant { .. } => Self::field(Code::InvalidFilter, "/roles", error.to_string()),
             _ => Self::internal(chain(&error)),
         }
     }
@@ -227,6 +251,13 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
+/// A caller as far as the record of a refusal needs it.
+#[derive(Clone)]
+pub(crate) struct Known {
+    pub(crate) principal: Principal,
+    pub(crate) origin: Origin,
+}
+
 /// What error bodies say of the request, carried from the middleware.
 #[derive(Clone)]
 pub(crate) struct Instance {
@@ -234,6 +265,8 @@ pub(crate) struct Instance {
     pub(crate) id: String,
     /// Path under which the server is reached.
     pub(crate) prefix: Arc<str>,
+    /// Who the caller turned out to be.
+    pub(crate) caller: Arc<OnceLock<Known>>,
 }
 
 tokio::task_local! {

@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use axum::{
     extract::FromRequestParts,
-    http::{header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
 };
 use indelible_access::Principal;
-use indelible_control::Permission;
+use indelible_control::{Permission, Session};
 use indelible_event::Code;
+use indelible_identity::CsrfToken;
 use indelible_search::KNOWN_PARAMETERS;
 
 use crate::{
     app::{App, Gate},
-    error::ApiError,
+    cookies::{check_csrf, session_token},
+    error::{ApiError, Known, REQUEST},
+    recorder::Origin,
 };
 
 /// The open server, or 503 while it opens.
@@ -31,35 +34,62 @@ impl FromRequestParts<Arc<Gate>> for Ready {
 }
 
 /// The authenticated caller.
-pub(crate) struct Caller(pub(crate) Principal);
+#[derive(Clone)]
+pub(crate) struct Caller {
+    /// Who it is, and what it may do.
+    pub(crate) principal: Principal,
+    /// Where the request came from.
+    pub(crate) origin: Origin,
+    /// The session, of a user who signed in.
+    pub(crate) session: Option<Session>,
+    /// What changes of the page have to bear.
+    pub(crate) csrf: Option<CsrfToken>,
+}
 
 impl Caller {
-    /// Refuses callers whose reach is not the whole installation.
-    pub(crate) fn needs_everything(&self) -> Result<(), ApiError> {
-        if self.0.sees_everything() {
-            Ok(())
+    pub(crate) fn needs(&self, permission: Permission) -> Result<&Principal, ApiError> {
+        if self.principal.may(permission) {
+            Ok(&self.principal)
         } else {
-            Err(ApiError::new(
-                Code::Forbidden,
-                "this concerns the whole installation and needs reach over everything",
-            ))
+            Err(ApiError::new(Code::Forbidden, format!("this needs the permission {permission}")))
         }
     }
 
-    /// Refuses if the key was revoked or has expired since the request began.
+    /// Refuses whoever may not send events. People never do: what a person did is for a program to say.
+    pub(crate) fn needs_key_to_send(&self) -> Result<(), ApiError> {
+        self.needs(Permission::EventsSend)?;
+        match self.session {
+            None => Ok(()),
+            Some(_) => Err(ApiError::new(Code::Forbidden, "events are sent with an API key")),
+        }
+    }
+
+    /// Refuses callers who have the permission not at all, or not over the whole installation.
+    pub(crate) fn needs_everywhere(&self, permission: Permission) -> Result<(), ApiError> {
+        if self.needs(permission)?.may_everywhere(permission) {
+            Ok(())
+        } else {
+            let message = "this concerns the whole installation and needs reach over everything";
+            Err(ApiError::new(Code::Forbidden, message))
+        }
+    }
+
+    /// Refuses all but complete user management: no finer permission is enough for the Audit Trail's administration.
+    pub(crate) fn needs_complete_user_management(&self) -> Result<(), ApiError> {
+        if self.principal.manages_users_completely() {
+            Ok(())
+        } else {
+            let message = "this needs complete user management: users.manage with reach over everything";
+            Err(ApiError::new(Code::Forbidden, message))
+        }
+    }
+
+    /// Refuses if the key or session ended since the request began.
     pub(crate) fn still_valid(&self, app: &App) -> Result<(), ApiError> {
-        if app.auth.is_valid(&self.0, app.now()) {
+        if app.auth.is_valid(&self.principal, app.now()) {
             Ok(())
         } else {
             Err(ApiError::new(Code::Unauthorized, "the API key ended while the request was being received"))
-        }
-    }
-
-    pub(crate) fn needs(&self, permission: Permission) -> Result<&Principal, ApiError> {
-        if self.0.may(permission) {
-            Ok(&self.0)
-        } else {
-            Err(ApiError::new(Code::Forbidden, format!("this needs the permission {permission}")))
         }
     }
 }
@@ -69,14 +99,54 @@ impl FromRequestParts<Arc<Gate>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, gate: &Arc<Gate>) -> Result<Self, ApiError> {
         let Ready(app) = Ready::from_request_parts(parts, gate).await?;
-        let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let secret = given.and_then(|value| {
-            let (scheme, secret) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
-        });
-        secret.and_then(|secret| app.auth.authenticate(secret, app.now())).map(Self).ok_or_else(|| {
-            ApiError::new(Code::Unauthorized, "send a valid API key as Authorization: Bearer KEY")
-        })
+        let origin = Origin::of(parts);
+        let unauthorized =
+            || ApiError::new(Code::Unauthorized, "send a valid API key as Authorization: Bearer KEY, or sign in");
+        // A key that is given is what counts, good or not: a page never sends one beside its cookie.
+        if parts.headers.contains_key(header::AUTHORIZATION) {
+            let found = bearer(&parts.headers).and_then(|secret| app.auth.authenticate(secret, app.now()));
+            let principal = found.ok_or_else(unauthorized)?;
+            known(&principal, &origin);
+            return Ok(Self { principal, origin, session: None, csrf: None });
+        }
+        let token = session_token(&parts.headers).ok_or_else(unauthorized)?;
+        let found = app.auth.authenticate_session(token.expose(), app.now());
+        let (principal, session) = found.ok_or_else(unauthorized)?;
+        known(&principal, &origin);
+        check_csrf(&parts.method, &parts.headers, &token)?;
+        app.control.session_seen(token.digest().as_bytes(), app.now()).await?;
+        Ok(Self { principal, origin, session: Some(session), csrf: Some(token.csrf()) })
+    }
+}
+
+/// Tells the middleware who the caller is, should the request be refused.
+fn known(principal: &Principal, origin: &Origin) {
+    let known = || Known { principal: principal.clone(), origin: origin.clone() };
+    // A request has one caller; outside of one, in tests, nobody is told.
+    let _ = REQUEST.try_with(|request| {
+        request.caller.get_or_init(known);
+    });
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, secret) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
+}
+
+impl Origin {
+    /// Where a request came from.
+    pub(crate) fn of(parts: &Parts) -> Self {
+        let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let request = REQUEST.try_with(|request| request.id.clone()).ok();
+        Self { ip: None, user_agent: user_agent.map(str::to_owned), request, secure: false }
+    }
+}
+
+impl FromRequestParts<Arc<Gate>> for Origin {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _gate: &Arc<Gate>) -> Result<Self, ApiError> {
+        Ok(Self::of(parts))
     }
 }
 

@@ -4,16 +4,23 @@
 //! recovery is doing; until the stores are open every other route answers 503.
 
 mod app;
+mod authentication;
 mod body;
+mod changes;
 mod config;
+mod cookies;
 mod decode;
 mod error;
 mod extract;
+mod looking;
 mod mappings;
 mod metrics;
+mod names;
 mod offline;
+
 mod queries;
 mod reconcile;
+mod recorder;
 mod routes;
 mod rules;
 mod run;

@@ -1,10 +1,13 @@
 //! `/metrics`: what the server counts, in Prometheus' text format. Names are listed in `docs/operate/metrics.md`.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::Method,
+    http::{Method, StatusCode},
     middleware::Next,
     response::Response,
 };
@@ -15,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     app::{App, Gate},
     error::{Instance, REQUEST},
+    recorder::Origin,
 };
 
 /// Upper bounds of the request-time buckets, in seconds: 0.5 ms (an fsync on a good disk) to 10 s.
@@ -92,7 +96,12 @@ pub(crate) async fn track(State(gate): State<Arc<Gate>>, request: Request, next:
     let method = request.method().clone();
     // The route's pattern, never the path: ids and names stay out of labels and logs.
     let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
-    let instance = Instance { id: format!("urn:uuid:{id}"), prefix: gate.prefix.clone() };
+    let caller = Arc::new(OnceLock::new());
+    let instance =
+        Instance { id: format!("urn:uuid:{id}"), prefix: gate.prefix.clone(), caller: caller.clone() };
+    let (parts, body) = request.into_parts();
+    let origin = Origin::of(&parts);
+    let request = Request::from_parts(parts, body);
     let mut response = REQUEST.scope(instance, next.run(request)).await;
     let status = response.status().as_u16();
     let elapsed = started.elapsed();
@@ -103,6 +112,12 @@ pub(crate) async fn track(State(gate): State<Arc<Gate>>, request: Request, next:
     }
     counter!("indelible_http_requests_total", "route" => route.clone(), "method" => known(&method), "status" => status.to_string())
         .increment(1);
+    if let (Some(app), true) = (gate.app(), [StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED].contains(&response.status())) {
+        let what = format!("{} {route} {}", known(&method), code.as_deref().unwrap_or_default());
+        if let Err(error) = app.note_refusal(caller.get(), &origin, &what).await {
+            tracing::error!(cause = error.cause(), "a refusal could not be recorded");
+        }
+    }
     if let Some(code) = code {
         counter!("indelible_http_errors_total", "code" => code).increment(1);
     }

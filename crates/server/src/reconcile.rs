@@ -1,16 +1,23 @@
-//! At start, and before a tenant is created: what the ledger knows and the control database does not.
+//! At start, and after a failure: what the ledger knows and the control database does not.
 //!
-//! A tenant's chain is opened in the ledger first and its row stored second; auditing is switched on in the ledger
-//! first and in the row second. A crash between the two, or a control database restored from an older copy, leaves
-//! the ledger ahead; here the rows catch up.
+//! A tenant's chain is opened in the ledger first and its row stored second; who may do what is changed in the ledger
+//! first and in the rows second. A crash between the two, or a control database restored from an older copy, leaves
+//! the ledger ahead; here the rows, and the events that tell of it, catch up.
 
 use std::collections::HashMap;
 
-use indelible_access::{OwnEntries, OwnEntry, ReadError};
-use indelible_control::{Control, ControlError, Tenant, TenantChange};
-use indelible_verify::Kind;
+use indelible_access::{OwnEntry, ReadError};
+use indelible_control::{Change, Control, ControlError, Tenant, TenantKind, TenantState};
+use indelible_ledger::ChainInfo;
+use indelible_verify::{ChainId, Kind};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::{
+    app::App,
+    changes::{ChangeEntry, Told},
+    recorder::INSTALLATION_NUMBER,
+};
 
 /// What the server adds to the body of a `chain-open` entry: the tenant as it was when its chain was opened.
 #[derive(Debug, Serialize, Deserialize)]
@@ -18,6 +25,25 @@ pub(crate) struct ChainDetails {
     pub(crate) display_name: Option<String>,
     pub(crate) parent: Option<u64>,
     pub(crate) auditing: bool,
+    #[serde(default)]
+    pub(crate) kind: Option<TenantKind>,
+    #[serde(default)]
+    pub(crate) external_id: Option<String>,
+    #[serde(default)]
+    pub(crate) zone: Option<String>,
+}
+
+impl ChainDetails {
+    /// What the server adds to the body of the entry, with the event that tells of the tenant.
+    pub(crate) fn with_told(&self, told: &Told) -> Result<Vec<u8>, serde_json::Error> {
+        #[derive(Serialize)]
+        struct Details<'a> {
+            #[serde(flatten)]
+            details: &'a ChainDetails,
+            told: &'a Told,
+        }
+        serde_json::to_vec(&Details { details: self, told })
+    }
 }
 
 /// The part of the body that is read back.
@@ -26,22 +52,27 @@ struct ChainOpening {
     details: ChainDetails,
 }
 
-/// The body of a `settings` entry about auditing.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct SettingChange {
-    /// Which setting; `auditing`.
-    pub(crate) setting: String,
-    /// Its value from then on.
-    pub(crate) new: bool,
-    /// Id of the key that changed it, in hex.
-    pub(crate) key: String,
+/// The event in the body; the first version had none.
+#[derive(Debug, Deserialize)]
+struct ChainTelling {
+    details: ChainTold,
 }
 
-/// The name of the auditing switch in `settings` entries.
-pub(crate) const AUDITING: &str = "auditing";
+#[derive(Debug, Deserialize)]
+struct ChainTold {
+    #[serde(default)]
+    told: Option<Told>,
+}
 
-/// The leaf index up to which `settings` entries are in the rows.
-const APPLIED: &str = "settings_applied_through";
+/// The body of a `settings` entry of the first version, which told of one switch only.
+#[derive(Debug, Deserialize)]
+struct FirstSetting {
+    setting: String,
+    new: bool,
+}
+
+/// The name of the auditing switch in `settings` entries of the first version.
+const AUDITING: &str = "auditing";
 
 /// What went wrong while reconciling.
 #[derive(Debug, thiserror::Error)]
@@ -62,90 +93,98 @@ pub enum ReconcileError {
     },
 }
 
-/// Adds the rows of chains that have none; returns how many.
-pub(crate) async fn adopt_chains(control: &Control, own: &OwnEntries) -> Result<usize, ReconcileError> {
-    let directory = control.directory();
-    let mut missing = Vec::new();
-    for chain in own.chains() {
-        if chain.tenant_number == 0 || directory.tenant(chain.tenant_number).is_some() {
-            continue;
+/// Carries out again what the server's own entries say that may not have been; returns how many there were.
+///
+/// In their order, since a name or a place in the tree may have been another tenant's in between.
+pub(crate) async fn catch_up(app: &App) -> Result<usize, ReconcileError> {
+    let own = app.trail.own_entries();
+    let size = own.size();
+    let from = app.control.applied_through().await?;
+    let reading = own.clone();
+    let scan = move || {
+        let mut entries = Vec::new();
+        reading.each_from(from, |entry| {
+            if matches!(entry.kind, Kind::CHAIN_OPEN | Kind::SETTINGS) {
+                entries.push(entry);
+            }
+        })?;
+        Ok::<Vec<OwnEntry>, ReadError>(entries)
+    };
+    let scanned = tokio::task::spawn_blocking(scan).await;
+    let entries = scanned.map_err(|error| ReconcileError::Entry { index: from, what: error.to_string() })??;
+    let chains: HashMap<_, _> = own.chains().into_iter().map(|chain| (chain.opened_index, chain)).collect();
+    for entry in &entries {
+        match chains.get(&entry.index) {
+            Some(chain) if chain.tenant_number == INSTALLATION_NUMBER => {}
+            Some(chain) => open_again(app, entry, chain).await?,
+            None => change_again(app, entry).await?,
         }
-        let index = chain.opened_index;
-        let unreadable = |what: String| ReconcileError::Entry { index, what };
-        let entry = own.entry(index)?.ok_or_else(|| unreadable("it is an event".into()))?;
-        let opening: ChainOpening =
-            serde_json::from_slice(&entry.body).map_err(|error| unreadable(error.to_string()))?;
-        missing.push(Tenant {
+    }
+    app.control.note_applied(size).await?;
+    Ok(entries.len())
+}
+
+/// Adds the row of a chain that has none.
+async fn open_again(app: &App, entry: &OwnEntry, chain: &ChainInfo) -> Result<(), ReconcileError> {
+    let opening: ChainOpening = read(entry)?;
+    let directory = app.control.directory();
+    if directory.tenant(chain.tenant_number).is_none() {
+        let details = opening.details;
+        let mut tenant = Tenant {
             number: chain.tenant_number,
             uuid: Uuid::from_bytes(chain.tenant_uuid),
             name: chain.tenant_name.clone(),
-            display_name: opening.details.display_name,
-            parent: opening.details.parent,
-            auditing: opening.details.auditing,
+            display_name: details.display_name,
+            parent: details.parent,
+            kind: details.kind,
+            external_id: details.external_id,
+            zone: details.zone,
+            state: TenantState::Active,
+            auditing: details.auditing,
+            audited_since: details.auditing.then_some(entry.received_at),
             chain_id: chain.chain.0,
             created_at: entry.received_at,
-        });
-    }
-    // A parent has a smaller number than the tenants that were created below it.
-    missing.sort_by_key(|tenant| tenant.number);
-    for tenant in &mut missing {
-        if control.directory().tenant_named(&tenant.name).is_some() {
+        };
+        if directory.tenant_named(&tenant.name).is_some() {
             // Two chains of one name can only come from an older version's crash; neither may be lost.
-            let name = format!("{}+{}", tenant.name, tenant.number);
-            tracing::warn!(
-                tenant = tenant.name,
-                added_as = name,
-                "the ledger has two chains of one tenant name"
-            );
-            tenant.name = name;
+            let added_as = format!("{}+{}", tenant.name, tenant.number);
+            tracing::warn!(tenant = tenant.name, added_as, "the ledger has two chains of one tenant name");
+            tenant.name = added_as;
         }
-        control.insert_tenant(tenant).await?;
+        app.control.insert_tenant(&tenant).await?;
+        tracing::warn!(tenant = tenant.name, "added a tenant that only the ledger knew");
     }
-    Ok(missing.len())
+    match read::<ChainTelling>(entry)?.details.told {
+        Some(told) => app.tell(&told).await.map_err(|error| unreadable(entry, error.into_private())),
+        None => Ok(()),
+    }
 }
 
-/// Switches auditing on where the ledger says so and the row does not; returns how many rows.
-pub(crate) async fn apply_settings(control: &Control, own: &OwnEntries) -> Result<usize, ReconcileError> {
-    let size = own.size();
-    let from = match control.setting(APPLIED).await? {
-        Some(stored) => {
-            let stored = <[u8; 8]>::try_from(stored)
-                .map_err(|_| ControlError::Corrupt { what: "settings position" })?;
-            u64::from_be_bytes(stored)
+/// Carries out a `settings` entry.
+async fn change_again(app: &App, entry: &OwnEntry) -> Result<(), ReconcileError> {
+    if let Ok(first) = serde_json::from_slice::<FirstSetting>(&entry.body) {
+        if first.setting == AUDITING && first.new {
+            switch_on(&app.control, entry).await?;
         }
-        None => 0,
-    };
-    let mut switches = Vec::new();
-    let scanned = own.clone();
-    let scan = move || {
-        scanned.each_from(from, |entry| {
-            if entry.kind == Kind::SETTINGS {
-                switches.push(entry);
-            }
-        })?;
-        Ok::<Vec<OwnEntry>, ReadError>(switches)
-    };
-    let switches = tokio::task::spawn_blocking(scan)
+        return Ok(());
+    }
+    let change: ChangeEntry = read(entry)?;
+    app.carry_out(entry.index, entry.received_at, &change)
         .await
-        .map_err(|error| ReconcileError::Entry { index: from, what: error.to_string() })??;
-    let directory = control.directory();
-    let tenants: HashMap<_, _> = directory.tenants().map(|tenant| (tenant.chain_id, tenant)).collect();
-    let mut applied = 0;
-    for entry in switches {
-        let change: SettingChange = serde_json::from_slice(&entry.body)
-            .map_err(|error| ReconcileError::Entry { index: entry.index, what: error.to_string() })?;
-        let behind = tenants.get(&entry.chain.0).filter(|tenant| !tenant.auditing);
-        if let Some(tenant) = behind.filter(|_| change.setting == AUDITING && change.new) {
-            let change = TenantChange { switch_auditing_on: true, ..TenantChange::default() };
-            control.change_tenant(tenant.number, &change).await?;
-            applied += 1;
-        }
-    }
-    note_applied(control, size).await?;
-    Ok(applied)
+        .map_err(|error| unreadable(entry, error.into_private()))
 }
 
-/// Notes that every `settings` entry before leaf `size` is in the rows.
-pub(crate) async fn note_applied(control: &Control, size: u64) -> Result<(), ControlError> {
-    control.set_setting(APPLIED, &size.to_be_bytes()).await
+fn read<'e, T: Deserialize<'e>>(entry: &'e OwnEntry) -> Result<T, ReconcileError> {
+    serde_json::from_slice(&entry.body).map_err(|error| unreadable(entry, error.to_string()))
+}
+
+fn unreadable(entry: &OwnEntry, what: String) -> ReconcileError {
+    ReconcileError::Entry { index: entry.index, what }
+}
+
+async fn switch_on(control: &Control, entry: &OwnEntry) -> Result<(), ControlError> {
+    let directory = control.directory();
+    let of_chain = directory.tenants().find(|tenant| ChainId(tenant.chain_id) == entry.chain);
+    let Some(tenant) = of_chain.map(|tenant| tenant.number) else { return Ok(()) };
+    control.apply(entry.index, entry.received_at, &Change::TenantAuditing { tenant }).await
 }

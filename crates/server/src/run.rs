@@ -1,9 +1,17 @@
 //! From configuration to a running server, and to a graceful end.
 
-use std::{fs, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
-use indelible_access::{Authenticator, CursorSeal, OwnEntries, Trail};
-use indelible_control::{Control, ControlError};
+use indelible_access::{Authenticator, CursorSeal, Trail};
+use indelible_control::{Control, ControlError, LinkPurpose};
+use indelible_event::Timestamp;
+use indelible_identity::{IdentityError, LinkToken, SealKey};
 use indelible_ingest::MappingErrors;
 use indelible_ledger::{
     Clock, Ledger, LedgerConfig, LedgerReader, LedgerWriter, OpenError, OpenProgress, SystemClock,
@@ -20,10 +28,12 @@ use crate::{
     Config, Decoder,
     app::{App, Gate},
     body::PERMIT_BYTES,
+    looking::Looking,
     mappings::{self, Mappings},
     metrics,
+    authentication::Authentication,
     queries::Queries,
-    reconcile::{ReconcileError, adopt_chains, apply_settings, note_applied},
+    reconcile::{ReconcileError, catch_up},
     routes,
     rules::{Rules, RulesError},
     serve,
@@ -55,6 +65,12 @@ pub enum RunError {
     /// The control database failed.
     #[error("the control database did not open")]
     Control(#[from] ControlError),
+    /// The key that secrets are sealed with can't be used.
+    #[error("the key of sealed secrets can't be used")]
+    Seal(#[from] IdentityError),
+    /// Who looked at the trail before the last stop can't be read.
+    #[error("who looked at the trail before the last stop can't be read: {0}")]
+    Looks(String),
     /// The rules could not be loaded.
     #[error("the rules did not load")]
     Rules(#[from] RulesError),
@@ -95,6 +111,8 @@ impl RunError {
 pub struct Running {
     /// The address that it listens on; of interest where port 0 was asked for.
     pub address: SocketAddr,
+    /// The secret of the link by which the first administrator is made, where there is nobody yet.
+    pub set_up: Option<String>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<io::Result<bool>>,
     app: Arc<App>,
@@ -105,7 +123,7 @@ pub struct Running {
 ///
 /// # Errors
 /// Any [`RunError`].
-pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), RunError> {
+pub async fn run(config: Config, ready: impl FnOnce(SocketAddr, Option<&str>)) -> Result<(), RunError> {
     let mut terminate =
         tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(RunError::Serve)?;
     let mut running = tokio::select! {
@@ -113,7 +131,7 @@ pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), R
         _ = tokio::signal::ctrl_c() => return Ok(()),
         _ = terminate.recv() => return Ok(()),
     };
-    ready(running.address);
+    ready(running.address, running.set_up.as_deref());
     tokio::select! {
         _ = tokio::signal::ctrl_c() => tracing::info!("stopping"),
         _ = terminate.recv() => tracing::info!("stopping"),
@@ -139,10 +157,18 @@ async fn keep_up(app: Arc<App>, metrics: PrometheusHandle, mut stopped: watch::R
         }
         // Histograms keep every sample until somebody does this.
         metrics.run_upkeep();
+        if let Err(error) = app.roll_up_looks().await {
+            tracing::warn!(cause = error.cause(), "who looked at the trail could not be put into it; it stays written down");
+        }
+        if round % 12 == 11
+            && let Err(error) = app.control.forget_expired(app.now(), app.config.session_idle()).await
+        {
+            tracing::warn!(%error, "sessions that ended could not be removed");
+        }
         if round % 60 == 59 {
             // No settings entry is on its way into a row while this is held.
-            let _turn = app.tenant_turn.lock().await;
-            if let Err(error) = note_applied(&app.control, app.trail.own_entries().size()).await {
+            let _turn = app.control_turn.lock().await;
+            if let Err(error) = app.note_carried_out().await {
                 tracing::warn!(%error, "how far the settings are applied could not be noted");
             }
         }
@@ -182,10 +208,11 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
             return Err(error);
         }
     };
+    let set_up = if app.needs_set_up() { Some(set_up_link(&app).await?) } else { None };
     gate.open(app.clone());
     tokio::spawn(keep_up(app.clone(), gate.metrics.clone(), stopped));
     tracing::info!(%address, size = ledger.status().size, "ready");
-    Ok(Running { address, stop, serving, app, ledger })
+    Ok(Running { address, set_up, stop, serving, app, ledger })
 }
 
 impl Running {
@@ -203,7 +230,11 @@ impl Running {
                 "requests were still running and were cut off"
             );
         }
-        note_applied(&app.control, app.trail.own_entries().size()).await?;
+        {
+            // A change whose request was cut off goes on by itself.
+            let _turn = app.control_turn.lock().await;
+            app.note_carried_out().await?;
+        }
         let closing = app.clone();
         let closed = tokio::task::spawn_blocking(move || {
             closing.trail.close();
@@ -229,16 +260,6 @@ async fn open(
     let (writer, ledger) = open_ledger(&config, clock.clone(), gate.clone()).await?;
     gate.say("opening the control database".into());
     let control = Control::open(&config.data.join("control.sqlite")).await?;
-    let own = OwnEntries::new(&ledger);
-    let added = adopt_chains(&control, &own).await?;
-    if added > 0 {
-        tracing::warn!(tenants = added, "added tenants that only the ledger knew");
-    }
-    gate.say("comparing the settings with the ledger".into());
-    let switched = apply_settings(&control, &own).await?;
-    if switched > 0 {
-        tracing::warn!(tenants = switched, "switched auditing on where only the ledger had it on");
-    }
     Rules::store_built_in(&control, clock.now()).await?;
     let rules = Rules::load(&control).await?;
     let mappings = Mappings::load(&config.mappings, &control).await?;
@@ -252,10 +273,13 @@ async fn open(
     let seal = CursorSeal::new(&cursor_key(&control).await?);
     let catalogue = Arc::new(rules.clone());
     let trail = Trail::new(ledger, search, control.clone(), decoder.clone(), catalogue, seal);
+    let seal = SealKey::load_or_create(&config.data.join("control.key"))?;
     let app = Arc::new(App {
-        auth: Authenticator::new(control.clone(), config.admin_key.as_deref()),
+        auth: Authenticator::new(control.clone(), config.admin_key.as_deref(), config.session_idle()),
         body_budget: Arc::new(Semaphore::new(config.queue_bytes_max / PERMIT_BYTES)),
         small_budget: Arc::new(Semaphore::new(SMALL_BYTES_MAX / PERMIT_BYTES)),
+        authentication: Authentication::new(seal),
+        looking: Looking::default(),
         prepare_slots: Semaphore::new(std::thread::available_parallelism().map_or(2, Into::into)),
         queries: Queries::new(&config),
         streams: Streams::new(config.streams_max, config.streams_per_key_max),
@@ -266,10 +290,27 @@ async fn open(
         writer: writer.clone(),
         rules,
         decoder,
-        tenant_turn: tokio::sync::Mutex::default(),
+        control_turn: tokio::sync::Mutex::default(),
+        behind: AtomicBool::new(false),
         config,
     });
+    gate.say("comparing the settings with the ledger".into());
+    let entries = catch_up(&app).await?;
+    app.take_up_looks().await.map_err(|error| RunError::Looks(error.cause().to_owned()))?;
+    if entries > 0 {
+        tracing::info!(entries, "went through the settings entries since the last note");
+    }
     Ok((app, writer))
+}
+
+/// Hours for which the link of the first set-up is good; the next start makes another one.
+const SET_UP_HOURS: i64 = 24;
+
+async fn set_up_link(app: &App) -> Result<String, RunError> {
+    let token = LinkToken::generate()?;
+    let end = Timestamp::from_micros(app.now().as_micros() + SET_UP_HOURS * 3_600_000_000);
+    app.control.make_link(*token.digest().as_bytes(), LinkPurpose::Setup, None, end).await?;
+    Ok(token.expose().to_owned())
 }
 
 async fn open_ledger(

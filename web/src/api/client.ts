@@ -1,6 +1,6 @@
-// The viewer's one door to the server: typed requests, the key in a header, answers parsed without loss.
+// The viewer's one door to the server: typed requests, key or session, answers parsed without loss.
 //
-// Every failure is a `Problem`. The key is asked for at each request, so that signing out ends its use at once.
+// Every failure is a `Problem`. What a request bears is asked for each time, so that signing out ends its use at once.
 
 import createClient, { type Client } from 'openapi-fetch';
 
@@ -8,15 +8,41 @@ import { isObject, parseJson, type Json, type JsonObject } from '$lib/json';
 
 import { Problem, toProblem } from './problem';
 // Generated from the server's OpenAPI document: `npm run generate`.
-import type { operations, paths } from './schema';
-import type { AuditEvent, EventPage, ProofBundle, Session } from './types';
+import type { components, paths } from './schema';
+import type {
+  AuditEvent,
+  EventPage,
+  FactorOffer,
+  OpenSession,
+  Profile,
+  ProofBundle,
+  Provider,
+  Session,
+  SignedIn,
+} from './types';
 
-export type EventsQuery = NonNullable<operations['list']['parameters']['query']>;
+export type EventsQuery = NonNullable<paths['/v1/events']['get']['parameters']['query']>;
+type Bodies = components['schemas'];
+
+/** Not in the document yet. */
+interface Coming {
+  '/v1/sign-in/providers': { get: { responses: { 200: { content: { 'application/json': unknown } } } } };
+}
+
+/** What requests bear: a key of this tab, or the browser's session cookie and what shows that the page sent them. */
+export type Credential = { kind: 'key'; key: string } | { kind: 'session'; csrf: string | null };
+
+/** Nobody yet: a cookie that the browser may have is sent, and one that the server gives is kept. */
+export const VISITOR: Credential = { kind: 'session', csrf: null };
+
+const SAFE_METHODS = ['GET', 'HEAD'];
 
 export interface ApiOptions {
   /** Where the server is: the path prefix that it is hosted under. */
   base: string;
-  key: () => string | null;
+  credential: () => Credential;
+  /** Told what was refused: a key or a session that ended. */
+  onRefused?: (credential: Credential) => void;
   /** Told the server's clock with every answer. */
   onServerTime?: (epochMs: number) => void;
   fetch?: (request: Request) => Promise<Response>;
@@ -25,27 +51,118 @@ export interface ApiOptions {
 type Outcome<T> = { data?: T; error?: unknown; response: Response };
 
 export class Api {
-  private readonly client: Client<paths>;
-  private readonly onServerTime: (epochMs: number) => void;
+  private readonly client: Client<paths & Coming>;
 
-  constructor(options: ApiOptions) {
-    this.onServerTime = options.onServerTime ?? (() => undefined);
+  constructor(private readonly options: ApiOptions) {
     const send = options.fetch;
-    this.client = createClient<paths>({
+    this.client = createClient<paths & Coming>({
       // Requests need an absolute address outside of a page, in tests.
       baseUrl: new URL(options.base, globalThis.location.origin).href.replace(/\/$/, ''),
       ...(send === undefined ? {} : { fetch: send }),
-      // The key is the only credential; cookies of other products on this host stay out of it.
-      credentials: 'omit',
       cache: 'no-store',
     });
     this.client.use({
       onRequest: ({ request }) => {
-        const key = options.key();
-        if (key !== null) request.headers.set('Authorization', `Bearer ${key}`);
-        return request;
+        const credential = options.credential();
+        if (credential.kind === 'key') {
+          // The key is the only credential: a session, and cookies of other products on this host, stay out of it.
+          const bare = new Request(request, { credentials: 'omit' });
+          bare.headers.set('Authorization', `Bearer ${credential.key}`);
+          return bare;
+        }
+        const own = new Request(request, { credentials: 'same-origin' });
+        if (credential.csrf !== null && !SAFE_METHODS.includes(own.method)) own.headers.set('X-CSRF-Token', credential.csrf);
+        return own;
       },
     });
+  }
+
+  /** The same server for somebody else. */
+  as(credential: Credential): Api {
+    const { onRefused: _, ...options } = this.options;
+    return new Api({ ...options, credential: () => credential });
+  }
+
+  /** Begins a session by password, and by second factor where the account has one. */
+  async signIn(body: Bodies['SignIn']): Promise<SignedIn> {
+    const visitor = this.as(VISITOR);
+    return visitor.json<SignedIn>(visitor.client.POST('/v1/sign-in', { body, parseAs: 'text' }));
+  }
+
+  async signOut(): Promise<void> {
+    await this.done(this.client.POST('/v1/sign-out', { parseAs: 'text' }));
+  }
+
+  /** Ways to sign in elsewhere; none where the server knows of none. */
+  async providers(signal?: AbortSignal): Promise<Provider[]> {
+    try {
+      const request = this.client.GET('/v1/sign-in/providers', { parseAs: 'text', ...abort(signal) });
+      return (await this.json<{ data: Provider[] }>(request as Promise<Outcome<string>>)).data;
+    } catch (error) {
+      if (error instanceof Problem && error.status === 404) return [];
+      throw error;
+    }
+  }
+
+  /** Where a provider's button leads; `returnTo` is where the visitor wants to be, a path of this host. */
+  providerAddress(provider: Provider, returnTo: string): string {
+    const path = `/v1/sign-in/providers/${encodeURIComponent(provider.id)}`;
+    return `${this.options.base}${path}?return_to=${encodeURIComponent(returnTo)}`;
+  }
+
+  /** Whether the server waits for its first administrator. */
+  async setUpNeeded(signal?: AbortSignal): Promise<boolean> {
+    const visitor = this.as(VISITOR);
+    const request = visitor.client.GET('/v1/set-up', { parseAs: 'text', ...abort(signal) });
+    return (await visitor.json<{ needed: boolean }>(request)).needed;
+  }
+
+  /** Makes the first administrator and begins their session. */
+  async setUp(body: Bodies['SetUp']): Promise<SignedIn> {
+    const visitor = this.as(VISITOR);
+    return visitor.json<SignedIn>(visitor.client.POST('/v1/set-up', { body, parseAs: 'text' }));
+  }
+
+  /** Chooses a password by the link of an invitation or a reset. */
+  async choosePassword(body: Bodies['PasswordByLink']): Promise<void> {
+    const visitor = this.as(VISITOR);
+    await visitor.done(visitor.client.POST('/v1/password', { body, parseAs: 'text' }));
+  }
+
+  async profile(signal?: AbortSignal): Promise<Profile> {
+    return this.json<Profile>(this.client.GET('/v1/profile', { parseAs: 'text', ...abort(signal) }));
+  }
+
+  async changeProfile(body: Bodies['ProfileChange']): Promise<Profile> {
+    return this.json<Profile>(this.client.PATCH('/v1/profile', { body, parseAs: 'text' }));
+  }
+
+  async changePassword(body: Bodies['PasswordChange']): Promise<void> {
+    await this.done(this.client.PUT('/v1/profile/password', { body, parseAs: 'text' }));
+  }
+
+  async offerSecondFactor(): Promise<FactorOffer> {
+    return this.json<FactorOffer>(this.client.POST('/v1/profile/second-factor', { parseAs: 'text' }));
+  }
+
+  /** Puts the offered second factor in force; returns the recovery codes. */
+  async takeSecondFactor(body: Bodies['FactorProof']): Promise<string[]> {
+    const request = this.client.PUT('/v1/profile/second-factor', { body, parseAs: 'text' });
+    return (await this.json<{ recovery_codes: string[] }>(request)).recovery_codes;
+  }
+
+  async removeSecondFactor(body: Bodies['CurrentPassword']): Promise<void> {
+    await this.done(this.client.DELETE('/v1/profile/second-factor', { body, parseAs: 'text' }));
+  }
+
+  /** One's own sessions, the one used last first. */
+  async sessions(signal?: AbortSignal): Promise<OpenSession[]> {
+    const request = this.client.GET('/v1/sessions', { parseAs: 'text', ...abort(signal) });
+    return (await this.json<{ data: OpenSession[] }>(request)).data;
+  }
+
+  async endSession(id: string): Promise<void> {
+    await this.done(this.client.DELETE('/v1/sessions/{id}', { params: { path: { id } }, parseAs: 'text' }));
   }
 
   async session(signal?: AbortSignal): Promise<Session> {
@@ -97,7 +214,7 @@ export class Api {
     return answer.hashes;
   }
 
-  /** Names of the tenants within reach; empty where the key may not list them. */
+  /** Names of the tenants within reach; empty where the caller may not list them. */
   async tenantNames(signal?: AbortSignal): Promise<string[]> {
     try {
       const answer = await this.json<JsonObject>(
@@ -113,7 +230,19 @@ export class Api {
     }
   }
 
+  private async done(request: Promise<Outcome<unknown>>): Promise<Response> {
+    return (await this.outcome(request)).response;
+  }
+
   private async answer<T>(request: Promise<Outcome<T>>): Promise<T> {
+    const outcome = await this.outcome(request);
+    if (outcome.data === undefined) throw new Problem(outcome.response.status, null, 'empty answer', null, null);
+    return outcome.data;
+  }
+
+  private async outcome<T>(request: Promise<Outcome<T>>): Promise<Outcome<T>> {
+    // The request is on its way: it bears what is in force now.
+    const credential = this.options.credential();
     let outcome: Outcome<T>;
     try {
       outcome = await request;
@@ -122,10 +251,10 @@ export class Api {
       throw new Problem(0, null, 'no answer', error instanceof Error ? error.message : null, null);
     }
     const date = Date.parse(outcome.response.headers.get('date') ?? '');
-    if (!Number.isNaN(date)) this.onServerTime(date);
+    if (!Number.isNaN(date)) this.options.onServerTime?.(date);
+    if (outcome.response.status === 401) this.options.onRefused?.(credential);
     if (!outcome.response.ok) throw toProblem(outcome.response, outcome.error);
-    if (outcome.data === undefined) throw new Problem(outcome.response.status, null, 'empty answer', null, null);
-    return outcome.data;
+    return outcome;
   }
 
   private async json<T>(request: Promise<Outcome<string>>): Promise<T> {

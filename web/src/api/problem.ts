@@ -13,6 +13,8 @@ export class Problem extends Error {
     readonly requestId: string | null,
     /** What was wrong with single fields. */
     readonly errors: { field: string | null; message: string }[] = [],
+    /** How long the server asks to wait before the next try. */
+    readonly retryAfterSeconds: number | null = null,
   ) {
     super(title);
     this.name = 'Problem';
@@ -40,5 +42,11 @@ export function toProblem(response: Response, body: unknown): Problem {
     text(fields.detail),
     text(fields.instance) ?? response.headers.get('x-request-id'),
     errors,
+    seconds(response.headers.get('retry-after')),
   );
+}
+
+/** `Retry-After` in seconds; the server of ours sends no dates. */
+function seconds(header: string | null): number | null {
+  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) : null;
 }

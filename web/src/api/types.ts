@@ -86,7 +86,18 @@ export interface EventPage {
 }
 
 export interface Session {
+  kind: 'user' | 'api_key';
+  /** The key's name, or the username. */
   name: string;
+  /** The user's id; null for a key. */
+  user?: string | null;
+  /** The name that people read; null for a key. */
+  shown_name?: string | null;
+  /** To be sent with every change; null for a key. */
+  csrf?: string | null;
+  /** When the session, or the key, ends at the latest; null: never. */
+  expires_at?: string | null;
+  complete_user_management?: boolean;
   permissions: string[];
   reach: 'everything' | string[];
   /** How many tenants the reach covers today. */
@@ -103,4 +114,57 @@ export interface ProofBundle {
   envelope: string | null;
   proof: string;
   vkey: string;
+}
+
+/** `POST /v1/sign-in` and `POST /v1/set-up`: the session's secret is in the cookie. */
+export interface SignedIn {
+  user: string;
+  username: string;
+  csrf: string;
+  expires_at: string;
+}
+
+/** A way to sign in elsewhere, by OpenID Connect. */
+export interface Provider {
+  id: string;
+  name: string;
+}
+
+/** The account of whoever is signed in. */
+export interface Profile {
+  id: string;
+  username: string;
+  first_name: string | null;
+  last_name: string | null;
+  email: string | null;
+  /** BCP 47 tag. */
+  locale: string | null;
+  /** IANA zone. */
+  zone: string | null;
+  tenant: string | null;
+  roles: { role: string; territories?: string[] }[];
+  has_password: boolean;
+  has_second_factor: boolean;
+}
+
+/** One of one's own sessions. */
+export interface OpenSession {
+  id: string;
+  /** `password`, `password+totp`, `password+recovery`, `set-up`, or the name of a provider. */
+  method: string;
+  address: string;
+  user_agent: string;
+  created_at: string;
+  last_seen_at: string;
+  expires_at: string;
+  /** Whether it is the one that asks. */
+  current: boolean;
+}
+
+/** A second factor on its way; nothing is stored before its first code. */
+export interface FactorOffer {
+  secret: string;
+  uri: string;
+  svg: string;
+  pending: string;
 }

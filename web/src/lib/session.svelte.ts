@@ -1,39 +1,87 @@
-// Who is signed in: an API key, kept in sessionStorage of this tab and nowhere else.
+// Who is signed in: a user, by a session whose secret is in a cookie that no script can read, or an API key, kept in
+// sessionStorage of this tab and nowhere else.
 
-import type { Session as Who } from '$api/types';
+import { VISITOR, type Api, type Credential } from '$api/client';
+import { Problem } from '$api/problem';
+import type { Profile, Session as Who } from '$api/types';
 
 const STORAGE_KEY = 'indelible.key';
 
+/** Why somebody is asked to sign in, where that is not plain. */
+export type Notice = 'key_ended' | 'session_ended' | 'no_cookie' | 'password_set';
+
 class SignedIn {
-  /** The key in use; null: signed out. */
-  key = $state<string | null>(null);
-  /** What the server says the key is; null until it said so. */
+  /** Whether somebody is; `unknown` until the server said so. */
+  phase = $state<'unknown' | 'in' | 'out'>('unknown');
+  /** What requests bear. */
+  credential = $state.raw<Credential>(VISITOR);
+  /** What the server says of whoever is signed in. */
   who = $state.raw<Who | null>(null);
-  /** Set when the server refused a key that had worked. */
-  expired = $state(false);
+  /** The account of a user who is signed in. */
+  profile = $state.raw<Profile | null>(null);
+  notice = $state<Notice | null>(null);
+  /** Why the server could not say who is signed in. */
+  failure = $state.raw<Error | null>(null);
 
-  /** Takes up the key of this tab, after a reload. */
-  restore(): void {
-    this.key = sessionStorage.getItem(STORAGE_KEY);
+  /** Asks the server who is signed in: by this tab's key if it has one, else by the browser's session. */
+  async ask(api: Api): Promise<void> {
+    const key = sessionStorage.getItem(STORAGE_KEY);
+    const credential: Credential = key === null ? VISITOR : { kind: 'key', key };
+    this.failure = null;
+    const asked = api.as(credential);
+    try {
+      // At one time: without a session both are refused, which costs nothing.
+      const [who, profile] = await Promise.all([asked.session(), key === null ? profileOf(asked) : null]);
+      if (key === null) this.enter({ kind: 'session', csrf: who.csrf ?? null }, who, profile);
+      else this.enter(credential, who, null);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (error.status !== 401) this.failure = error;
+      else this.leave(key === null ? null : 'key_ended');
+    }
   }
 
-  signIn(key: string, who: Who): void {
-    sessionStorage.setItem(STORAGE_KEY, key);
-    this.key = key;
-    this.who = who;
-    this.expired = false;
-  }
-
-  signOut(expired = false): void {
+  /** Takes up the session that just began. A key that this tab had is forgotten. */
+  async begin(api: Api): Promise<void> {
     sessionStorage.removeItem(STORAGE_KEY);
-    this.key = null;
+    this.notice = null;
+    await this.ask(api);
+    // The server gave a cookie, and the browser does not send it back.
+    if (this.phase === 'out') this.notice = 'no_cookie';
+  }
+
+  signInByKey(key: string, who: Who): void {
+    sessionStorage.setItem(STORAGE_KEY, key);
+    this.enter({ kind: 'key', key }, who, null);
+  }
+
+  /** Forgets everything about whoever was signed in. A notice that nobody has read yet stays. */
+  leave(notice: Notice | null = null): void {
+    sessionStorage.removeItem(STORAGE_KEY);
+    this.phase = 'out';
+    this.credential = VISITOR;
     this.who = null;
-    this.expired = expired;
+    this.profile = null;
+    this.notice = notice ?? this.notice;
   }
 
   may(permission: string): boolean {
     return this.who?.permissions.includes(permission) ?? false;
   }
+
+  private enter(credential: Credential, who: Who, profile: Profile | null): void {
+    this.credential = credential;
+    this.who = who;
+    this.profile = profile;
+    this.notice = null;
+    this.failure = null;
+    this.phase = 'in';
+  }
+}
+
+/** The account; null where it can't be had, so that the trail is not kept from anybody by that. */
+function profileOf(api: Api): Promise<Profile | null> {
+  return api.profile().catch(() => null);
 }
 
 export const session = new SignedIn();

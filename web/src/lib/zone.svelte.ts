@@ -1,8 +1,14 @@
-// The zone in force: the URL's, else the one chosen on an earlier visit, else the browser's.
+// The zone in force: the URL's, else the one chosen in this browser, else the account's, else the browser's.
 
 import { preferences } from './preferences.svelte';
-import { localZone } from './time/zone';
+import { session } from './session.svelte';
+import { knownZone, localZone } from './time/zone';
+
+/** The zone of whoever chose none here. */
+export function zoneByDefault(): string {
+  return knownZone(session.profile?.zone ?? '') ?? localZone();
+}
 
 export function zoneInForce(fromUrl: string | null): string {
-  return fromUrl ?? preferences.zone ?? localZone();
+  return fromUrl ?? preferences.zone ?? zoneByDefault();
 }

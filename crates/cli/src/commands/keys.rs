@@ -1,4 +1,4 @@
-//! `keys`: list, create, revoke.
+//! `keys`: list, create, rotate, revoke.
 
 use serde_json::{Value, json};
 
@@ -19,6 +19,7 @@ pub(crate) fn run(args: KeysArgs) -> Done {
             everything,
             default_tenant,
             tenant_from_target,
+            create_tenants,
             expires,
             json,
             name,
@@ -30,15 +31,17 @@ pub(crate) fn run(args: KeysArgs) -> Done {
                 "reach": reach,
                 "default_tenant": default_tenant,
                 "tenant_from_target": tenant_from_target,
+                "create_tenants": create_tenants,
                 "expires": expires,
             });
             let made = Client::new(&remote).send_json("POST", "/v1/keys", &new)?;
-            if json {
-                return print_json(&made);
-            }
-            eprintln!("created key {name}; it is shown this once:");
-            // A key is plain characters; anything else came from something that is not our server.
-            print_line(&harmless(made["key"].as_str().unwrap_or_default()))
+            show(json, &made, &format!("created key {name}; it is shown this once:"))
+        }
+        KeysCommand::Rotate { remote, overlap, json, id } => {
+            let path = format!("/v1/keys/{}/rotation", segment(&id));
+            let made = Client::new(&remote).send_json("POST", &path, &json!({"overlap_seconds": overlap}))?;
+            let until = if overlap == 0 { "is refused now".to_owned() } else { format!("ends in {overlap} s at the latest") };
+            show(json, &made, &format!("the old key {until}; the new one is shown this once:"))
         }
         KeysCommand::Revoke { remote, json, id } => {
             let answer = Client::new(&remote).delete(&format!("/v1/keys/{}", segment(&id)))?;
@@ -52,6 +55,16 @@ pub(crate) fn run(args: KeysArgs) -> Done {
             Ok(())
         }
     }
+}
+
+/// A new key: as JSON, or alone on a line.
+fn show(json: bool, made: &Value, words: &str) -> Done {
+    if json {
+        return print_json(made);
+    }
+    eprintln!("{}", harmless(words));
+    // A key is plain characters; anything else came from something that is not our server.
+    print_line(&harmless(made["key"].as_str().unwrap_or_default()))
 }
 
 fn list(remote: &Remote, json: bool) -> Done {

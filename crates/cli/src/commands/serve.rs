@@ -30,7 +30,12 @@ pub(crate) fn run(args: ServeArgs) -> Done {
         .build()
         .map_err(|error| Exit::unknown(format!("can't start threads: {error}")))?;
     let prefix = config.path_prefix.clone();
-    let ready = move |address| eprintln!("indelible is ready at http://{address}{prefix}/");
+    let ready = move |address, set_up: Option<&str>| {
+        eprintln!("indelible is ready at http://{address}{prefix}/");
+        if let Some(link) = set_up {
+            eprintln!("set up the first administrator within a day: http://{address}{prefix}/set-up#{link}");
+        }
+    };
     runtime.block_on(indelible_server::run(config, ready)).map_err(|error| refused(&error))
 }
 
@@ -80,6 +85,10 @@ fn to_json(config: &Config) -> Value {
         "tail_queue_events": config.tail_queue_events,
         "tail_patience_seconds": config.tail_patience_seconds,
         "heartbeat_seconds": config.heartbeat_seconds,
+        "session_idle_minutes": config.session_idle_minutes,
+        "session_hours": config.session_hours,
+        "looking_window_seconds": config.looking_window_seconds,
+        "tenants_on_first_use": config.tenants_on_first_use,
         "log_format": name(config.log_format.to_possible_value()),
         "log": config.log,
         "drain_seconds": config.drain_seconds,

@@ -1,46 +1,94 @@
-//! `tenants`: list, create, move, switch auditing on.
+//! `tenants`: list, create, describe, rename, move, switch auditing on, suspend, delete.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
-    args::{Remote, TenantsArgs, TenantsCommand},
+    args::{Remote, TenantAbout, TenantsArgs, TenantsCommand},
     client::{Client, segment},
     exit::{Done, Exit},
-    output::{print_json, print_table},
+    output::{harmless, print_json, print_table},
 };
 
 pub(crate) fn run(args: TenantsArgs) -> Done {
     match args.command {
         TenantsCommand::List { remote, json } => list(&remote, json),
-        TenantsCommand::Create { remote, audit, parent, display_name, json, name } => {
-            let new =
-                json!({"name": name, "parent": parent, "auditing": audit, "display_name": display_name});
-            let made = Client::new(&remote).send_json("POST", "/v1/tenants", &new)?;
-            if json {
-                return print_json(&made);
+        TenantsCommand::Create { remote, audit, parent, about, json, name } => {
+            let mut new = members(&about);
+            new.insert("name".into(), name.as_str().into());
+            new.insert("parent".into(), parent.into());
+            // Without it the tenant begins as the installation has it.
+            if audit {
+                new.insert("auditing".into(), true.into());
             }
-            let auditing =
-                if audit { "auditing on" } else { "auditing off: events are refused until it is on" };
-            eprintln!("created tenant {name} ({auditing})");
-            Ok(())
+            let made = Client::new(&remote).send_json("POST", "/v1/tenants", &new.into())?;
+            let auditing = if made["auditing"] == true {
+                "auditing on"
+            } else {
+                "auditing off: events are refused until it is on"
+            };
+            tell(json, &made, &format!("created tenant {name} ({auditing})"))
+        }
+        TenantsCommand::Set { remote, about, json, name } => {
+            let set = members(&about);
+            if set.is_empty() {
+                return Err(Exit::usage("nothing to set: give --display-name, --kind, --external-id or --zone"));
+            }
+            let changed = change(&remote, &name, &set.into())?;
+            tell(json, &changed, &format!("described tenant {name}"))
+        }
+        TenantsCommand::Rename { remote, json, name, new_name } => {
+            let changed = change(&remote, &name, &json!({"name": new_name}))?;
+            tell(json, &changed, &format!("tenant {name} is called {new_name} now"))
         }
         TenantsCommand::Move { remote, parent, json, name } => {
             let changed = change(&remote, &name, &json!({"parent": parent}))?;
-            if json {
-                return print_json(&changed);
-            }
-            eprintln!("moved tenant {name} below {}", parent.as_deref().unwrap_or("the installation"));
-            Ok(())
+            let above = parent.as_deref().unwrap_or("the installation");
+            tell(json, &changed, &format!("moved tenant {name} below {above}"))
         }
         TenantsCommand::Audit { remote, json, name } => {
             let changed = change(&remote, &name, &json!({"auditing": true}))?;
-            if json {
-                return print_json(&changed);
+            tell(json, &changed, &format!("auditing is on for {name}"))
+        }
+        TenantsCommand::Suspend { remote, json, name } => {
+            let changed = change(&remote, &name, &json!({"state": "suspended"}))?;
+            tell(json, &changed, &format!("suspended tenant {name}; its events are taken all the same"))
+        }
+        TenantsCommand::Activate { remote, json, name } => {
+            let changed = change(&remote, &name, &json!({"state": "active"}))?;
+            tell(json, &changed, &format!("tenant {name} is active"))
+        }
+        TenantsCommand::Delete { remote, json, name } => {
+            let answer = Client::new(&remote).delete(&format!("/v1/tenants/{}", segment(&name)))?;
+            if !answer.is_success() {
+                return Err(answer.failure());
             }
-            eprintln!("auditing is on for {name}");
-            Ok(())
+            tell(json, &json!({"name": name, "deleted": true}), &format!("deleted tenant {name}"))
         }
     }
+}
+
+/// What was given, as the API has it; an empty text removes.
+fn members(about: &TenantAbout) -> Map<String, Value> {
+    let members = [
+        ("display_name", &about.display_name),
+        ("kind", &about.kind),
+        ("external_id", &about.external_id),
+        ("zone", &about.zone),
+    ];
+    let given = members.into_iter().filter_map(|(name, value)| value.as_ref().map(|value| (name, value)));
+    given.map(|(name, value)| (name.to_owned(), Some(value.as_str()).filter(|value| !value.is_empty()).into())).collect()
+}
+
+/// The answer as JSON, or what was done in words, with the server's warnings.
+fn tell(json: bool, answer: &Value, words: &str) -> Done {
+    if json {
+        return print_json(answer);
+    }
+    eprintln!("{}", harmless(words));
+    for warning in answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        eprintln!("warning: {}", harmless(warning));
+    }
+    Ok(())
 }
 
 /// The tenant as it is after the change.
@@ -55,8 +103,8 @@ fn list(remote: &Remote, json: bool) -> Done {
     }
     let rows = tenants["data"].as_array().into_iter().flatten().map(|tenant| {
         let text = |name: &str| tenant[name].as_str().unwrap_or("-").to_owned();
-        let auditing = if tenant["auditing"] == true { "on" } else { "off" };
-        vec![text("name"), text("parent"), auditing.to_owned(), text("display_name"), text("created_at")]
+        let auditing = tenant["audited_since"].as_str().map_or("off".to_owned(), |at| format!("since {at}"));
+        vec![text("name"), text("parent"), text("kind"), text("state"), auditing, text("display_name"), text("external_id")]
     });
-    print_table(&["Name", "Below", "Auditing", "Shown as", "Created"], rows)
+    print_table(&["Name", "Below", "Kind", "State", "Auditing", "Shown as", "External id"], rows)
 }

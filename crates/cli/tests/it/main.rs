@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `send`, `ids`, `limits` | what becomes of events that are sent |
 //! | `find`, `reach`, `admin` | who finds what, who may do what |
+//! | `tenants`, `keys` | the tree, the auditing switch, keys, and the entries that come before their rows |
 //! | `figures` | totals, histograms, values |
 //! | `feed`, `tail` | everything in order, what matches as it comes |
 //! | `proofs` | whether outsiders' programs agree with what is proven |
@@ -28,6 +29,7 @@ mod hostile;
 mod ids;
 mod import;
 mod import_again;
+mod keys;
 mod limits;
 mod operate;
 mod proofs;
@@ -35,4 +37,5 @@ mod reach;
 mod send;
 mod support;
 mod tail;
+mod tenants;
 mod torn;

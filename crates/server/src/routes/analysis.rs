@@ -78,10 +78,10 @@ pub(crate) async fn stats(
     caller: Caller,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let reader = app.trail.reader(&caller.0)?;
+    let reader = app.trail.reader(&caller.principal)?;
     let asked = Asked::read(&mut params)?;
     params.finish()?;
-    asked.answer(&app, Kind::Stats, reader, ScopedReader::stats, stats_answer).await
+    asked.answer(&app, &caller, Kind::Stats, reader, ScopedReader::stats, stats_answer).await
 }
 
 fn stats_answer(mut stats: Stats, about: About) -> StatsAnswer {
@@ -177,7 +177,7 @@ pub(crate) async fn histogram(
     caller: Caller,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let reader = app.trail.reader(&caller.0)?;
+    let reader = app.trail.reader(&caller.principal)?;
     let interval = match params.one("interval")?.as_deref() {
         None | Some("auto") => None,
         Some(text) => Some(Interval::parse(text).ok_or_else(|| {
@@ -199,7 +199,7 @@ pub(crate) async fn histogram(
         reader.histogram(question, &cut, now, budget)
     };
     let show = |view, about| histogram_answer(view, tz, &zone, by.is_some(), about);
-    asked.answer(&app, Kind::Histogram, reader, find, show).await
+    asked.answer(&app, &caller, Kind::Histogram, reader, find, show).await
 }
 
 fn histogram_answer(
@@ -278,7 +278,7 @@ pub(crate) async fn values(
     PathPart(name): PathPart,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let reader = app.trail.reader(&caller.0)?;
+    let reader = app.trail.reader(&caller.principal)?;
     let field = facet("field", &name)?;
     let prefix = params.one("prefix")?.unwrap_or_default();
     let limit = limit(&mut params, VALUES_DEFAULT, VALUES_MAX)?;
@@ -294,7 +294,7 @@ pub(crate) async fn values(
         missing: view.missing,
         about,
     };
-    asked.answer(&app, Kind::Values, reader, find, show).await
+    asked.answer(&app, &caller, Kind::Values, reader, find, show).await
 }
 
 /// The field of this name, or a refusal that lists those that there are.

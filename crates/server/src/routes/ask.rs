@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 use crate::{
     app::App,
     error::ApiError,
-    extract::Params,
+    extract::{Caller, Params},
+    looking::LookKind,
     queries::{Done, Kind, note},
 };
 
@@ -73,6 +74,7 @@ impl Asked {
     pub(crate) async fn answer<T: Send + 'static, B: Serialize>(
         self,
         app: &App,
+        caller: &Caller,
         kind: Kind,
         reader: ScopedReader,
         find: impl FnOnce(&ScopedReader, &Question, Timestamp, &Budget) -> Result<(T, Standing), ReadError>
@@ -89,6 +91,7 @@ impl Asked {
         };
         let Done { answer: (found, standing, explain), waited } =
             app.queries.run(kind, &filters, work).await?;
+        app.look(caller, &reader, LookKind::Figures, &filters).await?;
         let body = show(found, About::new(&standing, explain, &reader));
         respond(kind, &reader, &Done { answer: (), waited }, &standing, &body)
     }

@@ -87,8 +87,7 @@ pub(crate) async fn objects(
 )]
 pub(crate) async fn rules(Ready(app): Ready, caller: Caller, params: Params) -> Result<Response, ApiError> {
     params.finish()?;
-    caller.needs(Permission::SettingsManage)?;
-    caller.needs_everything()?;
+    caller.needs_everywhere(Permission::SettingsManage)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], app.rules.current().to_json()).into_response())
 }
 
@@ -116,8 +115,7 @@ pub(crate) async fn change_rules(
     body: Body,
 ) -> Result<Json<RulesStored>, ApiError> {
     params.finish()?;
-    caller.needs(Permission::SettingsManage)?;
-    caller.needs_everything()?;
+    caller.needs_everywhere(Permission::SettingsManage)?;
     let body = receive(&app.body_budget, &headers, body, RULES_BYTES_MAX).await?;
     let text = std::str::from_utf8(&body.bytes).map_err(|error| {
         ApiError::new(Code::InvalidUtf8, format!("byte {} is not UTF-8", error.valid_up_to()))

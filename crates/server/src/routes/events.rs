@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use indelible_access::{EventPage, EventView, ListRequest, ReadError, ScopedReader};
+use indelible_control::TenantNumber;
 use indelible_search::{Budget, Cost};
 use indelible_verify::ProofBundle;
 use serde::Serialize;
@@ -18,7 +19,9 @@ use crate::{
     app::App,
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, PathPart, Ready},
+    looking::{LookKind, only_looks},
     queries::{Done, Kind},
+    recorder::OwnEvent,
 };
 
 /// Events a page at most.
@@ -69,7 +72,7 @@ pub(crate) async fn list(
     caller: Caller,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let reader = app.trail.reader(&caller.0)?;
+    let reader = app.trail.reader(&caller.principal)?;
     let limit = limit(&mut params, LIMIT_DEFAULT, LIMIT_MAX)?;
     let after = params.one("after")?;
     let before = params.one("before")?;
@@ -89,6 +92,9 @@ pub(crate) async fn list(
     };
     let done = app.queries.run(kind, &filters, work).await?;
     let (page, explain) = &done.answer;
+    if !only_looks(&page.events) {
+        app.look(&caller, &reader, LookKind::Search, &filters).await?;
+    }
     let links = links(&filters, limit, total, page);
     let body = Page {
         data: raw(&page.events)?,
@@ -132,36 +138,63 @@ fn links(filters: &[(String, String)], limit: usize, total: bool, page: &EventPa
     (!links.is_empty() && links.len() <= LINK_BYTES_MAX).then_some(links)
 }
 
+/// What of an event somebody opens.
+#[derive(Clone, Copy)]
+enum Opened {
+    Event,
+    Original,
+    Proof,
+}
+
+impl Opened {
+    /// Records it in the chain of the event's tenant, before anything of it is shown.
+    async fn record(self, app: &App, caller: &Caller, tenant: TenantNumber, id: &str) -> Result<(), ApiError> {
+        let (action, code) = match self {
+            Self::Event => ("Open event", "event.open"),
+            Self::Original => ("Read original", "event.original"),
+            Self::Proof => return app.look_at_proof(caller, tenant, id).await,
+        };
+        let told = OwnEvent::new(action, code, "view")
+            .of_tenant(tenant)
+            .by(&caller.principal, &caller.origin, &app.control.directory())
+            .to("event", id, id);
+        app.record(&told).await
+    }
+}
+
 /// One event's id, and who asks for it.
-struct Single {
+struct Single<'c> {
     app: Arc<App>,
+    caller: &'c Caller,
     reader: ScopedReader,
     id: String,
     tenant: Option<String>,
 }
 
-impl Single {
-    fn read(app: Arc<App>, caller: &Caller, id: String, mut params: Params) -> Result<Self, ApiError> {
-        let reader = app.trail.reader(&caller.0)?;
+impl<'c> Single<'c> {
+    fn read(app: Arc<App>, caller: &'c Caller, id: String, mut params: Params) -> Result<Self, ApiError> {
+        let reader = app.trail.reader(&caller.principal)?;
         let tenant = params.one("tenant")?;
         params.finish()?;
-        Ok(Self { app, reader, id, tenant })
+        Ok(Self { app, caller, reader, id, tenant })
     }
 
     /// Runs a search for the event when its turn comes, and makes the response of what it found.
     async fn answer<T: Send + 'static>(
         self,
-        find: impl FnOnce(&ScopedReader, &str, Option<&str>, &Budget) -> Result<(T, Cost), ReadError>
+        what: Opened,
+        find: impl FnOnce(&ScopedReader, &str, Option<&str>, &Budget) -> Result<(T, Cost, TenantNumber), ReadError>
         + Send
         + 'static,
         show: impl FnOnce(T) -> Response,
     ) -> Result<Response, ApiError> {
-        let Self { app, reader, id, tenant } = self;
-        let reading = reader.clone();
+        let Self { app, caller, reader, id, tenant } = self;
+        let (reading, opened) = (reader.clone(), id.clone());
         // All that can narrow it.
         let filters: Vec<_> = tenant.iter().map(|tenant| ("tenant".to_owned(), tenant.clone())).collect();
         let work = move |budget: &_| find(&reading, &id, tenant.as_deref(), budget);
-        let Done { answer: (found, cost), waited } = app.queries.run(Kind::Event, &filters, work).await?;
+        let Done { answer: (found, cost, tenant), waited } = app.queries.run(Kind::Event, &filters, work).await?;
+        what.record(&app, caller, tenant, &opened).await?;
         let done = Done { answer: (), waited };
         Ok(timed(Kind::Event, &reader, &done, &cost, show(found)))
     }
@@ -189,7 +222,7 @@ pub(crate) async fn one(
     let single = Single::read(app, &caller, id, params)?;
     let show =
         |event: EventView| ([(header::CONTENT_TYPE, "application/json")], event.to_json()).into_response();
-    single.answer(ScopedReader::event, show).await
+    single.answer(Opened::Event, ScopedReader::event, show).await
 }
 
 /// The event's bytes exactly as they were sent.
@@ -219,7 +252,7 @@ pub(crate) async fn original(
         ];
         (headers, bytes).into_response()
     };
-    single.answer(ScopedReader::original, show).await
+    single.answer(Opened::Original, ScopedReader::original, show).await
 }
 
 /// The proof that the event is in the trail: a C2SP tlog-proof, or as JSON with envelope and salt.
@@ -250,5 +283,5 @@ pub(crate) async fn proof(
         };
         ([(header::CONTENT_TYPE, kind)], body).into_response()
     };
-    single.answer(ScopedReader::proof, show).await
+    single.answer(Opened::Proof, ScopedReader::proof, show).await
 }

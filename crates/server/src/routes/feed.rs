@@ -18,6 +18,7 @@ use crate::{
     app::App,
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, Ready},
+    looking::{LookKind, only_looks},
     queries::{Done, Kind},
 };
 
@@ -69,7 +70,7 @@ pub(crate) async fn feed(
     caller: Caller,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let mut reader = app.trail.reader(&caller.0)?;
+    let mut reader = app.trail.reader(&caller.principal)?;
     let after = params.one("after")?;
     let limit = limit(&mut params, LIMIT_DEFAULT, LIMIT_MAX)?;
     let wait = params.one("wait")?;
@@ -82,7 +83,7 @@ pub(crate) async fn feed(
         })?,
     };
     let mut position = reader.feed_from(after.as_deref())?;
-    let _place = if seconds > 0 { Some(app.streams.enter(&caller.0)?) } else { None };
+    let _place = if seconds > 0 { Some(app.streams.enter(&caller.principal)?) } else { None };
     let deadline = Instant::now() + Duration::from_secs(seconds);
     let mut searchable = app.trail.searchable();
     let mut stop = app.stopped.clone();
@@ -95,6 +96,10 @@ pub(crate) async fn feed(
             let work = move |budget: &_| reading.feed(position, limit, now, budget);
             let done = app.queries.run(Kind::Feed, &[], work).await?;
             if last || !done.answer.events.is_empty() {
+                let events = &done.answer.events;
+                if !events.is_empty() && !only_looks(events) {
+                    app.look(&caller, &reader, LookKind::Feed, &[]).await?;
+                }
                 return render(&reader, &done, limit, wait.as_deref());
             }
             position = done.answer.position;
@@ -106,7 +111,7 @@ pub(crate) async fn feed(
 
 /// The caller's reader, if its key is still good, with what it may do now.
 fn reader_of_today(app: &App, caller: &Caller) -> Result<ScopedReader, ApiError> {
-    let principal = app.auth.renew(&caller.0, app.now());
+    let principal = app.auth.renew(&caller.principal, app.now());
     let principal = principal
         .ok_or_else(|| ApiError::new(Code::Unauthorized, "the API key ended while the feed waited"))?;
     Ok(app.trail.reader(&principal)?)

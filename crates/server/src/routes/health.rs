@@ -97,8 +97,7 @@ pub(crate) async fn metrics(
     params: Params,
 ) -> Result<Response, ApiError> {
     params.finish()?;
-    caller.needs(Permission::SettingsManage)?;
-    caller.needs_everything()?;
+    caller.needs_everywhere(Permission::SettingsManage)?;
     metrics::observe(&app);
     let headers = [(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((headers, gate.metrics.render()).into_response())

@@ -5,20 +5,23 @@ use axum::{
     body::Body,
     http::{HeaderMap, StatusCode},
 };
-use indelible_control::{ApiKey, Directory, NewKey, Permission, PermissionSet, Reach};
+use indelible_access::Principal;
+use indelible_control::{ApiKey, Change, ControlError, Directory, KeyRecord, NewKey, Permission, PermissionSet, Reach};
 use indelible_event::{Code, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    tenants::{deceives, read_json},
+    input::{checked_text, read_json},
+    roles::checked_permissions,
     uncancelled,
 };
 use crate::{
     app::App,
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, PathPart, Ready},
+    recorder::{OwnEvent, shown},
 };
 
 /// Which tenants a key is for.
@@ -43,9 +46,15 @@ pub(crate) struct KeyView {
     reach: ReachGiven,
     default_tenant: Option<String>,
     tenant_from_target: bool,
+    create_tenants: bool,
+    /// The key that it is there to replace.
+    #[schema(value_type = Option<String>)]
+    replaces: Option<Uuid>,
     expires: Option<String>,
     created_at: String,
     revoked_at: Option<String>,
+    /// When it was last used, to within a few minutes.
+    last_used_at: Option<String>,
     /// Whether it is accepted now.
     valid: bool,
 }
@@ -66,9 +75,12 @@ impl KeyView {
             },
             default_tenant: key.default_tenant.and_then(name),
             tenant_from_target: key.tenant_from_target,
+            create_tenants: key.create_tenants,
+            replaces: key.replaces.map(Uuid::from_bytes),
             expires: key.expires_at.map(Timestamp::to_rfc3339),
             created_at: key.created_at.to_rfc3339(),
             revoked_at: key.revoked_at.map(Timestamp::to_rfc3339),
+            last_used_at: key.last_used_at.map(Timestamp::to_rfc3339),
             valid: key.is_valid_at(now),
         }
     }
@@ -97,7 +109,7 @@ pub(crate) async fn list(
 }
 
 fn within(caller: &Caller, key: &ApiKey, directory: &Directory) -> bool {
-    caller.0.covers(PermissionSet::default(), &key.reach, directory)
+    directory.covers(&caller.principal.reach(Permission::KeysManage), &key.reach)
 }
 
 /// A key to be made.
@@ -116,6 +128,10 @@ pub(crate) struct KeyRequest {
     /// Whether an event that names no tenant belongs to its first target's tenant.
     #[serde(default)]
     tenant_from_target: bool,
+    /// Whether a tenant that does not exist is made when an event names it, where `tenants_on_first_use` is set. Needs
+    /// `tenants.manage`.
+    #[serde(default)]
+    create_tenants: bool,
     /// From when on it is refused; RFC 3339.
     #[serde(default)]
     expires: Option<String>,
@@ -148,38 +164,61 @@ pub(crate) async fn create(
     caller.needs(Permission::KeysManage)?;
     let request: KeyRequest = read_json(&app, &headers, body).await?;
     let new = check(&app, &caller, request)?;
-    let work = {
-        let app = app.clone();
-        async move { Ok(app.control.create_key(new, app.now()).await?) }
+    let work = async move {
+        let _turn = app.control_turn.lock().await;
+        // The body may have taken minutes: a key that was revoked meanwhile leaves none behind.
+        caller.still_valid(&app)?;
+        make_key(&app, &caller, new).await
     };
-    let (key, secret) = uncancelled(work).await?;
+    Ok((StatusCode::CREATED, Json(uncancelled(work).await?)))
+}
+
+/// Whoever calls holds `control_turn`.
+async fn make_key(app: &App, caller: &Caller, new: NewKey) -> Result<KeyMade, ApiError> {
+    let (key, secret) = ApiKey::make(new, app.now()).map_err(ControlError::Randomness)?;
+    let directory = app.control.directory();
+    let told = told(caller, &key, &directory, "Create API key", "key.create", "create")
+        .changed("permissions", serde_json::Value::Null, key.permissions.names())
+        .changed("reach", serde_json::Value::Null, reach_names(&key.reach, &directory))
+        .parameter("expires", shown(key.expires_at))
+        .parameter("replaces", key.replaces.map(|id| Uuid::from_bytes(id).to_string()));
+    app.make_change(Change::KeyMade { key: KeyRecord::from(&key) }, &told).await?;
     tracing::info!(name = key.name, prefix = key.prefix, "key created");
-    let made = KeyMade { id: Uuid::from_bytes(key.id), key: secret, name: key.name, prefix: key.prefix };
-    Ok((StatusCode::CREATED, Json(made)))
+    Ok(KeyMade { id: Uuid::from_bytes(key.id), key: secret, name: key.name, prefix: key.prefix })
+}
+
+fn told(
+    caller: &Caller,
+    key: &ApiKey,
+    directory: &Directory,
+    action: &str,
+    code: &str,
+    kind: &str,
+) -> OwnEvent {
+    OwnEvent::new(action, code, kind)
+        .to("api_key", &Uuid::from_bytes(key.id).to_string(), &key.name)
+        .by(&caller.principal, &caller.origin, directory)
+        .parameter("prefix", key.prefix.clone())
+}
+
+fn reach_names(reach: &Reach, directory: &Directory) -> Vec<String> {
+    match reach {
+        Reach::Everything => vec!["everything".to_owned()],
+        Reach::Tenants(roots) => {
+            roots.iter().filter_map(|root| directory.tenant(*root)).map(|tenant| tenant.name.clone()).collect()
+        }
+    }
 }
 
 /// Characters of a key's name.
 const NAME_MAX: usize = 100;
 
 fn check(app: &App, caller: &Caller, request: KeyRequest) -> Result<NewKey, ApiError> {
-    let name = request.name.trim();
-    if name.is_empty() || name.chars().count() > NAME_MAX || deceives(name) {
-        let message = "a key's name has 1 to 100 characters and no control characters";
-        return Err(ApiError::field(Code::InvalidString, "/name", message));
-    }
-    let mut permissions = Vec::new();
-    for (index, text) in request.permissions.iter().enumerate() {
-        let field = format!("/permissions/{index}");
-        let parsed = text.parse::<Permission>();
-        permissions
-            .push(parsed.map_err(|error| ApiError::field(Code::InvalidEnum, &field, error.to_string()))?);
-    }
-    if permissions.is_empty() {
-        return Err(ApiError::field(Code::MissingField, "/permissions", "give at least one permission"));
-    }
+    let name = checked_text("/name", &request.name, NAME_MAX)?;
+    let permissions = checked_permissions(&request.permissions)?;
     let directory = app.control.directory();
     let number = |field: &str, name: &str| {
-        app.tenant_within(&caller.0, name)
+        app.tenant_within(&caller.principal.reach(Permission::KeysManage), name)
             .map(|tenant| tenant.number)
             .map_err(|_| ApiError::field(Code::TenantForbidden, field, "no such tenant within your reach"))
     };
@@ -196,13 +235,7 @@ fn check(app: &App, caller: &Caller, request: KeyRequest) -> Result<NewKey, ApiE
             Reach::Tenants(numbers.collect::<Result<_, _>>()?)
         }
     };
-    let permissions: PermissionSet = permissions.into_iter().collect();
-    if !caller.0.covers(permissions, &reach, &directory) {
-        return Err(ApiError::new(
-            Code::Forbidden,
-            "a key can't have more permissions or reach than the one that makes it",
-        ));
-    }
+    may_hand_out(&caller.principal, permissions, &reach, request.create_tenants, &directory)?;
     let default_tenant =
         request.default_tenant.as_deref().map(|name| number("/default_tenant", name)).transpose()?;
     if default_tenant.is_some_and(|tenant| !directory.is_within(tenant, &reach)) {
@@ -225,19 +258,41 @@ fn check(app: &App, caller: &Caller, request: KeyRequest) -> Result<NewKey, ApiE
     if expires_at.is_some_and(|expiry| expiry <= app.now()) {
         return Err(ApiError::field(Code::TimeOutOfRange, "/expires", "the expiry lies in the past"));
     }
-    // A key that ends must not leave one behind that does not.
-    let expires_at = match (expires_at, caller.0.expires_at) {
-        (Some(wanted), Some(own)) => Some(wanted.min(own)),
-        (wanted, own) => wanted.or(own),
-    };
     Ok(NewKey {
-        name: name.to_owned(),
+        name,
         permissions,
         reach,
         default_tenant,
         tenant_from_target: request.tenant_from_target,
-        expires_at,
+        create_tenants: request.create_tenants,
+        replaces: None,
+        expires_at: no_later_than(expires_at, &caller.principal),
     })
+}
+
+/// Nobody gives more than they have, permission by permission.
+fn may_hand_out(
+    principal: &Principal,
+    permissions: PermissionSet,
+    reach: &Reach,
+    create_tenants: bool,
+    directory: &Directory,
+) -> Result<(), ApiError> {
+    let managing = [Permission::TenantsManage].into_iter().filter(|_| create_tenants).collect();
+    if principal.covers(permissions.with(managing), reach, directory) {
+        Ok(())
+    } else {
+        let message = "a key can't have more permissions or reach than the one that makes it";
+        Err(ApiError::new(Code::Forbidden, message))
+    }
+}
+
+/// A key that ends must not leave one behind that does not.
+fn no_later_than(expires_at: Option<Timestamp>, principal: &Principal) -> Option<Timestamp> {
+    match (expires_at, principal.expires_at) {
+        (Some(wanted), Some(own)) => Some(wanted.min(own)),
+        (wanted, own) => wanted.or(own),
+    }
 }
 
 /// Revokes a key at once.
@@ -255,11 +310,89 @@ pub(crate) async fn revoke(
     caller.needs(Permission::KeysManage)?;
     let not_found = || ApiError::new(Code::NotFound, "no such key within your reach");
     let id = Uuid::parse_str(&id).map_err(|_| not_found())?;
-    let directory = app.control.directory();
-    let key =
-        directory.key(id.as_bytes()).filter(|key| within(&caller, key, &directory)).ok_or_else(not_found)?;
-    let (id, revoking) = (key.id, app.clone());
-    uncancelled(async move { Ok(revoking.control.revoke_key(&id, revoking.now()).await?) }).await?;
-    tracing::info!(name = key.name, prefix = key.prefix, "key revoked");
+    let work = async move {
+        let _turn = app.control_turn.lock().await;
+        let directory = app.control.directory();
+        let key = directory.key(id.as_bytes()).filter(|key| within(&caller, key, &directory)).ok_or_else(not_found)?;
+        let told = told(&caller, key, &directory, "Revoke API key", "key.revoke", "delete");
+        let change = Change::KeyEnds { key: id, at: app.now().as_micros(), revoked: true };
+        app.make_change(change, &told).await?;
+        tracing::info!(name = key.name, prefix = key.prefix, "key revoked");
+        Ok(())
+    };
+    uncancelled(work).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// How long the key before goes on.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rotation {
+    /// Seconds that the old key stays good beside the new one; 0 to 2592000 (30 days), absent: a day.
+    #[serde(default)]
+    overlap_seconds: Option<u64>,
+}
+
+/// An overlap where none is asked for: a day, to bring the new secret everywhere.
+const OVERLAP_SECONDS: u64 = 86_400;
+/// The longest overlap: 30 days.
+const OVERLAP_SECONDS_MAX: u64 = 30 * 86_400;
+
+/// Makes a key like this one with another secret; this one ends after an overlap.
+#[utoipa::path(
+    post, path = "/v1/keys/{id}/rotation", tag = "keys", params(("id" = String, Path)), request_body = Rotation,
+    responses((status = 201, body = KeyMade), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
+)]
+pub(crate) async fn rotate(
+    Ready(app): Ready,
+    caller: Caller,
+    PathPart(id): PathPart,
+    params: Params,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<KeyMade>), ApiError> {
+    params.finish()?;
+    caller.needs(Permission::KeysManage)?;
+    let rotation: Rotation = read_json(&app, &headers, body).await?;
+    let overlap = rotation.overlap_seconds.unwrap_or(OVERLAP_SECONDS);
+    if overlap > OVERLAP_SECONDS_MAX {
+        let message = format!("expected 0 to {OVERLAP_SECONDS_MAX} seconds");
+        return Err(ApiError::field(Code::NumberOutOfRange, "/overlap_seconds", message));
+    }
+    let not_found = || ApiError::new(Code::NotFound, "no such key within your reach");
+    let id = Uuid::parse_str(&id).map_err(|_| not_found())?;
+    let work = async move {
+        let _turn = app.control_turn.lock().await;
+        caller.still_valid(&app)?;
+        let directory = app.control.directory();
+        let good = |key: &&ApiKey| within(&caller, key, &directory) && key.is_valid_at(app.now());
+        let old = directory.key(id.as_bytes()).filter(good).ok_or_else(not_found)?;
+        may_hand_out(&caller.principal, old.permissions, &old.reach, old.create_tenants, &directory)?;
+        make_successor(&app, &caller, old, overlap).await
+    };
+    Ok((StatusCode::CREATED, Json(uncancelled(work).await?)))
+}
+
+/// Whoever calls holds `control_turn`.
+async fn make_successor(app: &App, caller: &Caller, old: &ApiKey, overlap: u64) -> Result<KeyMade, ApiError> {
+    let new = NewKey {
+        name: old.name.clone(),
+        permissions: old.permissions,
+        reach: old.reach.clone(),
+        default_tenant: old.default_tenant,
+        tenant_from_target: old.tenant_from_target,
+        create_tenants: old.create_tenants,
+        replaces: Some(old.id),
+        expires_at: no_later_than(old.expires_at, &caller.principal),
+    };
+    let made = make_key(app, caller, new).await?;
+    let overlap = i64::try_from(overlap * 1_000_000).unwrap_or(i64::MAX);
+    let end = app.now().as_micros().saturating_add(overlap);
+    let end = old.expires_at.map_or(end, |expiry| expiry.as_micros().min(end));
+    let told = told(caller, old, &app.control.directory(), "Rotate API key", "key.rotate", "update")
+        .changed("expires", shown(old.expires_at), shown(Some(Timestamp::from_micros(end))))
+        .parameter("replaced_by", made.id.to_string());
+    let change = Change::KeyEnds { key: Uuid::from_bytes(old.id), at: end, revoked: false };
+    app.make_change(change, &told).await?;
+    Ok(made)
 }

@@ -42,7 +42,7 @@ pub(crate) async fn ledger(
 ) -> Result<Json<Ledger>, ApiError> {
     params.finish()?;
     blocking(move || {
-        let log = app.trail.log(&caller.0)?;
+        let log = app.trail.log(&caller.principal)?;
         let checkpoint = log.checkpoint()?;
         Ok(Json(Ledger {
             origin: log.origin().to_owned(),
@@ -77,7 +77,7 @@ pub(crate) async fn consistency(
     caller: Caller,
     mut params: Params,
 ) -> Result<Json<Consistency>, ApiError> {
-    let size = app.trail.log(&caller.0)?.size();
+    let size = app.trail.log(&caller.principal)?.size();
     let mut number = |name: &'static str, default: Option<u64>| match params.one(name)? {
         Some(text) => text.parse().ok().filter(|number| *number <= size).ok_or_else(|| {
             ApiError::field(Code::InvalidFilter, name, format!("{name} is a size of the tree, 0 to {size}"))
@@ -93,7 +93,7 @@ pub(crate) async fn consistency(
         return Err(ApiError::field(Code::InvalidFilter, "from", "from is at most to"));
     }
     let hashes = blocking(move || {
-        let log = app.trail.log(&caller.0)?;
+        let log = app.trail.log(&caller.principal)?;
         Ok(log.consistency(from, to)?)
     })
     .await?;
@@ -108,7 +108,7 @@ pub(crate) async fn checkpoint(
     params: Params,
 ) -> Result<Response, ApiError> {
     params.finish()?;
-    let checkpoint = blocking(move || Ok(app.trail.log(&caller.0)?.checkpoint()?)).await?;
+    let checkpoint = blocking(move || Ok(app.trail.log(&caller.principal)?.checkpoint()?)).await?;
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, checkpoint.note.clone()).into_response())
 }
@@ -127,7 +127,7 @@ pub(crate) async fn tile(
     let not_found = || ApiError::new(Code::NotFound, "no such tile");
     let tile: TilePath = format!("tile/{path}").parse().map_err(|_| not_found())?;
     let bytes = blocking(move || {
-        let log = app.trail.log(&caller.0)?;
+        let log = app.trail.log(&caller.principal)?;
         log.tile(&tile)?.ok_or_else(not_found)
     })
     .await?;

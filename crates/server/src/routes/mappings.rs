@@ -137,8 +137,7 @@ pub(crate) async fn put(
     body: Body,
 ) -> Result<Response, ApiError> {
     params.finish()?;
-    caller.needs(Permission::SettingsManage)?;
-    caller.needs_everything()?;
+    caller.needs_everywhere(Permission::SettingsManage)?;
     let body = receive(&app.small_budget, &headers, body, MAPPING_BYTES_MAX).await?;
     caller.still_valid(&app)?;
     let text = std::str::from_utf8(&body.bytes).map_err(|error| {
@@ -149,7 +148,7 @@ pub(crate) async fn put(
         (StoredMapping { name: name.clone(), version: mapping.version(), body: text.to_owned() }, app.now());
     let (status, item) = uncancelled(async move {
         // One at a time: the second of two writers must see what the first one stored.
-        let _turn = app.tenant_turn.lock().await;
+        let _turn = app.control_turn.lock().await;
         let known = app.decoder.mappings.table().registry.get_exact(&name, stored.version).cloned();
         let status = match known {
             Some(known) if known.text() == stored.body => StatusCode::OK,

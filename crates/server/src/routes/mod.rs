@@ -2,17 +2,23 @@
 
 mod analysis;
 mod ask;
+mod auditing;
 mod catalogue;
 mod events;
 mod feed;
 mod health;
+pub(crate) mod input;
 mod keys;
 mod log;
 mod mappings;
+mod profile;
+mod roles;
 mod send;
 mod session;
+mod sign_in;
 mod tail;
 mod tenants;
+mod users;
 
 use std::sync::Arc;
 
@@ -72,10 +78,32 @@ fn api() -> OpenApiRouter<Arc<Gate>> {
         .routes(routes!(analysis::histogram))
         .routes(routes!(analysis::values))
         .routes(routes!(session::session))
+        .routes(routes!(sign_in::sign_in))
+        .routes(routes!(sign_in::sign_out))
+        .routes(routes!(sign_in::set_up_state, sign_in::set_up))
+        .routes(routes!(sign_in::choose_password))
+        .routes(routes!(profile::profile, profile::change))
+        .routes(routes!(profile::change_password))
+        .routes(routes!(
+            profile::offer_second_factor,
+            profile::take_second_factor,
+            profile::remove_second_factor
+        ))
+        .routes(routes!(profile::sessions))
+        .routes(routes!(profile::end_session))
+        .routes(routes!(auditing::auditing, auditing::switch))
+        .routes(routes!(roles::list, roles::create))
+        .routes(routes!(roles::change, roles::delete))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::one, users::change))
+        .routes(routes!(users::link))
+        .routes(routes!(users::remove_second_factor))
+        .routes(routes!(users::sessions, users::end_sessions))
         .routes(routes!(tenants::list, tenants::create))
-        .routes(routes!(tenants::one, tenants::change))
+        .routes(routes!(tenants::one, tenants::change, tenants::delete))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::revoke))
+        .routes(routes!(keys::rotate))
         .routes(routes!(catalogue::actions))
         .routes(routes!(catalogue::objects))
         .routes(routes!(catalogue::rules, catalogue::change_rules))

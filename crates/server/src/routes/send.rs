@@ -143,7 +143,7 @@ pub(crate) async fn send(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    caller.needs(Permission::EventsSend)?;
+    caller.needs_key_to_send()?;
     let mode = read_mode(&app, &mut params, &headers)?;
     params.finish()?;
     let encoding = one_header(&headers, header::CONTENT_ENCODING.as_str())?.map(str::to_owned);
@@ -152,7 +152,7 @@ pub(crate) async fn send(
     // The body may have taken minutes: a key that was revoked meanwhile stores nothing.
     caller.still_valid(&app)?;
     let replay = idempotency_key
-        .map(|key| replay_key(&caller.0, key, &headers, uri.query().unwrap_or_default(), &received.bytes))
+        .map(|key| replay_key(&caller.principal, key, &headers, uri.query().unwrap_or_default(), &received.bytes))
         .transpose()?;
     if let Some(key) = &replay
         && let Some(first) = app.writer.replayed(key).map_err(|error| ApiError::internal(chain(&error)))?
@@ -161,14 +161,14 @@ pub(crate) async fn send(
             Replay::Other => Err(AppendError::ReplayConflict.into()),
             Replay::Same(receipt) => {
                 let note = receipt.replayed.as_deref().unwrap_or_default();
-                answer_again(&app, &caller.0, note, &receipt)
+                answer_again(&app, &caller.principal, note, &receipt)
             }
         };
     }
     // What is packed may become a thousand times larger, so its size says nothing about the work.
     let inline = received.bytes.len() <= INLINE_BYTES_MAX && encoding.is_none();
     let work = {
-        let (app, principal) = (app.clone(), caller.0.clone());
+        let (app, principal) = (app.clone(), caller.principal.clone());
         move || prepare(&app, &principal, &mode, encoding.as_deref(), received)
     };
     let prepared = if inline {
@@ -192,8 +192,8 @@ pub(crate) async fn send(
     let receipt = app.writer.append(request).await?;
     drop(prepared.received);
     match &receipt.replayed {
-        Some(note) => answer_again(&app, &caller.0, note, &receipt),
-        None => answer(&app, &caller.0, prepared.note, &receipt),
+        Some(note) => answer_again(&app, &caller.principal, note, &receipt),
+        None => answer(&app, &caller.principal, prepared.note, &receipt),
     }
 }
 
@@ -271,7 +271,7 @@ fn replay_key(
     digest.update((query.len() as u64).to_be_bytes());
     digest.update(query.as_bytes());
     digest.update(body);
-    Ok(ReplayKey { owner: principal.key_id, key, digest: digest.finalize().into() })
+    Ok(ReplayKey { owner: principal.id.bytes(), key, digest: digest.finalize().into() })
 }
 
 /// A request whose events are checked.
@@ -392,7 +392,7 @@ fn tenant_of<'d>(
     directory: &'d Directory,
 ) -> Result<&'d Tenant, Problem> {
     let from_target = || {
-        let wanted = principal.tenant_from_target;
+        let wanted = principal.sender.tenant_from_target;
         event.targets.first().filter(|_| wanted).and_then(|target| target.tenant.as_deref())
     };
     let named = match (&mode.mapping, &mode.tenant) {
@@ -401,7 +401,7 @@ fn tenant_of<'d>(
     };
     let (found, field) = match named {
         Some(name) => (directory.tenant_named(name), "/tenant"),
-        None => match principal.default_tenant {
+        None => match principal.sender.default_tenant {
             Some(number) => (directory.tenant(number), "/tenant"),
             None => match from_target() {
                 Some(name) => (directory.tenant_named(name), "/targets/0/tenant"),
@@ -416,7 +416,7 @@ fn tenant_of<'d>(
             },
         },
     };
-    let Some(tenant) = found.filter(|tenant| directory.is_within(tenant.number, &principal.reach)) else {
+    let Some(tenant) = found.filter(|tenant| directory.is_within(tenant.number, &principal.reach(Permission::EventsSend))) else {
         let message = "no such tenant within the key's reach";
         return Err(Problem { code: Code::TenantForbidden, field: field.into(), message: message.into() });
     };
@@ -454,7 +454,7 @@ fn new_event(
             rule_version,
             mapping_version,
             tenant_number: tenant.number,
-            key_id: principal.key_id,
+            key_id: principal.id.bytes(),
             event_id: event.id.clone().unwrap_or_else(|| Uuid::now_v7().to_string()),
             tenant_name: tenant.name.clone(),
             media_type: mode.media.as_str().to_owned(),

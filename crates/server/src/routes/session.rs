@@ -4,6 +4,7 @@ use axum::Json;
 use indelible_control::Reach;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{
     error::{ApiError, ProblemDetails},
@@ -13,11 +14,24 @@ use crate::{
 /// The caller.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Session {
-    /// The key's name.
+    /// `api_key` or `user`.
+    kind: &'static str,
+    /// The key's name, or the username.
     name: String,
+    /// The user's id, of a user who signed in.
+    #[schema(value_type = Option<String>)]
+    user: Option<Uuid>,
+    /// The name that people read, of a user who signed in.
+    shown_name: Option<String>,
+    /// To be sent as `X-CSRF-Token` with every change, by a page with a session.
+    csrf: Option<String>,
+    /// When the session, or the key, ends at the latest.
+    expires_at: Option<String>,
+    /// Whether the Audit Trail's administration is open to it.
+    complete_user_management: bool,
     /// The permissions, in the order of the documentation.
     permissions: Vec<&'static str>,
-    /// `"everything"`, or the names of the tenants that the key was given.
+    /// `"everything"`, or the names of the tenants that it was given.
     #[schema(value_type = Object)]
     reach: SessionReach,
     /// How many tenants that is now, with all below them.
@@ -44,7 +58,7 @@ pub(crate) async fn session(
 ) -> Result<Json<Session>, ApiError> {
     params.finish()?;
     let directory = app.control.directory();
-    let (reach, tenants) = match &caller.0.reach {
+    let (reach, tenants) = match &caller.principal.reach_of_any() {
         Reach::Everything => (SessionReach::Everything, directory.tenants().len()),
         Reach::Tenants(roots) => {
             let names =
@@ -52,9 +66,17 @@ pub(crate) async fn session(
             (SessionReach::Tenants(names.collect()), directory.subtree(roots).len())
         }
     };
+    let user = caller.session.as_ref().and_then(|session| directory.user(session.user));
+    let ends = caller.session.as_ref().map(|session| session.expires_at).or(caller.principal.expires_at);
     Ok(Json(Session {
-        name: caller.0.name.clone(),
-        permissions: caller.0.permissions.names(),
+        kind: if caller.session.is_some() { "user" } else { "api_key" },
+        name: caller.principal.name.clone(),
+        user: user.map(|user| user.id),
+        shown_name: user.map(indelible_control::User::shown_name),
+        csrf: caller.csrf.as_ref().map(|csrf| csrf.expose().to_owned()),
+        expires_at: ends.map(|at| at.to_rfc3339()),
+        complete_user_management: caller.principal.manages_users_completely(),
+        permissions: caller.principal.permissions().names(),
         reach,
         tenants,
     }))

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use indelible_access::{FollowBatch, FollowPosition, Principal, ReadError, ScopedReader, Skipped};
+use indelible_access::{FollowBatch, FollowPosition, ReadError, ScopedReader, Skipped};
 use indelible_event::{Code, Timestamp};
 use metrics::counter;
 use serde_json::json;
@@ -24,6 +24,7 @@ use crate::{
     app::App,
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, Ready},
+    looking::{LookKind, only_looks},
     queries::{Kind, note},
     streams::StreamPlace,
 };
@@ -55,7 +56,7 @@ pub(crate) async fn tail(
     headers: HeaderMap,
     mut params: Params,
 ) -> Result<Response, ApiError> {
-    let reader = app.trail.reader(&caller.0)?;
+    let reader = app.trail.reader(&caller.principal)?;
     let after = params.one("after")?;
     let before = params.one("before")?;
     let filters = filters(&mut params)?;
@@ -77,8 +78,8 @@ pub(crate) async fn tail(
     };
     let until = before.map(|cursor| reader.follow_from(&filters, &cursor, "before")).transpose()?;
     let stream = Tail {
-        place: Some(app.streams.enter(&caller.0)?),
-        principal: caller.0,
+        place: Some(app.streams.enter(&caller.principal)?),
+        caller,
         filters,
         started,
         position: from,
@@ -108,7 +109,7 @@ struct Tail {
     app: Arc<App>,
     /// `None` once the stream has ended.
     place: Option<StreamPlace>,
-    principal: Principal,
+    caller: Caller,
     filters: Vec<(String, String)>,
     /// Relative ranges count from here.
     started: Timestamp,
@@ -173,6 +174,10 @@ impl Tail {
                 self.kept_up = Instant::now();
             }
             if !batch.events.is_empty() {
+                if !only_looks(batch.events.iter().map(|followed| &followed.event)) {
+                    let looked = self.app.look(&self.caller, &reader, LookKind::Tail, &self.filters).await;
+                    looked.map_err(|_| "unavailable")?;
+                }
                 return Ok(render(&batch));
             }
             if self.until.is_some_and(|until| self.position >= until) {
@@ -192,7 +197,7 @@ impl Tail {
 
     /// The caller's reader with what its key may do now.
     fn reader(&self) -> Result<ScopedReader, Ends> {
-        let principal = self.app.auth.renew(&self.principal, self.app.now()).ok_or("unauthorized")?;
+        let principal = self.app.auth.renew(&self.caller.principal, self.app.now()).ok_or("unauthorized")?;
         self.app.trail.reader(&principal).map_err(|_| "forbidden")
     }
 

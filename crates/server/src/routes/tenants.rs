@@ -1,6 +1,6 @@
-//! Tenants: list, create, move, switch auditing on.
+//! Tenants: list, create, describe, move, suspend, delete, switch auditing on.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use axum::{
     Json,
@@ -8,21 +8,28 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use indelible_access::Principal;
-use indelible_control::{ControlError, Directory, Permission, Tenant, TenantNumber};
-use indelible_event::{Code, excerpt};
+use indelible_control::{
+    Change, ControlError, Directory, Permission, Reach, Tenant, TenantKind, TenantNumber, TenantSet, TenantState,
+};
+use indelible_event::Code;
 use indelible_ledger::{ChainOpen, Outcome};
-use indelible_verify::{ChainId, Kind};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::uncancelled;
+use super::{
+    input::{checked_optional, checked_zone, given, read_json},
+    uncancelled,
+};
 use crate::{
     app::App,
-    body::receive,
-    error::{ApiError, ProblemDetails, chain},
+    changes::Told,
+    error::{ApiError, ProblemDetails},
     extract::{Caller, Params, PathPart, Ready},
-    reconcile::{AUDITING, ChainDetails, SettingChange, adopt_chains},
+    names::confusable_with,
+    reconcile::ChainDetails,
+    recorder::{OwnEvent, shown},
 };
 
 /// A tenant.
@@ -33,27 +40,61 @@ pub(crate) struct TenantView {
     /// Immutable id.
     #[schema(value_type = String)]
     uuid: Uuid,
+    /// Immutable number; only with reach over everything, since it tells how many there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<TenantNumber>,
     /// The name shown, where it differs.
     display_name: Option<String>,
+    /// The id in another system.
+    external_id: Option<String>,
     /// The tenant above, if it is within the caller's reach.
     parent: Option<String>,
+    /// `territory`: has others below it; `domain`: has none.
+    kind: &'static str,
+    /// IANA zone; the viewer's default for its people.
+    zone: Option<String>,
+    /// `active`, or `suspended`: its people can't sign in and its keys can't read. Events are taken all the same.
+    state: &'static str,
     /// Whether events are taken.
     auditing: bool,
+    /// Since when.
+    audited_since: Option<String>,
+    /// Names that it had; they stay its own.
+    former_names: Vec<String>,
     /// When it was created.
     created_at: String,
+    /// What is noteworthy about a change; beside it the change was made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 impl TenantView {
-    fn new(tenant: &Tenant, directory: &Directory, principal: &Principal) -> Self {
-        let parent = tenant.parent.filter(|parent| directory.is_within(*parent, &principal.reach));
+    fn new(tenant: &Tenant, directory: &Directory, reach: &Reach) -> Self {
+        let parent = tenant.parent.filter(|parent| directory.is_within(*parent, reach));
         Self {
             name: tenant.name.clone(),
             uuid: tenant.uuid,
+            number: (*reach == Reach::Everything).then_some(tenant.number),
             display_name: tenant.display_name.clone(),
+            external_id: tenant.external_id.clone(),
             parent: parent.and_then(|parent| directory.tenant(parent)).map(|parent| parent.name.clone()),
+            kind: directory.kind_of(tenant).as_str(),
+            zone: tenant.zone.clone(),
+            state: tenant.state.as_str(),
             auditing: tenant.auditing,
+            audited_since: tenant.audited_since.map(|at| at.to_rfc3339()),
+            former_names: directory.former_names(tenant.number).into_iter().map(str::to_owned).collect(),
             created_at: tenant.created_at.to_rfc3339(),
+            warnings: Vec::new(),
         }
+    }
+
+    /// Says that the tenant's names look like those of others. Only others within the reach are told of.
+    fn warned(mut self, tenant: &Tenant, directory: &Directory, reach: &Reach) -> Self {
+        let others = directory.tenants().filter(|other| directory.is_within(other.number, reach));
+        let alike = confusable_with(tenant, others);
+        self.warnings.extend(alike.map(|other| format!("its name can be taken for that of {other}")));
+        self
     }
 }
 
@@ -64,18 +105,25 @@ pub(crate) struct TenantList {
 }
 
 /// Lists the tenants within the caller's reach, by name.
-#[utoipa::path(get, path = "/v1/tenants", tag = "tenants", responses((status = 200, body = TenantList)))]
+#[utoipa::path(
+    get, path = "/v1/tenants", tag = "tenants",
+    params(("external_id" = Option<String>, Query, description = "only those with this id in another system")),
+    responses((status = 200, body = TenantList))
+)]
 pub(crate) async fn list(
     Ready(app): Ready,
     caller: Caller,
-    params: Params,
+    mut params: Params,
 ) -> Result<Json<TenantList>, ApiError> {
+    let external_id = params.one("external_id")?;
     params.finish()?;
     let directory = app.control.directory();
-    let mut tenants: Vec<_> =
-        directory.tenants().filter(|tenant| directory.is_within(tenant.number, &caller.0.reach)).collect();
+    let reach = caller.principal.reach_of_any();
+    let wanted = |tenant: &&Tenant| external_id.is_none() || tenant.external_id == external_id;
+    let within = |tenant: &&Tenant| directory.is_within(tenant.number, &reach);
+    let mut tenants: Vec<_> = directory.tenants().filter(wanted).filter(within).collect();
     tenants.sort_by(|a, b| a.name.cmp(&b.name));
-    let data = tenants.into_iter().map(|tenant| TenantView::new(tenant, &directory, &caller.0)).collect();
+    let data = tenants.into_iter().map(|tenant| TenantView::new(tenant, &directory, &reach)).collect();
     Ok(Json(TenantList { data }))
 }
 
@@ -91,8 +139,9 @@ pub(crate) async fn one(
     params: Params,
 ) -> Result<Json<TenantView>, ApiError> {
     params.finish()?;
-    let tenant = app.tenant_within(&caller.0, &name)?;
-    Ok(Json(TenantView::new(&tenant, &app.control.directory(), &caller.0)))
+    let reach = caller.principal.reach_of_any();
+    let tenant = app.tenant_within(&reach, &name)?;
+    Ok(Json(TenantView::new(&tenant, &app.control.directory(), &reach)))
 }
 
 /// A tenant to be created.
@@ -104,12 +153,28 @@ pub(crate) struct NewTenant {
     /// The tenant above; null or absent: directly below the installation.
     #[serde(default)]
     parent: Option<String>,
-    /// Whether events are taken. Once on it stays on.
+    /// Whether events are taken. Once on it stays on. Absent: as the installation's auditing is.
     #[serde(default)]
-    auditing: bool,
+    auditing: Option<bool>,
     /// The name shown, where it differs.
     #[serde(default)]
     display_name: Option<String>,
+    /// `territory` or `domain`; absent: a domain until there is a tenant below it.
+    #[serde(default)]
+    kind: Option<String>,
+    /// The id in another system.
+    #[serde(default)]
+    external_id: Option<String>,
+    /// IANA zone.
+    #[serde(default)]
+    zone: Option<String>,
+}
+
+/// A tenant that passed its checks.
+pub(crate) struct CheckedTenant {
+    pub(crate) name: String,
+    pub(crate) parent: Option<TenantNumber>,
+    pub(crate) details: ChainDetails,
 }
 
 /// Creates a tenant.
@@ -125,67 +190,161 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<(StatusCode, Json<TenantView>), ApiError> {
     params.finish()?;
-    caller.needs(Permission::TenantsManage)?;
+    let reach = caller.needs(Permission::TenantsManage)?.reach(Permission::TenantsManage);
     let new: NewTenant = read_json(&app, &headers, body).await?;
-    let parent = match &new.parent {
-        Some(name) => Some(app.tenant_within(&caller.0, name)?.number),
-        None if caller.0.sees_everything() => None,
-        None => return Err(ApiError::field(Code::Forbidden, "/parent", "name a parent within your reach")),
+    let event = OwnEvent::new("Create tenant", "tenant.create", "create");
+    let event = event.by(&caller.principal, &caller.origin, &app.control.directory());
+    let creating = app.clone();
+    let work = async move {
+        refuse_bypass(&creating, &caller, &new, &event).await?;
+        let new = check_new(&creating, &caller, &reach, new)?;
+        create_tenant(creating, new, event).await.map(|tenant| (tenant, reach))
     };
-    check_display_name(new.display_name.as_deref())?;
-    let tenant = uncancelled(create_tenant(app.clone(), new, parent)).await?;
-    let view = TenantView::new(&tenant, &app.control.directory(), &caller.0);
+    let (tenant, reach) = uncancelled(work).await?;
+    let directory = app.control.directory();
+    let view = TenantView::new(&tenant, &directory, &reach).warned(&tenant, &directory, &reach);
     Ok((StatusCode::CREATED, Json(view)))
 }
 
+/// Refuses, and records, what would make a tenant without the auditing that it must have: one that is to begin without
+/// it although the installation's is on, one that takes the name of a tenant that is audited, and a switch by somebody
+/// who may not.
+async fn refuse_bypass(
+    app: &App,
+    caller: &Caller,
+    new: &NewTenant,
+    event: &OwnEvent,
+) -> Result<(), ApiError> {
+    let directory = app.control.directory();
+    let by_default = directory.installation_audited_since().is_some();
+    let owner = directory.tenant_named(&new.name).filter(|owner| owner.auditing);
+    let permission = caller.needs_complete_user_management();
+    let (reason, error) = match new.auditing {
+        Some(false) if by_default => ("auditing_stays_on", ControlError::AuditingStaysOn.into()),
+        Some(true) if !by_default && let Err(error) = permission => ("not_permitted", error),
+        _ if owner.is_some() => ("name_taken", ControlError::NameTaken.into()),
+        _ => return Ok(()),
+    };
+    tracing::warn!(by = caller.principal.name, reason, "refused to create a tenant");
+    let attempt = event
+        .clone()
+        .parameter("name", new.name.chars().take(NAME_TOLD_MAX).collect::<String>())
+        .parameter("auditing", new.auditing);
+    app.record(&attempt.refused("denied", reason)).await?;
+    Err(error)
+}
+
+/// Characters of a refused name that are recorded.
+const NAME_TOLD_MAX: usize = 253;
+
+fn check_new(app: &App, caller: &Caller, reach: &Reach, new: NewTenant) -> Result<CheckedTenant, ApiError> {
+    let parent = match &new.parent {
+        Some(name) => Some(app.tenant_within(reach, name)?.number),
+        None if *reach == Reach::Everything => None,
+        None => return Err(ApiError::field(Code::Forbidden, "/parent", "name a parent within your reach")),
+    };
+    let by_default = app.control.directory().installation_audited_since().is_some();
+    let auditing = new.auditing.unwrap_or(by_default);
+    if auditing && !by_default {
+        caller.needs_complete_user_management()?;
+    }
+    let optional = |field, text, chars| checked_optional(field, Some(text), chars).map(Option::flatten);
+    Ok(CheckedTenant {
+        name: new.name,
+        parent,
+        details: ChainDetails {
+            display_name: optional("/display_name", new.display_name, DISPLAY_NAME_MAX)?,
+            parent,
+            auditing,
+            kind: new.kind.as_deref().map(checked_kind).transpose()?,
+            external_id: optional("/external_id", new.external_id, EXTERNAL_ID_MAX)?,
+            zone: new.zone.as_deref().map(|zone| checked_zone("/zone", zone)).transpose()?,
+        },
+    })
+}
+
+fn checked_kind(kind: &str) -> Result<TenantKind, ApiError> {
+    TenantKind::parse(kind)
+        .ok_or_else(|| ApiError::field(Code::InvalidEnum, "/kind", "expected territory or domain"))
+}
+
 /// Opens the chain and stores the row.
-async fn create_tenant(
+pub(crate) async fn create_tenant(
     app: Arc<App>,
-    new: NewTenant,
-    parent: Option<TenantNumber>,
+    new: CheckedTenant,
+    told: OwnEvent,
 ) -> Result<Tenant, ApiError> {
-    let _turn = app.tenant_turn.lock().await;
+    let _turn = app.control_turn.lock().await;
+    let CheckedTenant { name, parent, mut details } = new;
     let own = app.trail.own_entries();
     // An earlier call may have opened a chain and failed to store its row; its name is taken.
-    adopt_chains(&app.control, &own).await.map_err(|error| ApiError::internal(chain(&error)))?;
-    app.control.check_new_tenant(&new.name, parent)?;
+    app.catch_up_if_behind().await?;
+    app.control.check_new_tenant(&name, parent)?;
+    // The installation's auditing may have been switched on since the request was checked.
+    details.auditing |= app.control.directory().installation_audited_since().is_some();
     // Above every number that either store knows: a number is never used twice, even after a lost database.
     let in_control = app.control.directory().tenants().map(|tenant| tenant.number).max();
     let in_ledger = own.chains().iter().map(|chain| chain.tenant_number).max();
     let number = in_control.max(in_ledger).unwrap_or(0) + 1;
     let uuid = Uuid::new_v4();
-    let details = ChainDetails { display_name: new.display_name.clone(), parent, auditing: new.auditing };
-    let body = serde_json::to_vec(&details).map_err(|error| ApiError::internal(error.to_string()))?;
+    let directory = app.control.directory();
+    let above = parent.and_then(|parent| directory.tenant(parent)).map(|parent| parent.name.clone());
+    let told = told
+        .to("tenant", &uuid.to_string(), &name)
+        .changed("parent", Value::Null, above)
+        .changed("auditing", Value::Null, details.auditing)
+        .changed("kind", Value::Null, json!(details.kind))
+        .changed("display_name", Value::Null, details.display_name.clone())
+        .changed("external_id", Value::Null, details.external_id.clone())
+        .changed("zone", Value::Null, details.zone.clone());
+    let told = Told::new(&told)?;
+    let body = details.with_told(&told).map_err(|error| ApiError::internal(error.to_string()))?;
+    app.behind.store(true, Ordering::Release);
     // The ledger first, the row second; a crash between them is mended at the next start.
     let (chain_id, receipt) = app
         .writer
         .open_chain(ChainOpen {
             tenant_number: number,
-            tenant_name: new.name.clone(),
+            tenant_name: name.clone(),
             tenant_uuid: *uuid.as_bytes(),
             body,
         })
         .await?;
     let placed = receipt.outcomes.first().and_then(Outcome::placed);
+    let created_at = placed.map_or_else(|| app.now(), |place| place.received_at);
     let tenant = Tenant {
         number,
         uuid,
-        name: new.name,
-        display_name: new.display_name,
+        name,
+        display_name: details.display_name,
         parent,
-        auditing: new.auditing,
+        kind: details.kind,
+        external_id: details.external_id,
+        zone: details.zone,
+        state: TenantState::Active,
+        auditing: details.auditing,
+        audited_since: details.auditing.then_some(created_at),
         chain_id: chain_id.0,
-        created_at: placed.map_or_else(|| app.now(), |place| place.received_at),
+        created_at,
     };
     app.control.insert_tenant(&tenant).await?;
+    app.tell(&told).await?;
+    app.behind.store(false, Ordering::Release);
     tracing::info!(tenant = tenant.name, auditing = tenant.auditing, "tenant created");
     Ok(tenant)
+}
+
+fn target(event: OwnEvent, tenant: &Tenant) -> OwnEvent {
+    event.to("tenant", &tenant.uuid.to_string(), &tenant.name)
 }
 
 /// What to change; absent fields stay.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TenantChange {
+    /// The new name; the old one stays the tenant's own.
+    #[serde(default)]
+    name: Option<String>,
     /// The new tenant above; null: directly below the installation.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
@@ -197,14 +356,24 @@ pub(crate) struct TenantChange {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
     display_name: Option<Option<String>>,
+    /// The id in another system; null: none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    external_id: Option<Option<String>>,
+    /// IANA zone; null: none.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    zone: Option<Option<String>>,
+    /// `territory` or `domain`; null: as it turns out.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    kind: Option<Option<String>>,
+    /// `active` or `suspended`.
+    #[serde(default)]
+    state: Option<String>,
 }
 
-/// Tells a field that is null from one that is absent.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(Some)
-}
-
-/// Moves a tenant, switches its auditing on, changes the name shown.
+/// Renames, moves, describes, suspends a tenant; switches its auditing on.
 #[utoipa::path(
     patch, path = "/v1/tenants/{name}", tag = "tenants", params(("name" = String, Path)), request_body = TenantChange,
     responses((status = 200, body = TenantView), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
@@ -218,132 +387,176 @@ pub(crate) async fn change(
     body: Body,
 ) -> Result<Json<TenantView>, ApiError> {
     params.finish()?;
-    caller.needs(Permission::TenantsManage)?;
+    if !caller.principal.manages_users_completely() {
+        caller.needs(Permission::TenantsManage)?;
+    }
+    let reach = managed(&caller.principal);
     let change: TenantChange = read_json(&app, &headers, body).await?;
-    let principal = caller.0.clone();
-    let number = uncancelled(change_tenant(app.clone(), principal, name, change)).await?;
+    let changing = app.clone();
+    let number = uncancelled(async move { change_tenant(&changing, &caller, &name, change).await }).await?;
     let directory = app.control.directory();
     let tenant = directory.tenant(number).ok_or_else(|| ApiError::internal("a tenant disappeared"))?;
-    Ok(Json(TenantView::new(tenant, &directory, &caller.0)))
+    Ok(Json(TenantView::new(tenant, &directory, &reach).warned(tenant, &directory, &reach)))
+}
+
+/// The tenants that a caller may change something about.
+fn managed(principal: &Principal) -> Reach {
+    if principal.manages_users_completely() { Reach::Everything } else { principal.reach(Permission::TenantsManage) }
 }
 
 /// Checks everything, then writes the ledger, then the row; returns the tenant's number.
 async fn change_tenant(
-    app: Arc<App>,
-    principal: Principal,
-    name: String,
+    app: &App,
+    caller: &Caller,
+    name: &str,
     change: TenantChange,
 ) -> Result<TenantNumber, ApiError> {
-    let _turn = app.tenant_turn.lock().await;
-    let tenant = app.tenant_within(&principal, &name)?;
-    let parent = match &change.parent {
-        None => None,
-        Some(Some(parent)) => Some(Some(app.tenant_within(&principal, parent)?.number)),
-        Some(None) if principal.sees_everything() => Some(None),
-        Some(None) => {
-            return Err(ApiError::field(Code::Forbidden, "/parent", "name a parent within your reach"));
-        }
+    let _turn = app.control_turn.lock().await;
+    let tenant = app.tenant_within(&managed(&caller.principal), name)?;
+    let directory = app.control.directory();
+    let event = |action, code| {
+        target(OwnEvent::new(action, code, "update"), &tenant).by(&caller.principal, &caller.origin, &directory)
     };
-    if let Some(parent) = parent {
-        // Whoever moves a tenant away takes it from those above: they must be within the reach too.
-        let directory = app.control.directory();
-        let above = tenant.parent;
-        let may = principal.sees_everything()
-            || above.is_some_and(|above| directory.is_within(above, &principal.reach));
-        if !may {
-            let message = "a tenant is moved by somebody whose reach covers where it is now";
-            return Err(ApiError::field(Code::Forbidden, "/parent", message));
+    let switching = match change.auditing {
+        Some(false) if tenant.auditing => {
+            tracing::warn!(tenant = tenant.name, by = caller.principal.name, "refused to switch auditing off");
+            let attempt = event("Switch auditing", "tenant.auditing").changed("auditing", true, false);
+            app.record(&attempt.refused("denied", "auditing_stays_on")).await?;
+            return Err(ControlError::AuditingStaysOn.into());
         }
-        app.control.check_move(tenant.number, parent)?;
+        Some(wanted) => wanted && !tenant.auditing,
+        None => false,
+    };
+    let told = event("Switch auditing", "tenant.auditing").changed("auditing", false, true);
+    if switching && let Err(error) = caller.needs_complete_user_management() {
+        app.record(&told.refused("denied", "not_permitted")).await?;
+        return Err(error);
     }
-    check_display_name(change.display_name.as_ref().and_then(Option::as_deref))?;
-    if change.auditing == Some(false) && tenant.auditing {
-        tracing::warn!(tenant = tenant.name, key = principal.name, "refused to switch auditing off");
-        return Err(ControlError::AuditingStaysOn.into());
+    let set = check_set(app, &caller.principal, &tenant, change)?;
+    let changed = Change::TenantSet { tenant: tenant.number, set: set.clone() };
+    if !set.is_empty() {
+        let reach = caller.needs(Permission::TenantsManage)?.reach(Permission::TenantsManage);
+        app.tenant_within(&reach, name)?;
+        app.control.check(&changed)?;
     }
-    let switch_auditing_on = change.auditing == Some(true) && !tenant.auditing;
-    if switch_auditing_on {
-        let body = SettingChange { setting: AUDITING.into(), new: true, key: hex::encode(principal.key_id) };
-        let body = serde_json::to_vec(&body).map_err(|error| ApiError::internal(error.to_string()))?;
-        app.writer.append_system(Kind::SETTINGS, ChainId(tenant.chain_id), body).await?;
+    if switching {
+        app.make_change(Change::TenantAuditing { tenant: tenant.number }, &told).await?;
         tracing::info!(tenant = tenant.name, "auditing switched on");
     }
-    let change =
-        indelible_control::TenantChange { parent, display_name: change.display_name, switch_auditing_on };
-    app.control.change_tenant(tenant.number, &change).await?;
+    let told = told_of(event("Change tenant", "tenant.change"), &tenant, &set, &directory);
+    if told.has_changes() {
+        app.make_change(changed, &told).await?;
+    }
     Ok(tenant.number)
+}
+
+/// What a request sets, checked as far as it can be without the tree.
+fn check_set(
+    app: &App,
+    principal: &Principal,
+    tenant: &Tenant,
+    change: TenantChange,
+) -> Result<TenantSet, ApiError> {
+    let zone = change.zone.map(|zone| zone.map(|zone| checked_zone("/zone", &zone)).transpose()).transpose()?;
+    let kind = change.kind.map(|kind| kind.as_deref().map(checked_kind).transpose()).transpose()?;
+    let state = change.state.as_deref().map(|state| {
+        TenantState::parse(state)
+            .ok_or_else(|| ApiError::field(Code::InvalidEnum, "/state", "expected active or suspended"))
+    });
+    Ok(TenantSet {
+        name: change.name,
+        parent: change.parent.map(|parent| new_parent(app, principal, tenant, parent)).transpose()?,
+        display_name: checked_optional("/display_name", change.display_name, DISPLAY_NAME_MAX)?,
+        external_id: checked_optional("/external_id", change.external_id, EXTERNAL_ID_MAX)?,
+        zone,
+        kind,
+        state: state.transpose()?,
+    })
+}
+
+/// Whoever moves a tenant away takes it from those above: they must be within the reach too.
+fn new_parent(
+    app: &App,
+    principal: &Principal,
+    tenant: &Tenant,
+    parent: Option<String>,
+) -> Result<Option<TenantNumber>, ApiError> {
+    let reach = principal.reach(Permission::TenantsManage);
+    let number = match parent {
+        Some(parent) => Some(app.tenant_within(&reach, &parent)?.number),
+        None if reach == Reach::Everything => None,
+        None => return Err(ApiError::field(Code::Forbidden, "/parent", "name a parent within your reach")),
+    };
+    let directory = app.control.directory();
+    let above = tenant.parent.is_some_and(|above| directory.is_within(above, &reach));
+    if reach == Reach::Everything || above {
+        Ok(number)
+    } else {
+        let message = "a tenant is moved by somebody whose reach covers where it is now";
+        Err(ApiError::field(Code::Forbidden, "/parent", message))
+    }
+}
+
+/// Old and new values of what is other.
+fn told_of(mut event: OwnEvent, tenant: &Tenant, set: &TenantSet, directory: &Directory) -> OwnEvent {
+    let name = |number: Option<TenantNumber>| {
+        number.and_then(|number| directory.tenant(number)).map(|tenant| tenant.name.clone())
+    };
+    if let Some(new) = &set.name {
+        event = event.changed("name", tenant.name.clone(), new.clone());
+    }
+    if let Some(new) = set.parent {
+        event = event.changed("parent", name(tenant.parent), name(new));
+    }
+    if let Some(new) = set.kind {
+        event = event.changed("kind", json!(tenant.kind), json!(new));
+    }
+    if let Some(new) = set.state {
+        event = event.changed("state", tenant.state.as_str(), new.as_str());
+    }
+    for (field, old, new) in [
+        ("display_name", &tenant.display_name, &set.display_name),
+        ("external_id", &tenant.external_id, &set.external_id),
+        ("zone", &tenant.zone, &set.zone),
+    ] {
+        if let Some(new) = new {
+            event = event.changed(field, old.clone(), new.clone());
+        }
+    }
+    event
+}
+
+/// Deletes a tenant that was never audited. One that is can't be deleted, whatever else was done to it.
+#[utoipa::path(
+    delete, path = "/v1/tenants/{name}", tag = "tenants", params(("name" = String, Path)),
+    responses((status = 204, description = "deleted"), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails))
+)]
+pub(crate) async fn delete(
+    Ready(app): Ready,
+    caller: Caller,
+    PathPart(name): PathPart,
+    params: Params,
+) -> Result<StatusCode, ApiError> {
+    params.finish()?;
+    let reach = caller.needs(Permission::TenantsManage)?.reach(Permission::TenantsManage);
+    let work = async move {
+        let _turn = app.control_turn.lock().await;
+        let tenant = app.tenant_within(&reach, &name)?;
+        let directory = app.control.directory();
+        let told = target(OwnEvent::new("Delete tenant", "tenant.delete", "delete"), &tenant)
+            .by(&caller.principal, &caller.origin, &directory)
+            .parameter("audited_since", shown(tenant.audited_since));
+        let removed = app.make_change(Change::TenantRemoved { tenant: tenant.number }, &told).await;
+        if tenant.auditing && removed.is_err() {
+            app.record(&told.refused("denied", "auditing_stays_on")).await?;
+        }
+        removed
+    };
+    uncancelled(work).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Characters of a name shown.
 const DISPLAY_NAME_MAX: usize = 200;
-
-fn check_display_name(shown: Option<&str>) -> Result<(), ApiError> {
-    match shown {
-        Some(shown)
-            if shown.trim().is_empty() || shown.chars().count() > DISPLAY_NAME_MAX || deceives(shown) =>
-        {
-            Err(ApiError::field(
-                Code::InvalidString,
-                "/display_name",
-                "a display name has 1 to 200 characters and no control characters",
-            ))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Largest body of a request that changes settings.
-const SMALL_BODY_MAX: usize = 64 << 10;
-
-/// Reads a small JSON body into `T`.
-pub(crate) async fn read_json<T: for<'de> Deserialize<'de>>(
-    app: &App,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<T, ApiError> {
-    let kind = headers.get(axum::http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
-    if !media.is_some_and(|media| media.eq_ignore_ascii_case("application/json")) {
-        return Err(ApiError::new(Code::UnsupportedMediaType, "send application/json"));
-    }
-    let body = receive(&app.small_budget, headers, body, SMALL_BODY_MAX).await?;
-    if body.bytes.is_empty() {
-        return Err(ApiError::new(Code::EmptyBody, "the request has no body"));
-    }
-    let text = std::str::from_utf8(&body.bytes).map_err(|error| {
-        ApiError::new(Code::InvalidUtf8, format!("byte {} is not UTF-8", error.valid_up_to()))
-    })?;
-    // Duplicate keys and the like are found by the same reader that events go through.
-    indelible_event::parse_json(text, SMALL_BODY_DEPTH)?;
-    serde_json::from_str(text).map_err(|error| {
-        let message = error.to_string();
-        let code = match error.classify() {
-            serde_json::error::Category::Data if message.starts_with("missing field") => Code::MissingField,
-            serde_json::error::Category::Data if message.starts_with("unknown field") => {
-                Code::UnknownParameter
-            }
-            serde_json::error::Category::Data => Code::WrongType,
-            _ => Code::MalformedJson,
-        };
-        // serde quotes the name of the field first.
-        let named = matches!(code, Code::MissingField | Code::UnknownParameter);
-        let field = message.split('`').nth(1).filter(|_| named);
-        let field = field.map(|name| format!("/{}", excerpt(&name.replace('~', "~0").replace('/', "~1"))));
-        let message: String = message.chars().take(200).flat_map(shown).collect();
-        ApiError::field(code, &field.unwrap_or_default(), message)
-    })
-}
-
-/// Levels of nesting in a body that changes settings.
-const SMALL_BODY_DEPTH: usize = 8;
-
-/// A character of a message that may hold a part of the input.
-fn shown(c: char) -> Vec<char> {
-    if c.is_ascii_graphic() || c == ' ' { vec![c] } else { c.escape_unicode().collect() }
-}
-
-/// Whether a name could deceive whoever reads it: control characters, and marks that turn the direction of text.
-pub(crate) fn deceives(name: &str) -> bool {
-    let turns = |c: char| matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    name.chars().any(|c| c.is_control() || turns(c))
-}
+/// Characters of an id in another system.
+const EXTERNAL_ID_MAX: usize = 200;

@@ -135,7 +135,7 @@ impl Api {
         self.with_key(made["key"].as_str().unwrap())
     }
 
-    /// Waits until exactly `total` events match, and returns the first page of up to 1,000.
+    /// Waits until exactly `total` events match beside the server's own, and returns the first page of up to 1,000.
     #[track_caller]
     pub(crate) fn found(&self, query: &str, total: u64) -> Value {
         self.found_within(LONG, query, total)
@@ -143,11 +143,10 @@ impl Api {
 
     #[track_caller]
     pub(crate) fn found_within(&self, limit: Duration, query: &str, total: u64) -> Value {
-        let path = format!("/v1/events?total=true&limit=1000&{query}");
-        let path = path.trim_end_matches('&');
+        let path = format!("/v1/events?total=true&limit=1000&{}", sent(query));
         let mut last = Value::Null;
         let found = || {
-            last = self.read(path);
+            last = self.read(&path);
             (last["total"] == total).then(|| last.clone())
         };
         let what = format!("{total} events match {query:?}");
@@ -156,14 +155,38 @@ impl Api {
 }
 
 impl Api {
-    /// Waits until at least `least` events match, and returns how many do.
+    /// Waits until exactly `count` of the server's own events have this code, and returns them, oldest first.
+    #[track_caller]
+    pub(crate) fn told(&self, code: &str, count: usize) -> Vec<Value> {
+        within(LONG, &format!("{count} events tell of {code}"), || {
+            let page = self.read("/v1/events?limit=1000&application=indelible");
+            let events = page["data"].as_array().unwrap().iter().rev();
+            let found: Vec<_> = events.filter(|event| event["action_code"] == code).cloned().collect();
+            (found.len() == count).then_some(found)
+        })
+    }
+
+    /// Makes a key over the whole installation and returns a client that has it.
+    #[track_caller]
+    pub(crate) fn key_everywhere(&self, permissions: &[&str]) -> Self {
+        let new = json!({"name": "everywhere", "permissions": permissions, "reach": "everything"});
+        let made = self.write("POST", "/v1/keys", &new).expect(201).json();
+        self.with_key(made["key"].as_str().unwrap())
+    }
+
+    /// Waits until at least `least` events match beside the server's own, and returns how many do.
     #[track_caller]
     pub(crate) fn found_at_least(&self, query: &str, least: u64) -> u64 {
-        let path = format!("/v1/events?total=true&limit=1&{query}");
-        let path = path.trim_end_matches('&');
-        let found = || self.read(path)["total"].as_u64().filter(|total| *total >= least);
+        let path = format!("/v1/events?total=true&limit=1&{}", sent(query));
+        let found = || self.read(&path)["total"].as_u64().filter(|total| *total >= least);
         within(LONG, &format!("{least} events match {query:?}"), found)
     }
+}
+
+/// A query for what was sent, without what the server tells of itself.
+pub(crate) fn sent(query: &str) -> String {
+    let others = "application=!indelible";
+    if query.is_empty() { others.to_owned() } else { format!("{query}&{others}") }
 }
 
 impl Answer {

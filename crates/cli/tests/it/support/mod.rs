@@ -10,7 +10,7 @@ mod proxy;
 mod server;
 mod stream;
 
-pub(crate) use api::{Answer, Api};
+pub(crate) use api::{Answer, Api, sent};
 pub(crate) use data::{event, gzip, ids, numbered, project_file, python, texts, zstd};
 pub(crate) use disk::{copy_tree, files_below, flip_byte};
 pub(crate) use log::{Log, their_checkpoint};

@@ -1,0 +1,607 @@
+//! How long somebody who guesses passwords or codes has to wait; in memory, of bounded size, with a clock that is
+//! given.
+//!
+//! Failures count for a *pair*, an account from one network, and for a *network* over all accounts. A network is an
+//! IPv4 address, or the first 64 bits of an IPv6 address. Nothing counts for an account alone: whoever wants to lock
+//! somebody out would only have to fail often enough. Restarting forgets everything, which costs an attacker more
+//! than it gives.
+//!
+//! An attempt counts as failed as soon as it is let through, so that a thousand at once are not all let through
+//! before the first has failed; success takes it back. Invariants: at most so many pairs and networks are held as
+//! [`Bounds`] says; where one has to be given up, one that has to wait goes only when all have to.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::Hash,
+    net::IpAddr,
+    time::Duration,
+};
+
+use sha2::{Digest, Sha256};
+use unicode_normalization::UnicodeNormalization;
+
+/// Failures of a pair before it has to wait.
+const FREE_FAILURES: u32 = 5;
+
+/// What a pair waits after that many failures; each further one doubles it.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// What a pair waits at most, after 15 failures and more.
+const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// When a pair's failures are forgotten: far beyond the longest wait, so that a day gives about 100 guesses.
+const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Failures of a network, over all accounts, within [`NETWORK_WINDOW`] before it has to wait.
+const NETWORK_FAILURES: usize = 50;
+
+const NETWORK_WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// What is being proved. Failures count for each apart, so that the right password does not give new tries at the
+/// second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factor {
+    /// A password.
+    Password,
+    /// A code of an authenticator app, or a recovery code.
+    Second,
+}
+
+/// Somebody's attempt to prove who they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// The user's UUID where the user is known, otherwise the name as typed; case makes no difference. One user under
+    /// two names would have twice the tries.
+    pub account: &'a str,
+    /// What is being proved.
+    pub factor: Factor,
+    /// Where the attempt comes from; behind trusted proxies, the address that they tell.
+    pub address: IpAddr,
+}
+
+/// How much a [`Throttle`] holds at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Pairs of account and network, of about 100 bytes each.
+    pub pairs: usize,
+    /// Networks, of about 1,200 bytes each where they failed 50 times.
+    pub networks: usize,
+}
+
+impl Default for Bounds {
+    /// About 16 MB at most.
+    fn default() -> Self {
+        Self { pairs: 65_536, networks: 8_192 }
+    }
+}
+
+/// The attempt is not to be looked at: come back later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many failed attempts, expected the next one in {seconds} seconds")]
+pub struct Wait {
+    /// In how many seconds, rounded up; 1 to 900.
+    pub seconds: u64,
+}
+
+/// The failures of late. All times are those of one clock that never goes back, counted from any fixed moment.
+#[derive(Debug)]
+pub struct Throttle {
+    pairs: HashMap<PairKey, Pair>,
+    networks: HashMap<Network, Failures>,
+    bounds: Bounds,
+}
+
+/// A digest of account and factor, so that a long name takes no more memory than a short one; and the network.
+type PairKey = ([u8; 16], Network);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Network {
+    V4([u8; 4]),
+    V6([u8; 8]),
+}
+
+/// A pair's failures since the last success, one or more.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    failures: u32,
+    last: Duration,
+}
+
+/// When a network failed, oldest first; one to [`NETWORK_FAILURES`] times.
+#[derive(Debug, Default)]
+struct Failures(VecDeque<Duration>);
+
+/// How much it matters to hold something; the least is given up first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Weight {
+    waits: bool,
+    failures: usize,
+    last: Duration,
+}
+
+impl Throttle {
+    /// A throttle that has seen no failure.
+    pub fn new(bounds: Bounds) -> Self {
+        Self { pairs: HashMap::new(), networks: HashMap::new(), bounds }
+    }
+
+    /// Asks whether an attempt may be looked at, and if so counts it as failed until [`Self::succeeded`] says
+    /// otherwise. Call it before the password is hashed, and then one of the two others.
+    ///
+    /// # Errors
+    /// [`Wait`] where it has to wait; then nothing is counted.
+    pub fn check(&mut self, attempt: &Attempt<'_>, now: Duration) -> Result<(), Wait> {
+        let (network, pair) = keys(attempt);
+        let pair_until = self.pairs.get(&pair).map_or(Duration::ZERO, Pair::waits_until);
+        let network_until = self.networks.get(&network).map_or(Duration::ZERO, Failures::waits_until);
+        let left = pair_until.max(network_until).saturating_sub(now);
+        if !left.is_zero() {
+            return Err(Wait { seconds: left.as_secs() + u64::from(left.subsec_nanos() > 0) });
+        }
+        self.count_pair(pair, now);
+        self.count_network(network, now);
+        Ok(())
+    }
+
+    /// The attempt that [`Self::check`] let through failed: its wait begins now.
+    pub fn failed(&mut self, attempt: &Attempt<'_>, now: Duration) {
+        if let Some(pair) = self.pairs.get_mut(&keys(attempt).1) {
+            pair.last = pair.last.max(now);
+        }
+    }
+
+    /// The attempt that [`Self::check`] let through was good: the failures of its pair are forgotten, and it no
+    /// longer counts for its network. What others failed there stays.
+    pub fn succeeded(&mut self, attempt: &Attempt<'_>) {
+        let (network, pair) = keys(attempt);
+        self.pairs.remove(&pair);
+        if let Some(failures) = self.networks.get_mut(&network) {
+            failures.0.pop_back();
+            if failures.0.is_empty() {
+                self.networks.remove(&network);
+            }
+        }
+    }
+
+    fn count_pair(&mut self, key: PairKey, now: Duration) {
+        if !self.pairs.contains_key(&key) {
+            make_room(&mut self.pairs, self.bounds.pairs, |pair| pair.weight(now));
+        }
+        let pair = self.pairs.entry(key).or_insert(Pair { failures: 0, last: now });
+        *pair = Pair { failures: pair.failures_at(now).saturating_add(1), last: now };
+    }
+
+    fn count_network(&mut self, key: Network, now: Duration) {
+        if !self.networks.contains_key(&key) {
+            make_room(&mut self.networks, self.bounds.networks, |failures| failures.weight(now));
+        }
+        let failures = self.networks.entry(key).or_default();
+        failures.forget(now);
+        failures.0.push_back(now);
+    }
+}
+
+impl Pair {
+    fn failures_at(&self, now: Duration) -> u32 {
+        if now.saturating_sub(self.last) < REMEMBERED { self.failures } else { 0 }
+    }
+
+    fn waits_until(&self) -> Duration {
+        self.last + wait_after(self.failures)
+    }
+
+    fn weight(&self, now: Duration) -> Weight {
+        Weight { waits: self.waits_until() > now, failures: self.failures_at(now) as usize, last: self.last }
+    }
+}
+
+impl Failures {
+    fn forget(&mut self, now: Duration) {
+        while self.0.front().is_some_and(|at| *at + NETWORK_WINDOW <= now) {
+            self.0.pop_front();
+        }
+    }
+
+    /// When the oldest of too many leaves the window.
+    fn waits_until(&self) -> Duration {
+        if self.0.len() < NETWORK_FAILURES { Duration::ZERO } else { self.0[0] + NETWORK_WINDOW }
+    }
+
+    fn weight(&self, now: Duration) -> Weight {
+        let recent = self.0.iter().filter(|at| **at + NETWORK_WINDOW > now).count();
+        let last = self.0.back().copied().unwrap_or_default();
+        Weight { waits: self.waits_until() > now, failures: recent, last }
+    }
+}
+
+/// What a pair waits after its `failures`-th failure.
+fn wait_after(failures: u32) -> Duration {
+    match failures.checked_sub(FREE_FAILURES) {
+        None => Duration::ZERO,
+        // Ten doublings are beyond the longest wait.
+        Some(doublings) => (FIRST_WAIT * (1 << doublings.min(10))).min(WAIT_MAX),
+    }
+}
+
+fn keys(attempt: &Attempt<'_>) -> (Network, PairKey) {
+    let network = match attempt.address.to_canonical() {
+        IpAddr::V4(address) => Network::V4(address.octets()),
+        IpAddr::V6(address) => Network::V6(*address.octets().first_chunk().expect("an address has 16 bytes")),
+    };
+    let mut digest = Sha256::new();
+    digest.update([match attempt.factor {
+        Factor::Password => 1,
+        Factor::Second => 2,
+    }]);
+    digest.update(attempt.account.trim().nfkc().flat_map(char::to_lowercase).collect::<String>());
+    let account = *digest.finalize().first_chunk().expect("a SHA-256 has 32 bytes");
+    (network, (account, network))
+}
+
+/// Makes room for one more where `max` are held: gives up a sixteenth at once of those that matter least and don't
+/// wait, so that looking at all of them is paid for; or where all wait, the one that matters least.
+fn make_room<K: Copy + Ord + Hash, V>(held: &mut HashMap<K, V>, max: usize, weight: impl Fn(&V) -> Weight) {
+    if held.len() < max {
+        return;
+    }
+    let mut all: Vec<(Weight, K)> = held.iter().map(|(key, value)| (weight(value), *key)).collect();
+    let batch = (all.len() / 16).max(1);
+    // The keys decide between equals, so that the same attempts always end the same.
+    all.select_nth_unstable(batch - 1);
+    let least = &mut all[..batch];
+    least.sort_unstable();
+    let idle = least.partition_point(|(weight, _)| !weight.waits);
+    for (_, key) in &least[..idle.max(1)] {
+        held.remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn password<'a>(account: &'a str, address: IpAddr) -> Attempt<'a> {
+        Attempt { account, factor: Factor::Password, address }
+    }
+
+    fn throttle() -> Throttle {
+        Throttle::new(Bounds::default())
+    }
+
+    /// Fails as often as told, each time as soon as it is let, and returns when the last attempt was.
+    fn fail(throttle: &mut Throttle, attempt: &Attempt<'_>, times: u32, mut now: Duration) -> Duration {
+        for _ in 0..times {
+            if let Err(wait) = throttle.check(attempt, now) {
+                now += seconds(wait.seconds);
+                throttle.check(attempt, now).unwrap();
+            }
+            throttle.failed(attempt, now);
+        }
+        now
+    }
+
+    #[test]
+    fn the_wait_doubles_from_one_second_to_a_quarter_of_an_hour() {
+        let (mut throttle, ada) = (throttle(), password("ada", HOME));
+        let mut now = seconds(1_000);
+        for expected in [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900] {
+            let waited = throttle.check(&ada, now).err().map_or(0, |wait| wait.seconds);
+            assert_eq!(waited, expected);
+            if expected > 0 {
+                let just_before = now + seconds(expected) - Duration::from_nanos(1);
+                assert_eq!(throttle.check(&ada, just_before), Err(Wait { seconds: 1 }));
+                now += seconds(expected);
+                assert_eq!(throttle.check(&ada, now), Ok(()));
+            }
+            throttle.failed(&ada, now);
+        }
+    }
+
+    #[test]
+    fn the_wait_begins_when_the_attempt_has_failed() {
+        let (mut throttle, ada) = (throttle(), password("ada", HOME));
+        fail(&mut throttle, &ada, 4, seconds(0));
+        throttle.check(&ada, seconds(0)).unwrap();
+        throttle.failed(&ada, seconds(10));
+        assert_eq!(throttle.check(&ada, seconds(10)), Err(Wait { seconds: 1 }));
+        assert_eq!(throttle.check(&ada, seconds(11)), Ok(()));
+    }
+
+    #[test]
+    fn attempts_at_the_same_time_are_counted_before_they_end() {
+        let (mut throttle, ada) = (throttle(), password("ada", HOME));
+        let let_through = (0..1_000).filter(|_| throttle.check(&ada, seconds(0)).is_ok()).count();
+        assert_eq!(let_through, 5);
+    }
+
+    #[test]
+    fn success_forgets_the_pair_and_only_this_pair() {
+        let (mut throttle, ada, bob) = (throttle(), password("ada", HOME), password("bob", HOME));
+        let elsewhere = password("ada", IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)));
+        let second = Attempt { factor: Factor::Second, ..ada };
+        for attempt in [ada, bob, elsewhere, second] {
+            fail(&mut throttle, &attempt, 5, seconds(0));
+        }
+        assert_eq!(throttle.check(&ada, seconds(1)), Ok(()));
+        throttle.succeeded(&ada);
+        assert!((0..5).all(|_| throttle.check(&ada, seconds(1)).is_ok()), "as if it had never failed");
+        assert_eq!(throttle.check(&ada, seconds(1)), Err(Wait { seconds: 1 }));
+        for attempt in [bob, elsewhere, second] {
+            let waits = throttle.check(&attempt, Duration::from_millis(999));
+            assert_eq!(waits, Err(Wait { seconds: 1 }), "{attempt:?}");
+        }
+    }
+
+    #[test]
+    fn failures_are_forgotten_after_a_day() {
+        for (pause, waits) in [(REMEMBERED - Duration::from_nanos(1), true), (REMEMBERED, false)] {
+            let (mut throttle, ada) = (throttle(), password("ada", HOME));
+            let last = fail(&mut throttle, &ada, 9, seconds(0));
+            assert_eq!(throttle.check(&ada, last + pause), Ok(()));
+            assert_eq!(throttle.check(&ada, last + pause).is_err(), waits, "{pause:?}");
+        }
+    }
+
+    #[test]
+    fn one_account_is_one_however_it_is_typed() {
+        let mut throttle = throttle();
+        for typed in ["ada", "ADA", " Ada\n", "ａｄａ", "aDa"] {
+            assert_eq!(throttle.check(&password(typed, HOME), seconds(0)), Ok(()));
+        }
+        assert!(throttle.check(&password("ada", HOME), seconds(0)).is_err());
+        assert_eq!(throttle.check(&password("adb", HOME), seconds(0)), Ok(()));
+    }
+
+    #[test]
+    fn a_network_is_an_address_or_the_half_of_a_long_one() {
+        for (one, other, same) in [
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1", "::ffff:192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.2", false),
+            ("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", true),
+            ("2001:db8:1:2::1", "2001:db8:1:3::1", false),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.2", false),
+        ] {
+            let mut throttle = throttle();
+            fail(&mut throttle, &password("ada", one.parse().unwrap()), 5, seconds(0));
+            let waits = throttle.check(&password("ada", other.parse().unwrap()), seconds(0)).is_err();
+            assert_eq!(waits, same, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_network_has_fifty_failures_in_a_quarter_of_an_hour() {
+        let mut throttle = throttle();
+        let names: Vec<String> = (0..51).map(|number| format!("user{number}")).collect();
+        for (at, name) in (0..).zip(&names[..50]) {
+            assert_eq!(throttle.check(&password(name, HOME), seconds(at)), Ok(()), "{name}");
+            throttle.failed(&password(name, HOME), seconds(at));
+        }
+        let next = password(&names[50], HOME);
+        assert_eq!(throttle.check(&next, seconds(60)), Err(Wait { seconds: 840 }));
+        assert_eq!(throttle.check(&next, 15 * MINUTE - Duration::from_nanos(1)), Err(Wait { seconds: 1 }));
+        assert_eq!(throttle.check(&next, 15 * MINUTE), Ok(()));
+        // The first has left the window and one has come in; the second leaves a second later.
+        assert_eq!(throttle.check(&next, 15 * MINUTE), Err(Wait { seconds: 1 }));
+        assert_eq!(throttle.check(&password(&names[50], "192.0.2.2".parse().unwrap()), 15 * MINUTE), Ok(()));
+    }
+
+    #[test]
+    fn an_office_that_signs_in_is_not_a_network_that_guesses() {
+        let mut throttle = throttle();
+        for number in 0..1_000 {
+            let name = format!("user{number}");
+            assert_eq!(throttle.check(&password(&name, HOME), seconds(0)), Ok(()));
+            throttle.succeeded(&password(&name, HOME));
+        }
+        assert!(throttle.pairs.is_empty() && throttle.networks.is_empty());
+    }
+
+    #[test]
+    fn ten_thousand_addresses_neither_stop_the_owner_nor_fill_the_memory() {
+        let bounds = Bounds { pairs: 1_000, networks: 500 };
+        let mut throttle = Throttle::new(bounds);
+        let owner = password("ada", HOME);
+        let mut now = seconds(0);
+        for number in 0..10_000_u32 {
+            let address = match number % 2 {
+                0 => IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number)),
+                _ => IpAddr::V6(Ipv6Addr::from_bits(u128::from(number) << 64)),
+            };
+            for _ in 0..7 {
+                if throttle.check(&password("ada", address), now).is_ok() {
+                    throttle.failed(&password("ada", address), now);
+                }
+                let _ = throttle.check(&password(&format!("x{number}"), address), now);
+            }
+            assert!(throttle.pairs.len() <= bounds.pairs && throttle.networks.len() <= bounds.networks);
+            // The owner mistypes now and then.
+            if number % 100 == 0 {
+                assert_eq!(throttle.check(&owner, now), Ok(()), "{number}");
+                throttle.failed(&owner, now);
+            }
+            assert_eq!(throttle.check(&owner, now), Ok(()), "{number}");
+            throttle.succeeded(&owner);
+            now += Duration::from_millis(10);
+        }
+        assert!(throttle.pairs.capacity() < 4 * bounds.pairs);
+    }
+
+    #[test]
+    fn a_flood_of_others_does_not_shorten_a_wait() {
+        let mut throttle = Throttle::new(Bounds { pairs: 100, networks: 1_000_000 });
+        let guessers: Vec<String> = (0..99).map(|number| format!("guesser{number}")).collect();
+        let address = |number: u32| IpAddr::V4(Ipv4Addr::from_bits(number));
+        let mut now = seconds(0);
+        for (number, name) in (0..).zip(&guessers) {
+            now = now.max(fail(&mut throttle, &password(name, address(number)), 15, seconds(0)));
+        }
+        for number in 1_000..3_000 {
+            throttle.check(&password("flood", address(number)), now).unwrap();
+            assert!(throttle.pairs.len() <= 100);
+        }
+        for (number, name) in (0..).zip(&guessers) {
+            let wait = throttle.check(&password(name, address(number)), now);
+            assert_eq!(wait, Err(Wait { seconds: 900 }), "{name}");
+        }
+        // Where all have to wait, a new one is counted all the same, and one is given up for it.
+        let last = password("last", address(5_000));
+        fail(&mut throttle, &last, 14, now - seconds(511));
+        let waiting = |throttle: &mut Throttle| {
+            let all = (0..).zip(&guessers);
+            all.filter(|(number, name)| throttle.check(&password(name, address(*number)), now).is_err())
+                .count()
+        };
+        assert_eq!(waiting(&mut throttle), 99);
+        throttle.check(&password("one more", address(6_000)), now).unwrap();
+        assert_eq!(throttle.pairs.len(), 100);
+        assert!(throttle.check(&last, now).is_ok(), "it had the fewest failures");
+    }
+
+    #[test]
+    fn a_long_name_takes_no_more_memory() {
+        assert!(size_of::<(PairKey, Pair)>() <= 56);
+        let mut throttle = throttle();
+        let name = "a".repeat(1_000_000);
+        fail(&mut throttle, &password(&name, HOME), 5, seconds(0));
+        assert!(throttle.check(&password(&name, HOME), seconds(0)).is_err());
+        assert_eq!(throttle.check(&password(&name[1..], HOME), seconds(0)), Ok(()));
+    }
+
+    /// The rules once more, over everything that ever happened.
+    #[derive(Default)]
+    struct Model {
+        pairs: Vec<(u8, u8, Duration)>,
+        networks: Vec<(u8, Duration)>,
+    }
+
+    impl Model {
+        fn wait(&self, account: u8, network: u8, now: Duration) -> Duration {
+            let mut count = 0;
+            let mut last = Duration::ZERO;
+            for (_, _, at) in self.pairs.iter().filter(|pair| (pair.0, pair.1) == (account, network)) {
+                count = if *at - last >= 24 * 60 * MINUTE && count > 0 { 1 } else { count + 1 };
+                last = *at;
+            }
+            let table = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900];
+            let pair = if count < 5 { seconds(0) } else { seconds(table[(count - 5).min(10)]) + last };
+            let window: Vec<_> =
+                self.networks.iter().filter(|it| it.0 == network && it.1 + 15 * MINUTE > now).collect();
+            let of_network = if window.len() < 50 { seconds(0) } else { window[0].1 + 15 * MINUTE };
+            pair.max(of_network).saturating_sub(now)
+        }
+
+        fn let_through(&mut self, account: u8, network: u8, now: Duration) {
+            self.pairs.push((account, network, now));
+            self.networks.push((network, now));
+        }
+
+        fn failed(&mut self, account: u8, network: u8, now: Duration) {
+            let own = self.pairs.iter_mut().rfind(|pair| (pair.0, pair.1) == (account, network));
+            own.unwrap().2 = now;
+        }
+
+        fn succeeded(&mut self, account: u8, network: u8) {
+            self.pairs.retain(|pair| (pair.0, pair.1) != (account, network));
+            let own = self.networks.iter().rposition(|it| it.0 == network).unwrap();
+            self.networks.remove(own);
+        }
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Ending {
+        Fails {
+            after_ms: u64,
+        },
+        Succeeds,
+        /// Nobody says how it ended, as when the client has gone.
+        Unknown,
+    }
+
+    fn endings() -> impl Strategy<Value = Ending> {
+        prop_oneof![
+            8 => prop_oneof![Just(0), 1_u64..3_000].prop_map(|after_ms| Ending::Fails { after_ms }),
+            1 => Just(Ending::Succeeds),
+            2 => Just(Ending::Unknown),
+        ]
+    }
+
+    fn pauses_ms() -> impl Strategy<Value = u64> {
+        prop_oneof![6 => Just(0), 6 => 1_u64..2_000, 2 => 2_000_u64..1_000_000, 1 => 80_000_000_u64..90_000_000]
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_model(
+            attempts in prop::collection::vec((0_u8..12, 0_u8..2, pauses_ms(), any::<bool>(), endings()), 1..300),
+        ) {
+            let (mut throttle, mut model) = (throttle(), Model::default());
+            let mut now = seconds(5);
+            for (account, network, pause_ms, patient, ending) in attempts {
+                now += Duration::from_millis(pause_ms);
+                let expected = model.wait(account, network, now);
+                let name = format!("user{account}");
+                let attempt = password(&name, IpAddr::V4(Ipv4Addr::new(192, 0, 2, network)));
+                if !expected.is_zero() {
+                    let told = expected.as_millis().div_ceil(1_000) as u64;
+                    prop_assert_eq!(throttle.check(&attempt, now), Err(Wait { seconds: told }));
+                    prop_assert!((1..=900).contains(&told));
+                    if !patient {
+                        continue;
+                    }
+                    now += expected;
+                }
+                prop_assert_eq!(throttle.check(&attempt, now), Ok(()));
+                model.let_through(account, network, now);
+                match ending {
+                    Ending::Fails { after_ms } => {
+                        now += Duration::from_millis(after_ms);
+                        throttle.failed(&attempt, now);
+                        model.failed(account, network, now);
+                    }
+                    Ending::Succeeds => {
+                        throttle.succeeded(&attempt);
+                        model.succeeded(account, network);
+                    }
+                    Ending::Unknown => {}
+                }
+            }
+        }
+
+        #[test]
+        fn what_matters_least_goes_first(
+            weights in prop::collection::vec((any::<bool>(), 0_usize..9, 0_u64..9), 1..200),
+        ) {
+            let weight = |(waits, failures, last): &(bool, usize, u64)| {
+                Weight { waits: *waits, failures: *failures, last: seconds(*last) }
+            };
+            let before: HashMap<usize, _> = weights.iter().copied().enumerate().collect();
+            let mut held = before.clone();
+            make_room(&mut held, weights.len() + 1, weight);
+            prop_assert_eq!(&held, &before);
+            make_room(&mut held, weights.len(), weight);
+            let gone: Vec<Weight> =
+                before.iter().filter(|(key, _)| !held.contains_key(key)).map(|(_, value)| weight(value)).collect();
+            prop_assert!((1..=(weights.len() / 16).max(1)).contains(&gone.len()));
+            let least_kept = held.values().map(weight).min();
+            prop_assert!(least_kept.is_none_or(|least| gone.iter().all(|gone| *gone <= least)));
+            let waiting_gone = gone.iter().filter(|gone| gone.waits).count();
+            prop_assert!(waiting_gone == 0 || (waiting_gone == 1 && weights.iter().all(|it| it.0)));
+            // Twice the same ends the same.
+            let mut again = before;
+            make_room(&mut again, weights.len(), weight);
+            prop_assert_eq!(again, held);
+        }
+    }
+}
