@@ -66,6 +66,31 @@ fn merges_runs_and_finds_everything_before_and_after() {
     assert_eq!(disk.list(dir()).unwrap().len(), 2, "the manifest and one run");
 }
 
+#[test]
+fn opening_removes_what_a_crash_left_and_nothing_that_is_known() {
+    let disk = SimDisk::new();
+    let runs = created(&disk);
+    for step in 0..2 {
+        runs.apply(&ids(step * 300..(step + 1) * 300), mark((step + 1) * 300));
+        runs.persist().unwrap();
+    }
+    drop(runs);
+    let known = disk.list(dir()).unwrap();
+    assert_eq!(known.len(), 3, "the manifest and two runs");
+    // A run whose manifest was never written, one that was merged away, and one that was not finished.
+    let (unnamed, merged) = (run_name(999), run_name(0));
+    for name in [unnamed.as_str(), merged.as_str(), "manifest.tmp"] {
+        let file = disk.open(&dir().join(name), Access::Create).unwrap();
+        file.write_all_at(b"left behind", 0).unwrap();
+        file.sync().unwrap();
+    }
+    disk.sync_dir(dir()).unwrap();
+    assert_eq!(disk.list(dir()).unwrap().len(), 6);
+    let again = reopened(&disk);
+    assert_eq!(disk.list(dir()).unwrap(), known);
+    assert_has(&again, 0..600);
+}
+
 /// What somebody else does at the moment when a run begins to be written.
 type Meanwhile = Box<dyn Fn() + Send + Sync>;
 
