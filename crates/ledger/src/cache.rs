@@ -1,5 +1,6 @@
 //! Unpacked blocks and frames that were read last, bounded in bytes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -8,7 +9,7 @@ use crate::StoreError;
 use crate::content::Block;
 
 /// What a cached block was unpacked from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum CacheKey {
     /// A WAL frame by its number.
     Frame(u64),
@@ -16,19 +17,26 @@ pub(crate) enum CacheKey {
     Block(u64, usize),
 }
 
-/// So few that walking them is cheap beside unpacking one.
-const BLOCKS_MAX: usize = 512;
-
+/// Blocks that are kept, however small: each has a slot in the table beside its bytes.
+const BLOCKS_MAX: usize = 8_192;
 /// The least recently used blocks go first.
 pub(crate) struct Cache {
     bytes_max: u64,
-    /// Most recently used last.
-    held: Mutex<Vec<(CacheKey, Arc<Block>)>>,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    /// With the moment at which each was last used.
+    blocks: HashMap<CacheKey, (Arc<Block>, u64)>,
+    bytes: u64,
+    /// Uses so far.
+    now: u64,
 }
 
 impl Cache {
     pub(crate) fn new(bytes_max: u64) -> Self {
-        Self { bytes_max, held: Mutex::new(Vec::new()) }
+        Self { bytes_max, held: Mutex::default() }
     }
 
     /// Returns the cached block or loads it.
@@ -37,30 +45,98 @@ impl Cache {
         key: CacheKey,
         load: impl FnOnce() -> Result<Block, StoreError>,
     ) -> Result<Arc<Block>, StoreError> {
-        {
-            let mut held = self.held.lock();
-            if let Some(at) = held.iter().rposition(|(of, _)| *of == key) {
-                let found = held.remove(at);
-                let block = found.1.clone();
-                held.push(found);
-                return Ok(block);
-            }
+        if let Some(block) = self.held.lock().used(&key) {
+            return Ok(block);
         }
         let block = Arc::new(load()?);
         let mut held = self.held.lock();
-        held.push((key, block.clone()));
-        let mut bytes: u64 = held.iter().map(|(_, block)| block.memory()).sum();
-        let mut count = held.len();
-        let drop_count = held
-            .iter()
-            .take_while(|(_, block)| {
-                let over = bytes > self.bytes_max || count > BLOCKS_MAX;
-                bytes -= block.memory();
-                count -= 1;
-                over
-            })
-            .count();
-        held.drain(..drop_count);
+        held.put(key, &block);
+        if held.bytes > self.bytes_max || held.blocks.len() > BLOCKS_MAX {
+            held.forget(self.bytes_max);
+        }
         Ok(block)
+    }
+}
+
+impl Held {
+    fn used(&mut self, key: &CacheKey) -> Option<Arc<Block>> {
+        self.now += 1;
+        let (block, used) = self.blocks.get_mut(key)?;
+        *used = self.now;
+        Some(block.clone())
+    }
+
+    fn put(&mut self, key: CacheKey, block: &Arc<Block>) {
+        self.bytes += block.memory();
+        // Two readers may have loaded the same block.
+        if let Some((twin, _)) = self.blocks.insert(key, (block.clone(), self.now)) {
+            self.bytes -= twin.memory();
+        }
+    }
+
+    /// Drops the least recently used blocks, an eighth of what is allowed, so that they are looked for rarely.
+    fn forget(&mut self, bytes_max: u64) {
+        let (bytes_kept, blocks_kept) = (bytes_max / 8 * 7, BLOCKS_MAX / 8 * 7);
+        let mut oldest: Vec<(u64, CacheKey)> =
+            self.blocks.iter().map(|(key, (_, used))| (*used, *key)).collect();
+        oldest.sort_unstable_by_key(|(used, _)| *used);
+        for (_, key) in oldest {
+            if self.bytes <= bytes_kept && self.blocks.len() <= blocks_kept {
+                break;
+            }
+            if let Some((block, _)) = self.blocks.remove(&key) {
+                self.bytes -= block.memory();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wal::{Row, Unpacked};
+
+    /// A block of one row with this many bytes.
+    fn block(bytes: usize) -> Block {
+        let row = Row {
+            kind: 0,
+            chain: 0,
+            tenant_seq: 0,
+            received_us: 0,
+            salt: [0; 16],
+            envelope_len: bytes as u32,
+            body_len: 0,
+        };
+        Block::of_frame(0, Unpacked { rows: vec![row], replays: Vec::new(), raw: vec![0; bytes] })
+    }
+
+    /// Whether the block had to be loaded.
+    fn is_loaded(cache: &Cache, frame: u64, bytes: usize) -> bool {
+        let mut loaded = false;
+        let load = || {
+            loaded = true;
+            Ok(block(bytes))
+        };
+        cache.get(CacheKey::Frame(frame), load).unwrap();
+        loaded
+    }
+
+    #[test]
+    fn keeps_what_was_used_last_within_its_bytes() {
+        let cache = Cache::new(100_000);
+        for frame in 0..1_000 {
+            assert!(is_loaded(&cache, frame, 1_000));
+            assert!(!is_loaded(&cache, frame, 1_000));
+            assert!(!is_loaded(&cache, 0, 1_000), "it is used again and again");
+            let held = cache.held.lock();
+            assert!(held.bytes <= 100_000);
+            assert_eq!(held.bytes, held.blocks.values().map(|(block, _)| block.memory()).sum::<u64>());
+        }
+        assert!((950..1_000).all(|frame| !is_loaded(&cache, frame, 1_000)) && is_loaded(&cache, 500, 1_000));
+        assert!(is_loaded(&cache, 2_000, 200_000) && is_loaded(&cache, 2_000, 200_000), "too large to keep");
+        for frame in 3_000..3_000 + 2 * BLOCKS_MAX as u64 {
+            is_loaded(&cache, frame, 0);
+            assert!(cache.held.lock().blocks.len() <= BLOCKS_MAX);
+        }
     }
 }

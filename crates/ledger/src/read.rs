@@ -6,10 +6,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use indelible_merkle::{Hash, TileSource};
 use indelible_verify::{Entry, Envelope, Kind, Salt, commitment};
 
 use crate::cache::CacheKey;
 use crate::content::{Block, Content, ContentSegment};
+use crate::flat::Record32;
 use crate::ids::IdStore;
 use crate::leaf::{LeafRecord, NO_PREVIOUS};
 use crate::recent::placed;
@@ -25,11 +27,41 @@ enum Source {
     Segment(Arc<ContentSegment>),
 }
 
+/// Entries of which leaf records and hashes are read at once: 32 KiB of each.
+const NEIGHBOURS: usize = 1_024;
+
+/// What is kept of neighbouring entries beside their contents.
+struct Beside {
+    /// Index of the first of them.
+    first: u64,
+    leaves: Vec<Record32>,
+    hashes: Vec<Hash>,
+}
+
+impl Beside {
+    /// The leaf hash of an entry, if it is one of them.
+    fn hash(&self, index: u64) -> Option<Hash> {
+        self.place(index).and_then(|place| self.hashes.get(place).copied())
+    }
+
+    /// The leaf record of an entry, if it is one of them.
+    fn leaf(&self, index: u64) -> Option<Record32> {
+        self.place(index).and_then(|place| self.leaves.get(place).copied())
+    }
+
+    fn place(&self, index: u64) -> Option<usize> {
+        usize::try_from(index.checked_sub(self.first)?).ok()
+    }
+}
+
 impl Shared {
     /// The leaf record of a durable entry.
     pub(crate) fn leaf_record(&self, index: u64) -> Result<LeafRecord, StoreError> {
-        let bytes = self.leaves.get(index)?;
-        LeafRecord::decode(&bytes).ok_or_else(|| {
+        self.decode_leaf(index, &self.leaves.get(index)?)
+    }
+
+    fn decode_leaf(&self, index: u64, bytes: &Record32) -> Result<LeafRecord, StoreError> {
+        LeafRecord::decode(bytes).ok_or_else(|| {
             StoreError::corrupt(self.leaves.path(), index * 32, format!("leaf record {index} is damaged"))
         })
     }
@@ -39,10 +71,7 @@ impl Shared {
         self.in_range(index, 1)?;
         match self.source(index)? {
             Source::Memory(record) => Ok(record),
-            source => {
-                let block = self.block(&source, index)?;
-                self.take(&source, &block, index)
-            }
+            source => self.take(&source, index, &self.beside(index..index + 1)?),
         }
     }
 
@@ -52,7 +81,28 @@ impl Shared {
         if let Some(records) = self.in_memory(&range) {
             return Ok(records);
         }
-        range.map(|index| self.record(index)).collect()
+        let mut records = Vec::new();
+        for start in range.clone().step_by(NEIGHBOURS) {
+            let neighbours = start..range.end.min(start + NEIGHBOURS as u64);
+            let beside = self.beside(neighbours.clone())?;
+            for index in neighbours {
+                records.push(match self.source(index)? {
+                    Source::Memory(record) => record,
+                    source => self.take(&source, index, &beside)?,
+                });
+            }
+        }
+        Ok(records)
+    }
+
+    /// Leaf records and hashes of neighbouring durable entries, each read in one go.
+    fn beside(&self, range: Range<u64>) -> Result<Beside, StoreError> {
+        let count = usize::try_from(range.end - range.start).expect("neighbours are few");
+        let (leaves, hashes) = (vec![[0; 32]; count], vec![[0; 32]; count]);
+        let mut beside = Beside { first: range.start, leaves, hashes };
+        self.leaves.read(range.start, &mut beside.leaves)?;
+        self.tree.read(0, range.start, &mut beside.hashes)?;
+        Ok(beside)
     }
 
     fn in_range(&self, index: u64, count: u64) -> Result<(), StoreError> {
@@ -108,7 +158,8 @@ impl Shared {
         }
     }
 
-    fn take(&self, source: &Source, block: &Block, index: u64) -> Result<Arc<Record>, StoreError> {
+    fn take(&self, source: &Source, index: u64, beside: &Beside) -> Result<Arc<Record>, StoreError> {
+        let block = self.block(source, index)?;
         let damaged = |what: String| match source {
             Source::Segment(segment) => StoreError::corrupt(&segment.path, 0, what),
             Source::Frame(frame) => StoreError::corrupt(&frame.segment.path, frame.offset, what),
@@ -117,16 +168,20 @@ impl Shared {
         let content = block
             .get(index)
             .ok_or_else(|| damaged(format!("entry {index} is not where the locator points")))?;
-        self.assemble(index, &content)?.map(Arc::new).map_err(damaged)
+        self.assemble(index, &content, beside)?.map(Arc::new).map_err(damaged)
     }
 
     /// Puts a record together and compares it with its leaf hash; the inner error says what does not fit.
-    pub(crate) fn assemble(
+    fn assemble(
         &self,
         index: u64,
         content: &Content<'_>,
+        beside: &Beside,
     ) -> Result<Result<Record, String>, StoreError> {
-        let leaf = self.leaf_record(index)?;
+        let (Some(leaf), Some(stored)) = (beside.leaf(index), beside.hash(index)) else {
+            return Err(self.lost(index));
+        };
+        let leaf = self.decode_leaf(index, &leaf)?;
         let chain = self.view.read().chains.get(leaf.chain).map(|info| info.chain);
         let Some(chain_id) = chain else {
             return Ok(Err(format!(
@@ -134,7 +189,11 @@ impl Shared {
                 leaf.chain
             )));
         };
-        let prev = if leaf.previous == NO_PREVIOUS { [0; 32] } else { self.tree.leaf(leaf.previous)? };
+        let prev = match leaf.previous {
+            NO_PREVIOUS => [0; 32],
+            // The entry before in a busy chain is mostly a neighbour.
+            previous => beside.hash(previous).map_or_else(|| self.tree.leaf(previous), Ok)?,
+        };
         let salt = Salt(content.salt);
         let entry = Entry {
             kind: Kind(leaf.kind),
@@ -145,7 +204,7 @@ impl Shared {
             commitment: commitment(&salt, content.envelope, content.body),
         };
         let leaf_hash = entry.leaf_hash();
-        if leaf_hash != self.tree.leaf(index)? {
+        if leaf_hash != stored {
             return Ok(Err(format!("entry {index} does not give its leaf hash")));
         }
         Ok(Envelope::decode(content.envelope)

@@ -5,8 +5,9 @@ use crate::wal::{Unpacked, unpack};
 
 /// Bytes of a block header.
 pub(crate) const BLOCK_HEADER_LEN: usize = 60;
-/// Bytes of content after which a block is closed.
-pub(crate) const BLOCK_RAW_TARGET: usize = 256 << 10;
+/// Bytes of content after which a block is closed. A page of 25 events can be in 25 blocks: unpacking so many of 256 KiB
+/// takes some 6 ms, of this size a quarter of that, for 8 % more content on disk (140 bytes an event instead of 129).
+pub(crate) const BLOCK_RAW_TARGET: usize = 64 << 10;
 const MAGIC: [u8; 4] = *b"IDLB";
 const VERSION: u8 = 1;
 const CODEC_ZSTD: u8 = 1;
