@@ -4,6 +4,8 @@
 //! today's parser would refuse it or its mapping is gone. Such an event carries its body as `data` and nothing
 //! that would be a guess.
 
+use std::borrow::Cow;
+
 use indelible_event::{Event, Limits, Timestamp};
 
 use crate::mapping::{NO_ACTION, Registry, raw};
@@ -32,7 +34,8 @@ impl Registry {
         mapping_version: u32,
         body: &[u8],
     ) -> Event {
-        let text = String::from_utf8_lossy(body);
+        // What was accepted is UTF-8, and this way of asking is several times as fast.
+        let text = std::str::from_utf8(body).map_or_else(|_| String::from_utf8_lossy(body), Cow::Borrowed);
         let by_media = || match media_type {
             media if media == Media::CloudEvent.as_str() || media == Media::CloudEventBatch.as_str() => {
                 Protocol::CloudEvents

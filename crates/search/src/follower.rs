@@ -1,4 +1,7 @@
 //! The thread that follows the ledger: records in, documents into the tail, blocks on to the builder.
+//!
+//! Documents are pushed in the order of the ledger by this thread alone; where a batch is large, a [`Helper`] derives
+//! half of it meanwhile.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,10 +10,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use indelible_ledger::Record;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
+use crate::doc::Doc;
 use crate::error::SearchError;
+use crate::helper::Helper;
 use crate::source::Batches;
 use crate::state::{Job, State};
 use crate::tail::Block;
@@ -18,9 +24,21 @@ use crate::tail::Block;
 /// How long to wait before reading the ledger again after it failed.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// Records of a batch that are worth sharing with the helper: waking it takes some ten microseconds, as deriving three
+/// documents does, and whoever sends one event wants it found at once.
+const SHARED_MIN: usize = 64;
+
 /// Follows the ledger until the index closes, then hands over what is left.
 pub(crate) fn follow(state: &State) {
-    let mut follower = Follower::new(state);
+    std::thread::scope(|scope| {
+        let helper = Helper::start(scope, state);
+        follow_with(state, Follower { helper, ..Follower::new(state) });
+    });
+    state.work.lock().follower_done = true;
+    state.work_changed.notify_all();
+}
+
+fn follow_with(state: &State, mut follower: Follower<'_>) {
     let mut durable = state.durable.clone();
     while !state.is_closing() {
         let size = *durable.borrow_and_update();
@@ -51,8 +69,6 @@ pub(crate) fn follow(state: &State) {
         }
     }
     follower.flush();
-    state.work.lock().follower_done = true;
-    state.work_changed.notify_all();
 }
 
 pub(crate) struct Follower<'a> {
@@ -60,6 +76,7 @@ pub(crate) struct Follower<'a> {
     /// The next leaf index to read.
     next: u64,
     batches: Batches,
+    helper: Option<Helper>,
     /// Full blocks that were not handed to the builder yet.
     unflushed: Vec<Arc<RwLock<Block>>>,
     unflushed_events: usize,
@@ -77,6 +94,7 @@ impl<'a> Follower<'a> {
             state,
             next: state.view().end(),
             batches: Batches::new(),
+            helper: None,
             unflushed: Vec::new(),
             unflushed_events: 0,
             unflushed_bytes: 0,
@@ -87,29 +105,57 @@ impl<'a> Follower<'a> {
 
     /// Reads some of the entries before `size` into the tail.
     pub(crate) fn read(&mut self, size: u64) -> Result<(), SearchError> {
-        for record in self.batches.next(&*self.state.source, self.next..size)? {
-            let doc = self.state.document(&record);
-            let mut full = false;
-            let mut large = false;
-            if let Some(active) = self.state.view().blocks.last() {
-                let mut block = active.write();
-                block.push(record.received_at().as_micros(), record.leaf_hash, doc.as_ref());
-                full = block.is_full();
-                let config = &self.state.config;
-                large = self.unflushed_events + block.places.len() >= config.flush_events
-                    || self.unflushed_bytes + block.bytes() >= config.flush_bytes;
+        let mut records = self.next_records(size)?;
+        let end = self.next + records.len() as u64;
+        let helped = match &mut self.helper {
+            Some(helper) if records.len() >= SHARED_MIN => {
+                let helped = records.split_off(records.len() / 2);
+                helper.give(helped.clone(), end..size, self.batches);
+                helped
             }
-            self.next += 1;
-            if doc.is_some() && self.since.is_none() {
-                self.since = Some(Instant::now());
-            }
-            if large {
-                self.flush();
-            } else if full {
-                self.begin_block();
+            _ => Vec::new(),
+        };
+        for record in &records {
+            let doc = self.state.document(record);
+            self.push(record, doc.as_ref());
+        }
+        if let Some(helper) = self.helper.as_ref().filter(|_| !helped.is_empty()) {
+            for (record, doc) in helped.iter().zip(helper.docs()) {
+                self.push(record, doc.as_ref());
             }
         }
         Ok(())
+    }
+
+    /// The next records before `size`; at least one.
+    fn next_records(&mut self, size: u64) -> Result<Vec<Arc<Record>>, SearchError> {
+        if let Some((records, batches)) = self.helper.as_mut().and_then(|helper| helper.ahead(self.next)) {
+            self.batches = batches;
+            return Ok(records);
+        }
+        self.batches.next(&*self.state.source, self.next..size)
+    }
+
+    /// Puts the next record, with its document if it is an event, at the end of the tail.
+    fn push(&mut self, record: &Record, doc: Option<&Doc>) {
+        let (mut full, mut large) = (false, false);
+        if let Some(active) = self.state.view().blocks.last() {
+            let mut block = active.write();
+            block.push(record.received_at().as_micros(), record.leaf_hash, doc);
+            full = block.is_full();
+            let config = &self.state.config;
+            large = self.unflushed_events + block.places.len() >= config.flush_events
+                || self.unflushed_bytes + block.bytes() >= config.flush_bytes;
+        }
+        self.next += 1;
+        if doc.is_some() && self.since.is_none() {
+            self.since = Some(Instant::now());
+        }
+        if large {
+            self.flush();
+        } else if full {
+            self.begin_block();
+        }
     }
 
     /// The next leaf index to read.

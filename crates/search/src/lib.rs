@@ -10,7 +10,7 @@
 //! | `derive`, `doc`, `field`, `path`, `words`, `wholes`, `phone`, `fold`, `json` | an event to terms |
 //! | `tail`, `dictionary`, `lists`, `split`, `zone` | where documents live |
 //! | `view`, `execute`, `ask`, `ascending` | newest first, exact counts, figures |
-//! | `manifest`, `state`, `commit`, `follower`, `builder`, `merger` | how the index grows and heals |
+//! | `manifest`, `state`, `commit`, `follower`, `helper`, `builder`, `merger` | how the index grows and heals |
 //! | `check` | index against ledger |
 
 mod answers;
@@ -30,6 +30,7 @@ mod field;
 mod filter;
 mod fold;
 mod follower;
+mod helper;
 mod instant;
 mod json;
 mod lists;

@@ -65,7 +65,7 @@ const BATCH_RECORDS: u64 = 1_024;
 const BATCH_BYTES: usize = 16 << 20;
 
 /// Reads a source in batches that are few when records are small, and small when records are large.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Batches {
     records: u64,
 }

@@ -55,6 +55,37 @@ fn follows_flushes_merges_and_goes_on_after_a_restart() {
     }
 }
 
+/// Batches so large that they are shared, entries that are no events, one that can't be decoded, and trouble in between.
+#[test]
+fn what_two_threads_derive_is_in_the_order_of_the_ledger() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new();
+    for at in 0..6_000 {
+        if at % 97 == 5 {
+            ledger.push_other();
+        }
+        let action = if at == 4_321 { "panic" } else { "a" };
+        let event = Event { action: action.into(), ..Event::default() };
+        ledger.push(stored(at % 9, NOW + at as i64, &format!("e{at}"), event));
+    }
+    *ledger.broken.lock() = Some(2_500);
+    let search = open(dir.path(), &ledger, SearchConfig { flush_events: 700, ..config() });
+    while search.progress().error.is_none() {
+        std::thread::yield_now();
+    }
+    *ledger.broken.lock() = None;
+    let size = ledger.size();
+    wait(&mut search.indexed(), size);
+    let budget = Budget::unlimited();
+    let (found, _) = search.ascending(&Reach::All, &Query::all(), 0..size, 10_000, &budget).unwrap();
+    let expected: Vec<u64> = ledger.events().iter().map(|event| event.index).collect();
+    assert_eq!(found.indices, expected);
+    search.close();
+    let report = crate::check(dir.path(), &*ledger, &*ledger, &|_| {}).unwrap();
+    assert!(report.is_sound() && report.uncovered.is_empty(), "{report:?}");
+    assert_eq!(report.events, 6_000);
+}
+
 #[test]
 fn pages_stay_the_same_while_events_come_in() {
     let dir = tempfile::tempdir().unwrap();
