@@ -56,6 +56,10 @@ impl ZoneSet {
         self.0[doc / 64] |= 1 << (doc % 64);
     }
 
+    pub(crate) fn remove(&mut self, doc: usize) {
+        self.0[doc / 64] &= !(1 << (doc % 64));
+    }
+
     pub(crate) fn contains(&self, doc: usize) -> bool {
         self.0[doc / 64] >> (doc % 64) & 1 == 1
     }

@@ -1,10 +1,12 @@
 //! Going over every match, part by part and zone by zone.
 
+use crate::Direction;
 use crate::budget::Meter;
 use crate::error::SearchError;
 use crate::zone::{Bounds, ZONE_DOCS, ZoneSet};
 
 use super::columns::{Columns, Part};
+use super::node::Node;
 use super::unit::{BlockUnit, SplitUnit, Unit, blame};
 use super::{Execution, Failed};
 
@@ -68,8 +70,15 @@ pub(super) fn split_zones(
 ) -> Result<Vec<u32>, Failed> {
     let split = unit.split;
     let run = unit.run(bounds, meter)?;
+    if matches!(run.node, Node::Nothing) {
+        return Ok(Vec::new());
+    }
+    let lateness = unit.lateness(bounds, meter)?;
+    let run = unit.run(bounds, meter)?;
     let zones = run.docs.div_ceil(ZONE_DOCS as u32);
-    let meets = |zone: &u32| *zone < zones && bounds.meets(&split.zones[*zone as usize]);
+    let has_some =
+        |zone| lateness.is_none_or(|lateness| lateness.best(zone, bounds.time, Direction::Older).is_some());
+    let meets = |zone: &u32| *zone < zones && bounds.meets(&split.zones[*zone as usize]) && has_some(*zone);
     Ok(match &run.zones {
         Some(few) => few.iter().filter(meets).collect(),
         None => (0..zones).filter(meets).collect(),

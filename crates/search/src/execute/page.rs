@@ -2,11 +2,14 @@
 //! zone left can win.
 //!
 //! One event dated in the future makes its zone come early and costs nothing else. A part with matches in few zones
-//! goes through those alone. Invariant: the order is (time, leaf index) descending, without ties.
+//! goes through those alone. Where time is bounded, as it is for every page but the first, a zone counts for what its
+//! punctual events and its stragglers within the bounds come to, so that late events cost a zone each at most. Invariant: the order is (time, leaf index) descending, without ties.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::budget::Meter;
+use crate::split::Walk;
 use crate::zone::{Bounds, Zone};
 use crate::{Direction, SortKey};
 
@@ -20,6 +23,14 @@ fn rank(key: SortKey, direction: Direction) -> Rank {
     match direction {
         Direction::Older => (key.time, key.index),
         Direction::Newer => (!key.time, !key.index),
+    }
+}
+
+/// A time in the order of [`Rank`].
+fn ranked(time: i64, direction: Direction) -> i64 {
+    match direction {
+        Direction::Older => time,
+        Direction::Newer => !time,
     }
 }
 
@@ -54,7 +65,8 @@ impl Execution<'_, '_> {
         }
         let below = from.map(|key| rank(key, direction));
         let mut best = Best { limit, below, direction, heap: BinaryHeap::new() };
-        let mut lanes: Vec<Lane> = self.units.iter().map(|_| Lane::default()).collect();
+        let lanes = self.units.iter().map(|unit| Lane::new(unit, &bounds, direction, &self.meter));
+        let mut lanes = lanes.collect::<Result<Vec<Lane<'_>>, Failed>>()?;
         let mut queue = BinaryHeap::with_capacity(lanes.len());
         for (number, lane) in lanes.iter_mut().enumerate() {
             let next = lane.next(&self.units[number], &bounds, direction);
@@ -72,7 +84,7 @@ impl Execution<'_, '_> {
                 lane.start(unit, &bounds, direction, &mut self.meter)?;
             }
             // The first zone was chosen before it was known which zones can have matches.
-            if !is_first || lane.takes(zone) {
+            if !is_first || lane.takes_first() {
                 unit.visit(zone, &bounds, &mut self.meter, &mut |columns, set| {
                     columns.times(&mut times)?;
                     leaves.clear();
@@ -94,56 +106,92 @@ impl Execution<'_, '_> {
 }
 
 /// A part of the index on its way through its zones, best first.
-#[derive(Default)]
-struct Lane {
+struct Lane<'v> {
+    /// All zones that the bounds meet.
+    all: All<'v>,
     /// Whether it is known which zones can have matches.
     started: bool,
-    /// These zones, best first, if they are few.
-    few: Option<Vec<u32>>,
-    /// Zones behind it in the order.
-    at: usize,
+    /// These zones with their best times, the best last, if they are few.
+    few: Option<Vec<(i64, u32)>>,
     /// The zone that it gave before it started.
     first: Option<u32>,
 }
 
-impl Lane {
+/// All zones of a part, best first.
+enum All<'v> {
+    /// By the spans of their times.
+    Spans(std::slice::Iter<'v, u32>),
+    /// By the times of their punctual events and stragglers.
+    Walk(Walk<'v>),
+}
+
+impl<'v> Lane<'v> {
+    /// # Errors
+    /// [`Failed`] when it can't be read how late events came, or when the budget is used up.
+    fn new(
+        unit: &Unit<'v>,
+        bounds: &Bounds,
+        direction: Direction,
+        meter: &Meter<'_>,
+    ) -> Result<Self, Failed> {
+        let all = match unit.lateness(bounds, meter)? {
+            Some(lateness) => All::Walk(Walk::new(lateness, bounds.time, direction)),
+            None => All::Spans(unit.all_zones(direction).iter()),
+        };
+        Ok(Self { all, started: false, few: None, first: None })
+    }
+
     /// The next zone within the bounds, and its best time.
     fn next(&mut self, unit: &Unit<'_>, bounds: &Bounds, direction: Direction) -> Option<(i64, u32)> {
-        let order = self.few.as_deref().unwrap_or_else(|| unit.all_zones(direction));
-        while let Some(&zone) = order.get(self.at) {
-            self.at += 1;
-            let span = unit.zone(zone);
-            if bounds.meets(span) && (self.few.is_none() || self.first != Some(zone)) {
-                if !self.started {
-                    self.first = Some(zone);
-                }
-                return Some((best_time(span, direction), zone));
-            }
+        if let Some(few) = &mut self.few {
+            return few.pop();
         }
-        None
+        let meets = |zone: u32| bounds.meets(unit.zone(zone));
+        let next = match &mut self.all {
+            All::Spans(zones) => {
+                let zone = zones.copied().find(|zone| meets(*zone))?;
+                (best_time(unit.zone(zone), direction), zone)
+            }
+            All::Walk(walk) => {
+                let (time, zone) = walk.find(|(_, zone)| meets(*zone))?;
+                (ranked(time, direction), zone)
+            }
+        };
+        self.first.get_or_insert(next.1);
+        Some(next)
     }
 
     /// Finds out which zones can have matches, and goes on with those.
     fn start(
         &mut self,
-        unit: &mut Unit<'_>,
+        unit: &mut Unit<'v>,
         bounds: &Bounds,
         direction: Direction,
-        meter: &mut crate::budget::Meter<'_>,
+        meter: &mut Meter<'_>,
     ) -> Result<(), Failed> {
         self.started = true;
         let zones = unit.zones(bounds, meter)?.map(|zones| zones.iter().collect::<Vec<u32>>());
-        if let Some(mut zones) = zones {
-            zones.retain(|zone| bounds.meets(unit.zone(*zone)));
-            zones.sort_by_key(|zone| Reverse(best_time(unit.zone(*zone), direction)));
-            (self.few, self.at) = (Some(zones), 0);
+        if let Some(zones) = zones {
+            let lateness = unit.lateness(bounds, meter)?;
+            let best = |zone| match lateness {
+                Some(lateness) => {
+                    lateness.best(zone, bounds.time, direction).map(|time| ranked(time, direction))
+                }
+                None => Some(best_time(unit.zone(zone), direction)),
+            };
+            let met = zones.into_iter().filter(|zone| bounds.meets(unit.zone(*zone)));
+            let mut few: Vec<(i64, u32)> = met.filter_map(|zone| Some((best(zone)?, zone))).collect();
+            few.sort_unstable();
+            self.few = Some(few);
         }
         Ok(())
     }
 
-    /// Whether the zone can have matches, as far as that is known.
-    fn takes(&self, zone: u32) -> bool {
-        self.few.as_ref().is_none_or(|few| few.contains(&zone))
+    /// Whether the zone that it gave before it started can have matches; it won't come again.
+    fn takes_first(&mut self) -> bool {
+        let Some(few) = &mut self.few else { return true };
+        let at = few.iter().position(|(_, zone)| Some(*zone) == self.first);
+        at.map(|at| few.remove(at)).is_some()
     }
 }
 
@@ -163,10 +211,7 @@ impl Best {
     }
 
     fn admits_time(&self, time: i64) -> bool {
-        let time = match self.direction {
-            Direction::Older => time,
-            Direction::Newer => !time,
-        };
+        let time = ranked(time, self.direction);
         self.worst().is_none_or(|worst| time >= worst.0) && self.below.is_none_or(|below| time <= below.0)
     }
 

@@ -8,7 +8,7 @@ use crate::budget::Meter;
 use crate::error::SearchError;
 use crate::marks::{Mark, Marks};
 use crate::query::Expr;
-use crate::split::Split;
+use crate::split::{Lateness, Split, Within};
 use crate::tail::Block;
 use crate::zone::{Bounds, ZONE_DOCS, Zone, ZoneSet};
 
@@ -90,6 +90,21 @@ impl<'v> Unit<'v> {
         }
     }
 
+    /// How late the events of a split came, where the bounds take some of its time and leave some.
+    ///
+    /// # Errors
+    /// [`Failed`] when times can't be read, or when the budget is used up.
+    pub(super) fn lateness(
+        &self,
+        bounds: &Bounds,
+        meter: &Meter<'_>,
+    ) -> Result<Option<&'v Lateness>, Failed> {
+        match self {
+            Unit::Split(unit) => unit.lateness(bounds, meter),
+            Unit::Block(_) => Ok(None),
+        }
+    }
+
     /// The zones that can have matches, ascending; `None` if that may be all.
     ///
     /// # Errors
@@ -145,7 +160,23 @@ pub(super) fn blame(split: &Split, error: SearchError) -> Failed {
     Failed { split: (!innocent).then(|| split.meta.name.clone()), error }
 }
 
-impl SplitUnit<'_> {
+impl<'v> SplitUnit<'v> {
+    /// How late the split's events came, where the bounds take some of its time and leave some.
+    ///
+    /// # Errors
+    /// [`Failed`] when times can't be read, or when the budget is used up.
+    pub(super) fn lateness(
+        &self,
+        bounds: &Bounds,
+        meter: &Meter<'_>,
+    ) -> Result<Option<&'v Lateness>, Failed> {
+        let (split, span) = (self.split, &self.split.span);
+        if bounds.time.covers(span.time_min, span.time_max) {
+            return Ok(None);
+        }
+        split.lateness(|| meter.check()).map(Some).map_err(|error| blame(split, error))
+    }
+
     /// The plan, made at the first call.
     ///
     /// # Errors
@@ -189,11 +220,20 @@ impl SplitRun {
     ) -> Result<ZoneSet, SearchError> {
         let before = (self.docs as usize).saturating_sub(zone as usize * ZONE_DOCS);
         let mut set = ZoneSet::first(before.min(split.zone_docs(zone) as usize));
-        let mut at = SplitZone { split, marks, zone, buffers: &mut self.buffers };
-        self.node.keep(&mut at, &mut set)?;
         let span = &split.zones[zone as usize];
+        let mut within = Within::Decided;
+        if !bounds.time.covers(span.time_min, span.time_max) {
+            // Few documents are left of a zone that only stragglers bring into the bounds, and no time is read.
+            within = split
+                .known_lateness()
+                .map_or(Within::Undecided, |lateness| lateness.keep(zone, bounds.time, &mut set));
+        }
+        if !set.is_empty() {
+            let mut at = SplitZone { split, marks, zone, buffers: &mut self.buffers };
+            self.node.keep(&mut at, &mut set)?;
+        }
         let times = &mut self.buffers.times;
-        if !bounds.time.covers(span.time_min, span.time_max) && !set.is_empty() {
+        if within == Within::Undecided && !set.is_empty() {
             split.times(zone, times)?;
             set.retain(|doc| bounds.time.contains(times[doc]));
         }

@@ -2,7 +2,7 @@
 //!
 //! | module | |
 //! |---|---|
-//! | `open`, `lookup`, `zones` | an open split: opening, its dictionaries, its columns |
+//! | `open`, `lookup`, `zones`, `lateness` | an open split: opening, its dictionaries, its columns, what came late |
 //! | `file`, `format`, `index`, `bytes` | the file, what frames it, where things are, and the numbers in it |
 //! | `terms`, `lists`, `positions`, `postings` | dictionary blocks, and the documents of a term |
 //! | `columns` | what each document has, as bytes |
@@ -13,6 +13,7 @@ mod columns;
 mod file;
 mod format;
 mod index;
+mod lateness;
 mod lists;
 mod lookup;
 mod open;
@@ -26,6 +27,7 @@ mod zones;
 mod tests;
 
 pub(crate) use file::bytes_read;
+pub(crate) use lateness::{Lateness, Walk, Within};
 pub(crate) use lookup::TermRef;
 pub(crate) use open::Split;
 pub(crate) use postings::Postings;

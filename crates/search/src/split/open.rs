@@ -6,11 +6,12 @@
 
 use std::ops::{Bound, ControlFlow};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::file::{Extent, SplitFile};
 use super::format::{self, Directory, HEADER_LEN, MAGIC, TENANT, TRAILER_LEN, VERSION};
+use super::lateness::Lateness;
 use super::lists::zone_docs;
 use super::lookup::BlockCache;
 use crate::error::SearchError;
@@ -32,6 +33,7 @@ pub(crate) struct Split {
     pub(super) file: Arc<SplitFile>,
     pub(super) directory: Directory,
     pub(super) blocks: BlockCache,
+    pub(super) lateness: OnceLock<Lateness>,
     /// Set when it was replaced: its file goes when the last reader lets go of it.
     replaced: AtomicBool,
 }
@@ -81,6 +83,7 @@ impl Split {
             file,
             directory,
             blocks: BlockCache::default(),
+            lateness: OnceLock::new(),
             replaced: AtomicBool::new(false),
         };
         split.tenants = split.read_tenants()?;

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use super::columns::{read_leaves, read_lists, read_times};
 use super::file::Extent;
 use super::format::{Column, HashColumn, TENANT, has_facet};
+use super::lateness::Lateness;
 use super::lists::checked;
 use super::open::Split;
 use crate::error::SearchError;
@@ -50,6 +51,30 @@ impl Split {
     /// As [`Split::find`].
     pub(crate) fn received(&self, zone: u32, out: &mut Vec<i64>) -> Result<(), SearchError> {
         self.instants(&self.directory.received, zone, out)
+    }
+
+    /// How late its events came, worked out at the first call; `look` is called at every zone and may end that.
+    ///
+    /// # Errors
+    /// As [`Split::find`], or that of `look`.
+    pub(crate) fn lateness(
+        &self,
+        mut look: impl FnMut() -> Result<(), SearchError>,
+    ) -> Result<&Lateness, SearchError> {
+        if let Some(known) = self.lateness.get() {
+            return Ok(known);
+        }
+        let made = Lateness::new(&self.zones, |zone, times| {
+            look()?;
+            self.times(zone, times)
+        })?;
+        // Another question may have worked it out meanwhile, to the same end.
+        Ok(self.lateness.get_or_init(|| made))
+    }
+
+    /// How late its events came, if a question needed to know that before.
+    pub(crate) fn known_lateness(&self) -> Option<&Lateness> {
+        self.lateness.get()
     }
 
     fn instants(&self, column: &Column, zone: u32, out: &mut Vec<i64>) -> Result<(), SearchError> {

@@ -8,6 +8,7 @@ mod filters;
 mod formats;
 mod grammar;
 mod healing;
+mod late;
 mod model;
 mod oracle;
 mod paging;
