@@ -10,7 +10,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
-use crate::{Config, Decoder, error::ApiError, looking::Looking, authentication::Authentication, queries::Queries, rules::Rules, streams::Streams, web::Web};
+use crate::{
+    Config, Decoder, authentication::Authentication, body::Budget, error::ApiError, looking::Looking,
+    queries::Queries, rules::Rules, streams::Streams, web::Web,
+};
 
 /// The open server.
 pub(crate) struct App {
@@ -22,14 +25,14 @@ pub(crate) struct App {
     pub(crate) writer: LedgerWriter,
     pub(crate) rules: Rules,
     pub(crate) decoder: Arc<Decoder>,
-    /// One permit per KiB of request bodies in flight; the rest waits outside with 503.
-    pub(crate) body_budget: Arc<Semaphore>,
+    /// For request bodies in flight; the rest waits outside with 503.
+    pub(crate) body_budget: Budget,
     /// The same for small bodies that change settings, so that a flood of events does not lock administrators out.
-    pub(crate) small_budget: Arc<Semaphore>,
+    pub(crate) small_budget: Budget,
     /// Bodies that are unpacked and checked at one time: as many as there are processors.
     pub(crate) prepare_slots: Semaphore,
     /// What signing in needs.
-    pub(crate) authentication: People,
+    pub(crate) authentication: Authentication,
     /// Looks that are not in the trail yet.
     pub(crate) looking: Looking,
     /// Turns of searches.

@@ -5,7 +5,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{body::Body, http::HeaderMap};
+use axum::{
+    body::Body,
+    http::{HeaderMap, StatusCode},
+};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use indelible_event::Code;
@@ -20,15 +23,33 @@ use crate::error::ApiError;
 pub(crate) struct Received {
     pub(crate) bytes: Bytes,
     share: OwnedSemaphorePermit,
-    budget: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
 }
 
-/// Time for a body to arrive, beside what its size allows.
-const TIME_MIN: Duration = Duration::from_secs(30);
-/// Bytes a second that a sender must reach on average: a 64 MiB request then has about 11 minutes.
-const RATE_MIN: usize = 100_000;
+/// Memory for bodies that arrive at one time, and how fast they must.
+pub(crate) struct Budget {
+    memory: Arc<Semaphore>,
+    pace: Pace,
+}
+
+/// How slow a sender may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// Time for a body to arrive, beside what its size allows.
+    pub(crate) time_min: Duration,
+    /// Bytes a second that a sender must reach on average.
+    pub(crate) rate_min: usize,
+}
+
 /// Bytes that one permit of a budget stands for.
-pub(crate) const PERMIT_BYTES: usize = 1024;
+const PERMIT_BYTES: usize = 1024;
+
+impl Budget {
+    /// For bodies of `bytes` together.
+    pub(crate) fn new(bytes: usize, pace: Pace) -> Self {
+        Self { memory: Arc::new(Semaphore::new(bytes / PERMIT_BYTES)), pace }
+    }
+}
 
 impl Received {
     /// Takes a further share of the memory, such as for what the body unpacks to.
@@ -36,14 +57,14 @@ impl Received {
     /// # Errors
     /// `unavailable` when all bodies together take too much.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), ApiError> {
-        self.share.merge(take(&self.budget, bytes)?);
+        self.share.merge(take(&self.memory, bytes)?);
         Ok(())
     }
 }
 
-fn take(budget: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
+fn take(memory: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {
     let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
-    budget.clone().try_acquire_many_owned(permits).map_err(|error| match error {
+    memory.clone().try_acquire_many_owned(permits).map_err(|error| match error {
         TryAcquireError::NoPermits => {
             ApiError::unavailable("too many large requests at one time; nothing was stored", 1)
         }
@@ -55,19 +76,9 @@ fn take(budget: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, A
 ///
 /// # Errors
 /// `batch_too_large`, from `Content-Length` before anything is read where it tells; `unavailable` when all bodies
-/// together take too much memory; `invalid_encoding` when the client stopped midway or is too slow.
+/// together take too much memory; `invalid_encoding` when the client stopped midway, or (with status 408) is too slow.
 pub(crate) async fn receive(
-    budget: &Arc<Semaphore>,
-    headers: &HeaderMap,
-    body: Body,
-    bytes_max: usize,
-) -> Result<Received, ApiError> {
-    receive_within(TIME_MIN, budget, headers, body, bytes_max).await
-}
-
-async fn receive_within(
-    time_min: Duration,
-    budget: &Arc<Semaphore>,
+    budget: &Budget,
     headers: &HeaderMap,
     body: Body,
     bytes_max: usize,
@@ -82,13 +93,15 @@ async fn receive_within(
         return Err(too_large());
     }
     let started = Instant::now();
-    let mut share = take(budget, PERMIT_BYTES)?;
+    let Budget { memory, pace } = budget;
+    let mut share = take(memory, PERMIT_BYTES)?;
     let mut bytes = BytesMut::new();
     let mut chunks = body.into_data_stream();
     loop {
-        let earned = Duration::from_secs((bytes.len() / RATE_MIN) as u64);
-        let chunk = timeout_at(started + time_min + earned, chunks.next()).await.map_err(|_| {
+        let earned = Duration::from_secs((bytes.len() / pace.rate_min) as u64);
+        let chunk = timeout_at(started + pace.time_min + earned, chunks.next()).await.map_err(|_| {
             ApiError::new(Code::InvalidEncoding, "the request body arrives too slowly; nothing was stored")
+                .with_status(StatusCode::REQUEST_TIMEOUT)
         })?;
         let Some(chunk) = chunk else { break };
         let chunk =
@@ -99,19 +112,23 @@ async fn receive_within(
         }
         let held = share.num_permits() * PERMIT_BYTES;
         if len > held {
-            share.merge(take(budget, len - held)?);
+            share.merge(take(memory, len - held)?);
         }
         bytes.extend_from_slice(&chunk);
     }
-    Ok(Received { bytes: bytes.freeze(), share, budget: budget.clone() })
+    Ok(Received { bytes: bytes.freeze(), share, memory: memory.clone() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn read(budget: &Arc<Semaphore>, body: Body, bytes_max: usize) -> Result<Received, Code> {
+    async fn read(budget: &Budget, body: Body, bytes_max: usize) -> Result<Received, Code> {
         receive(budget, &HeaderMap::new(), body, bytes_max).await.map_err(|error| error.code)
+    }
+
+    fn four(time_min: Duration) -> Budget {
+        Budget::new(4 * PERMIT_BYTES, Pace { time_min, rate_min: 100_000 })
     }
 
     fn never() -> Body {
@@ -120,27 +137,29 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_does_not_arrive_holds_little_and_ends_at_its_deadline() {
-        let budget = Arc::new(Semaphore::new(4));
+        let budget = Arc::new(four(Duration::from_secs(60)));
+        let free = || budget.memory.available_permits();
         let waiting = tokio::spawn({
             let budget = budget.clone();
             async move { read(&budget, never(), 1 << 20).await.err() }
         });
         tokio::task::yield_now().await;
-        assert_eq!(budget.available_permits(), 3, "a silent sender holds one permit");
+        assert_eq!(free(), 3, "a silent sender holds one permit");
         waiting.abort();
         assert!(waiting.await.is_err());
-        assert_eq!(budget.available_permits(), 4);
-        let ended = receive_within(Duration::ZERO, &budget, &HeaderMap::new(), never(), 1 << 20).await;
-        assert_eq!(ended.err().map(|error| error.code), Some(Code::InvalidEncoding));
-        assert_eq!(budget.available_permits(), 4);
+        assert_eq!(free(), 4);
+        let impatient = four(Duration::ZERO);
+        assert_eq!(read(&impatient, never(), 1 << 20).await.err(), Some(Code::InvalidEncoding));
+        assert_eq!(impatient.memory.available_permits(), 4);
     }
 
     #[tokio::test]
     async fn takes_memory_as_it_arrives_and_gives_it_back() {
-        let budget = Arc::new(Semaphore::new(4));
+        let budget = four(Duration::from_secs(60));
+        let free = || budget.memory.available_permits();
         let mut small =
             read(&budget, Body::from(vec![0; 2 * PERMIT_BYTES]), 1 << 20).await.unwrap_or_else(|_| panic!());
-        assert_eq!(budget.available_permits(), 2);
+        assert_eq!(free(), 2);
         assert_eq!(
             read(&budget, Body::from(vec![0; 3 * PERMIT_BYTES]), 1 << 20).await.err(),
             Some(Code::Unavailable)
@@ -148,7 +167,7 @@ mod tests {
         assert_eq!(small.grow(3 * PERMIT_BYTES).err().map(|error| error.code), Some(Code::Unavailable));
         assert!(small.grow(PERMIT_BYTES).is_ok());
         drop(small);
-        assert_eq!(budget.available_permits(), 4);
+        assert_eq!(free(), 4);
         assert_eq!(read(&budget, Body::from(vec![0; 11]), 10).await.err(), Some(Code::BatchTooLarge));
     }
 }

@@ -4,13 +4,22 @@
 
 use std::{
     fmt::Write as _,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use axum::http::{Uri, uri::Scheme};
 use clap::{Args, CommandFactory, Parser, ValueEnum};
+use ipnet::IpNet;
 use serde::Deserialize;
+
+use crate::{
+    client::ProxyHeader,
+    public_url::PublicUrl,
+    secrets::{Exposed, exposure},
+    tls::{Acme, TlsSource},
+};
 
 /// Every setting of the server; all are optional here and get their default in [`Config`].
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -19,20 +28,85 @@ pub struct Settings {
     /// Directory of everything that is kept. Created if it does not exist. One server at a time.
     #[arg(long, env = "INDELIBLE_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Address and port to listen on. Default 127.0.0.1:8080. Put a TLS-terminating proxy in front for others.
+    /// Address and port to listen on. Default 127.0.0.1:8080. For others than this machine set tls_certificate or
+    /// acme_domains, or put a proxy in front that speaks TLS.
     #[arg(long, env = "INDELIBLE_LISTEN", value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
     /// File holding a secret that is accepted as a key with every permission and reach, for automation. At least
-    /// 16 characters. Default none. `INDELIBLE_ADMIN_KEY` gives the secret itself.
+    /// 16 characters; refused when others may read it. Default none. `INDELIBLE_ADMIN_KEY` gives the secret itself.
     #[arg(long, env = "INDELIBLE_ADMIN_KEY_FILE", value_name = "FILE")]
     pub admin_key_file: Option<PathBuf>,
     /// First part of the log's origin in checkpoints, such as your host name; only used when the ledger is created.
     /// Default indelible.
     #[arg(long, env = "INDELIBLE_ORIGIN", value_name = "NAME")]
     pub origin: Option<String>,
-    /// Path under which a proxy serves the whole server, such as /audit. Default none.
+    /// Path under which a proxy serves the whole server, such as /audit. Default: that of public_url, else none.
     #[arg(long, env = "INDELIBLE_PATH_PREFIX", value_name = "/PATH")]
     pub path_prefix: Option<String>,
+    /// Address under which people reach the server, such as https://audit.example.com or https://example.com/audit. Links in
+    /// mails and the way back from sign-in at a provider are made from it, never from what a request says; with https://
+    /// cookies are for TLS only. Default none.
+    #[arg(long, env = "INDELIBLE_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// File with the server's TLS certificate in PEM, then those between it and the root. Needs tls_key. Taken anew when the
+    /// files change. Default none: HTTP without TLS.
+    #[arg(long, env = "INDELIBLE_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+    /// File with the certificate's private key in PEM; refused when others may read it. Needs tls_certificate.
+    #[arg(long, env = "INDELIBLE_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Host names to get a TLS certificate for by ACME, instead of tls_certificate. The authority connects to port 443 of
+    /// each, which must lead to this server's own port (TLS-ALPN-01). Kept in DATA/acme. On the command line and in the
+    /// environment with commas between them. Default none.
+    #[arg(long, env = "INDELIBLE_ACME_DOMAINS", value_name = "NAMES", value_delimiter = ',')]
+    pub acme_domains: Option<Vec<String>>,
+    /// E-mail addresses that the ACME authority may write to, with commas between them. Default none.
+    #[arg(long, env = "INDELIBLE_ACME_CONTACT", value_name = "ADDRESSES", value_delimiter = ',')]
+    pub acme_contact: Option<Vec<String>>,
+    /// Address of the ACME authority's directory, https:// only. Default https://acme-v02.api.letsencrypt.org/directory.
+    #[arg(long, env = "INDELIBLE_ACME_DIRECTORY", value_name = "URL")]
+    pub acme_directory: Option<String>,
+    /// File with the certificates (PEM) that the ACME authority's own address is trusted by, for one in your own network.
+    /// Default: the public authorities.
+    #[arg(long, env = "INDELIBLE_ACME_CA_FILE", value_name = "FILE")]
+    pub acme_ca_file: Option<PathBuf>,
+    /// Addresses and networks of proxies in front, such as 127.0.0.1,10.0.3.0/24: what they say of the client's address and
+    /// TLS is believed. List proxies only: whoever else has such an address can claim to be anybody. Default none.
+    #[arg(long, env = "INDELIBLE_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',')]
+    pub trusted_proxies: Option<Vec<String>>,
+    /// Header in which they say it: x-forwarded-for (with X-Forwarded-Proto and X-Forwarded-Host) or forwarded (RFC 7239). The
+    /// other kind is not read, since a proxy passes it on as the client sent it. Default x-forwarded-for.
+    #[arg(long, env = "INDELIBLE_PROXY_HEADER", value_name = "KIND")]
+    pub proxy_header: Option<ProxyHeader>,
+    /// Connections of one address at one time; more are closed at once. A network of 64 bits of IPv6 counts as one address,
+    /// trusted_proxies are not counted. 1 to 65536. Default 1024.
+    #[arg(long, env = "INDELIBLE_CONNECTIONS_PER_ADDRESS_MAX", value_name = "N")]
+    pub connections_per_address_max: Option<usize>,
+    /// Seconds that a TLS handshake may take. 1 to 300. Default 10.
+    #[arg(long, env = "INDELIBLE_HANDSHAKE_TIMEOUT_SECONDS", value_name = "SECONDS")]
+    pub handshake_timeout_seconds: Option<u64>,
+    /// Seconds in which the head of a request must arrive, and for which a connection may stay open without one. 1 to 3600.
+    /// Default 60.
+    #[arg(long, env = "INDELIBLE_HEAD_TIMEOUT_SECONDS", value_name = "SECONDS")]
+    pub head_timeout_seconds: Option<u64>,
+    /// Bytes of a request's head, address and all header fields together; longer ones are refused with 431. 8192 to 1048576.
+    /// Default 131072 (128 KiB).
+    #[arg(long, env = "INDELIBLE_HEAD_BYTES_MAX", value_name = "BYTES")]
+    pub head_bytes_max: Option<usize>,
+    /// Header fields of a request; more are refused with 431. 16 to 1000. Default 100.
+    #[arg(long, env = "INDELIBLE_HEAD_FIELDS_MAX", value_name = "N")]
+    pub head_fields_max: Option<usize>,
+    /// Seconds in which the body of a request must arrive, beside what body_rate_min allows for its size; slower ones are
+    /// refused with 408. 1 to 3600. Default 30.
+    #[arg(long, env = "INDELIBLE_BODY_TIMEOUT_SECONDS", value_name = "SECONDS")]
+    pub body_timeout_seconds: Option<u64>,
+    /// Bytes a second that a sender must reach on average beyond body_timeout_seconds. 1 to 1073741824. Default 100000: a
+    /// request of 64 MiB has about 11 minutes.
+    #[arg(long, env = "INDELIBLE_BODY_RATE_MIN", value_name = "BYTES")]
+    pub body_rate_min: Option<usize>,
+    /// Seconds for which a client may take nothing of an answer before its connection is closed. 1 to 3600. Default 120.
+    #[arg(long, env = "INDELIBLE_WRITE_TIMEOUT_SECONDS", value_name = "SECONDS")]
+    pub write_timeout_seconds: Option<u64>,
     /// Directory of your own importers' mappings (*.toml). Default DATA/mappings.
     #[arg(long, env = "INDELIBLE_MAPPINGS", value_name = "DIR")]
     pub mappings: Option<PathBuf>,
@@ -148,6 +222,18 @@ pub struct Config {
     pub admin_key: Option<String>,
     pub origin: String,
     pub path_prefix: String,
+    pub public_url: Option<PublicUrl>,
+    pub tls: Option<TlsSource>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub proxy_header: ProxyHeader,
+    pub connections_per_address_max: usize,
+    pub handshake_timeout_seconds: u64,
+    pub head_timeout_seconds: u64,
+    pub head_bytes_max: usize,
+    pub head_fields_max: usize,
+    pub body_timeout_seconds: u64,
+    pub body_rate_min: usize,
+    pub write_timeout_seconds: u64,
     pub mappings: PathBuf,
     pub receipts: Receipts,
     pub event_bytes_max: usize,
@@ -207,6 +293,9 @@ pub enum ConfigError {
     /// A setting without default is missing.
     #[error("{0} is not set")]
     Missing(&'static str),
+    /// Others may read a secret.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
 }
 
 impl Config {
@@ -237,6 +326,25 @@ impl Settings {
             admin_key_file: self.admin_key_file.or(lower.admin_key_file),
             origin: self.origin.or(lower.origin),
             path_prefix: self.path_prefix.or(lower.path_prefix),
+            public_url: self.public_url.or(lower.public_url),
+            tls_certificate: self.tls_certificate.or(lower.tls_certificate),
+            tls_key: self.tls_key.or(lower.tls_key),
+            acme_domains: self.acme_domains.or(lower.acme_domains),
+            acme_contact: self.acme_contact.or(lower.acme_contact),
+            acme_directory: self.acme_directory.or(lower.acme_directory),
+            acme_ca_file: self.acme_ca_file.or(lower.acme_ca_file),
+            trusted_proxies: self.trusted_proxies.or(lower.trusted_proxies),
+            proxy_header: self.proxy_header.or(lower.proxy_header),
+            connections_per_address_max: self
+                .connections_per_address_max
+                .or(lower.connections_per_address_max),
+            handshake_timeout_seconds: self.handshake_timeout_seconds.or(lower.handshake_timeout_seconds),
+            head_timeout_seconds: self.head_timeout_seconds.or(lower.head_timeout_seconds),
+            head_bytes_max: self.head_bytes_max.or(lower.head_bytes_max),
+            head_fields_max: self.head_fields_max.or(lower.head_fields_max),
+            body_timeout_seconds: self.body_timeout_seconds.or(lower.body_timeout_seconds),
+            body_rate_min: self.body_rate_min.or(lower.body_rate_min),
+            write_timeout_seconds: self.write_timeout_seconds.or(lower.write_timeout_seconds),
             mappings: self.mappings.or(lower.mappings),
             receipts: self.receipts.or(lower.receipts),
             event_bytes_max: self.event_bytes_max.or(lower.event_bytes_max),
@@ -271,7 +379,10 @@ impl Settings {
     /// The first [`ConfigError`] found.
     pub fn resolve(self, admin_key: Option<String>) -> Result<Config, ConfigError> {
         let data = self.data.ok_or(ConfigError::Missing("data"))?;
-        let path_prefix = self.path_prefix.unwrap_or_default().trim_end_matches('/').to_owned();
+        let public_url = self.public_url.map(public_url).transpose()?;
+        let public_path = public_url.as_ref().map(PublicUrl::path);
+        let path_prefix = self.path_prefix.as_deref().or(public_path).unwrap_or_default();
+        let path_prefix = path_prefix.trim_end_matches('/').to_owned();
         let segment_is_good = |segment: &str| {
             !matches!(segment, "" | "." | "..")
                 && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte))
@@ -285,6 +396,13 @@ impl Settings {
                 expected: "a path such as /audit of letters, digits and - _ . ~",
             });
         }
+        if public_url.as_ref().is_some_and(|public_url| public_url.path() != path_prefix) {
+            return Err(ConfigError::Range {
+                setting: "path_prefix",
+                given: format!("{path_prefix:?}"),
+                expected: "the path of public_url",
+            });
+        }
         let origin = self.origin.unwrap_or_else(|| "indelible".into());
         if origin.is_empty()
             || !origin.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_/".contains(&byte))
@@ -295,6 +413,11 @@ impl Settings {
                 expected: "letters, digits and . - _ /",
             });
         }
+        let tls = tls_source(
+            (self.tls_certificate, self.tls_key),
+            (self.acme_domains, self.acme_contact, self.acme_directory, self.acme_ca_file),
+            &data,
+        )?;
         let config = Config {
             listen: self.listen.unwrap_or_else(|| ([127, 0, 0, 1], 8080).into()),
             admin_key: read_admin_key(admin_key, self.admin_key_file)?,
@@ -302,6 +425,72 @@ impl Settings {
             data,
             origin,
             path_prefix,
+            public_url,
+            tls,
+            trusted_proxies: self
+                .trusted_proxies
+                .unwrap_or_default()
+                .iter()
+                .map(|text| network(text))
+                .collect::<Result<_, _>>()?,
+            proxy_header: self.proxy_header.unwrap_or(ProxyHeader::XForwardedFor),
+            connections_per_address_max: within(
+                "connections_per_address_max",
+                self.connections_per_address_max,
+                1_024,
+                1,
+                65_536,
+                "1 to 65536",
+            )?,
+            handshake_timeout_seconds: within(
+                "handshake_timeout_seconds",
+                self.handshake_timeout_seconds,
+                10,
+                1,
+                300,
+                "1 to 300",
+            )?,
+            head_timeout_seconds: within(
+                "head_timeout_seconds",
+                self.head_timeout_seconds,
+                60,
+                1,
+                3_600,
+                "1 to 3600",
+            )?,
+            head_bytes_max: within(
+                "head_bytes_max",
+                self.head_bytes_max,
+                128 << 10,
+                8 << 10,
+                1 << 20,
+                "8192 to 1048576",
+            )?,
+            head_fields_max: within("head_fields_max", self.head_fields_max, 100, 16, 1_000, "16 to 1000")?,
+            body_timeout_seconds: within(
+                "body_timeout_seconds",
+                self.body_timeout_seconds,
+                30,
+                1,
+                3_600,
+                "1 to 3600",
+            )?,
+            body_rate_min: within(
+                "body_rate_min",
+                self.body_rate_min,
+                100_000,
+                1,
+                1 << 30,
+                "1 to 1073741824",
+            )?,
+            write_timeout_seconds: within(
+                "write_timeout_seconds",
+                self.write_timeout_seconds,
+                120,
+                1,
+                3_600,
+                "1 to 3600",
+            )?,
             receipts: self.receipts.unwrap_or(Receipts::All),
             event_bytes_max: within(
                 "event_bytes_max",
@@ -482,6 +671,90 @@ fn within<N: Copy + PartialOrd + ToString>(
     Ok(value)
 }
 
+fn public_url(text: String) -> Result<PublicUrl, ConfigError> {
+    text.parse().map_err(|_| ConfigError::Range {
+        setting: "public_url",
+        given: format!("{text:?}"),
+        expected: "an address such as https://audit.example.com or https://example.com/audit",
+    })
+}
+
+/// A network, or an address as the network of one.
+fn network(text: &str) -> Result<IpNet, ConfigError> {
+    let address = || text.parse::<IpAddr>().ok().map(|ip| IpNet::from(ip.to_canonical()));
+    let network = text.parse::<IpNet>().ok().filter(|network| network.addr() == network.network());
+    network.or_else(address).ok_or_else(|| ConfigError::Range {
+        setting: "trusted_proxies",
+        given: format!("{text:?}"),
+        expected: "an address such as 127.0.0.1, or a network such as 10.0.3.0/24 or fd00:3::/32 without bits behind its length",
+    })
+}
+
+/// The authority that gives certificates to everybody.
+const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+
+type Files = (Option<PathBuf>, Option<PathBuf>);
+type Orders = (Option<Vec<String>>, Option<Vec<String>>, Option<String>, Option<PathBuf>);
+
+fn tls_source(files: Files, orders: Orders, data: &Path) -> Result<Option<TlsSource>, ConfigError> {
+    let wrong =
+        |setting, given: &str, expected| ConfigError::Range { setting, given: given.to_owned(), expected };
+    let (domains, contact, directory, ca_file) = orders;
+    let domains = domains.unwrap_or_default();
+    match files {
+        (None, None) => {}
+        (Some(certificate), Some(key)) if domains.is_empty() => {
+            return Ok(Some(TlsSource::Files { certificate, key }));
+        }
+        (Some(_), Some(_)) => {
+            return Err(wrong("acme_domains", "set", "either acme_domains, or tls_certificate and tls_key"));
+        }
+        (Some(_), None) => return Err(wrong("tls_key", "not set", "a file, since tls_certificate is set")),
+        (None, Some(_)) => return Err(wrong("tls_certificate", "not set", "a file, since tls_key is set")),
+    }
+    if domains.is_empty() {
+        let given = contact.is_some() || directory.is_some() || ca_file.is_some();
+        let expected = "host names, since other acme_ settings are set";
+        return if given { Err(wrong("acme_domains", "not set", expected)) } else { Ok(None) };
+    }
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let is_name =
+        |name: &str| name.len() <= 253 && name.split('.').all(label) && name.parse::<IpAddr>().is_err();
+    if let Some(name) = domains.iter().find(|name| !is_name(name)) {
+        return Err(wrong(
+            "acme_domains",
+            &format!("{name:?}"),
+            "host names such as audit.example.com, without *",
+        ));
+    }
+    let contact = contact.unwrap_or_default();
+    let is_address = |text: &str| {
+        text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && is_name(host))
+            && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
+    };
+    if let Some(address) = contact.iter().find(|address| !is_address(address)) {
+        return Err(wrong(
+            "acme_contact",
+            &format!("{address:?}"),
+            "e-mail addresses such as ops@example.com",
+        ));
+    }
+    let directory = directory.unwrap_or_else(|| LETS_ENCRYPT.into());
+    let is_https = directory.parse::<Uri>().is_ok_and(|uri| uri.scheme() == Some(&Scheme::HTTPS));
+    if !is_https {
+        return Err(wrong(
+            "acme_directory",
+            &format!("{directory:?}"),
+            "an address that begins with https://",
+        ));
+    }
+    let cache = data.join("acme");
+    Ok(Some(TlsSource::Acme(Acme { domains, contact, directory, ca_file, cache })))
+}
+
 /// Fewer than two would let one slow search stop all others.
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).max(2)
@@ -494,7 +767,11 @@ fn read_admin_key(given: Option<String>, file: Option<PathBuf>) -> Result<Option
     let key = match (given, file) {
         (Some(key), _) => key,
         (None, Some(file)) => {
-            std::fs::read_to_string(&file).map_err(|source| ConfigError::Read { file, source })?
+            let failed = |source| ConfigError::Read { file: file.clone(), source };
+            if let Some(exposed) = exposure(&file).map_err(failed)? {
+                return Err(exposed.into());
+            }
+            std::fs::read_to_string(&file).map_err(failed)?
         }
         (None, None) => return Ok(None),
     };
@@ -542,6 +819,64 @@ mod tests {
             ("data = 'd'\ntenants_on_first_use = 1", "expected a boolean"),
             ("data = 'd'\nheartbeat_seconds = 301", "heartbeat_seconds is 301, expected 1 to 300"),
             ("data = 'd'\npath_prefix = 'audit'", "expected a path such as /audit"),
+            ("data = 'd'\npublic_url = 'https://a.example/log'", ""),
+            (
+                "data = 'd'\npublic_url = 'a.example'",
+                "public_url is \"a.example\", expected an address such as https",
+            ),
+            ("data = 'd'\npublic_url = 'https://a.example/log'\npath_prefix = '/log/'", ""),
+            (
+                "data = 'd'\npublic_url = 'https://a.example'\npath_prefix = '/log'",
+                "path_prefix is \"/log\", expected the path of public_url",
+            ),
+            (
+                "data = 'd'\ntls_key = 'k'",
+                "tls_certificate is not set, expected a file, since tls_key is set",
+            ),
+            ("data = 'd'\ntls_certificate = 'c'", "tls_key is not set, expected a file"),
+            ("data = 'd'\ntls_certificate = 'c'\ntls_key = 'k'", ""),
+            (
+                "data = 'd'\ntls_certificate = 'c'\ntls_key = 'k'\nacme_domains = ['a.example']",
+                "expected either acme_domains, or tls_certificate and tls_key",
+            ),
+            ("data = 'd'\nacme_domains = ['a.example', 'b.example']\nacme_contact = ['ops@example.com']", ""),
+            (
+                "data = 'd'\nacme_domains = ['*.example']",
+                "acme_domains is \"*.example\", expected host names",
+            ),
+            ("data = 'd'\nacme_domains = ['192.0.2.1']", "expected host names"),
+            ("data = 'd'\nacme_domains = ['']", "expected host names"),
+            ("data = 'd'\nacme_domains = ['a.example']\nacme_contact = ['ops']", "expected e-mail addresses"),
+            (
+                "data = 'd'\nacme_domains = ['a.example']\nacme_directory = 'http://ca.example/'",
+                "expected an address that begins with https://",
+            ),
+            (
+                "data = 'd'\nacme_contact = ['ops@example.com']",
+                "acme_domains is not set, expected host names",
+            ),
+            ("data = 'd'\ntrusted_proxies = ['127.0.0.1', '10.0.3.0/24', '::1', 'fd00::/8']", ""),
+            (
+                "data = 'd'\ntrusted_proxies = ['10.0.3.1/24']",
+                "trusted_proxies is \"10.0.3.1/24\", expected an address",
+            ),
+            ("data = 'd'\ntrusted_proxies = ['proxy.example']", "expected an address such as 127.0.0.1"),
+            ("data = 'd'\nproxy_header = 'forwarded'", ""),
+            ("data = 'd'\nproxy_header = 'x-real-ip'", "unknown variant `x-real-ip`"),
+            (
+                "data = 'd'\nconnections_per_address_max = 0",
+                "connections_per_address_max is 0, expected 1 to 65536",
+            ),
+            (
+                "data = 'd'\nhandshake_timeout_seconds = 301",
+                "handshake_timeout_seconds is 301, expected 1 to 300",
+            ),
+            ("data = 'd'\nhead_timeout_seconds = 0", "head_timeout_seconds is 0, expected 1 to 3600"),
+            ("data = 'd'\nhead_bytes_max = 8191", "head_bytes_max is 8191, expected 8192 to 1048576"),
+            ("data = 'd'\nhead_fields_max = 15", "head_fields_max is 15, expected 16 to 1000"),
+            ("data = 'd'\nbody_timeout_seconds = 0", "body_timeout_seconds is 0, expected 1 to 3600"),
+            ("data = 'd'\nbody_rate_min = 0", "body_rate_min is 0, expected 1 to 1073741824"),
+            ("data = 'd'\nwrite_timeout_seconds = 0", "write_timeout_seconds is 0, expected 1 to 3600"),
             ("data = 'd'\norigin = 'a b'", "origin is \"a b\""),
             ("data = 'd'\nreceipts = 'some'", "unknown variant `some`"),
         ] {
@@ -563,6 +898,26 @@ mod tests {
             (config.log.as_str(), config.drain_seconds, config.request_events_max),
             ("warn", 5, 10_000)
         );
+    }
+
+    #[test]
+    fn the_path_of_the_public_address_is_the_prefix() {
+        let config = parse("data = 'd'\npublic_url = 'https://a.example/log/'").unwrap();
+        assert_eq!(config.path_prefix, "/log");
+        assert_eq!(config.public_url.unwrap().link("/x"), "https://a.example/log/x");
+    }
+
+    #[test]
+    fn an_administrator_key_that_others_may_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("admin.key");
+        std::fs::write(&file, "0123456789abcdef").unwrap();
+        for (mode, refused) in [(0o600, false), (0o640, false), (0o644, true)] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let read = read_admin_key(None, Some(file.clone()));
+            assert_eq!(matches!(read, Err(ConfigError::Exposed(_))), refused, "{mode:o}");
+        }
     }
 
     #[test]

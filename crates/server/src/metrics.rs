@@ -62,6 +62,16 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     describe_counter!("indelible_search_stopped_total", "searches without an answer, by kind and why");
     describe_gauge!("indelible_streams", "streams and waiting feeds that are open");
     describe_counter!("indelible_tail_dropped_total", "events passed over for slow clients of streams");
+    describe_gauge!("indelible_connections", "connections that are open");
+    describe_counter!(
+        "indelible_connections_refused_total",
+        "connections closed at once, since their address had too many"
+    );
+    describe_counter!("indelible_tls_handshakes_failed_total", "connections that did not become TLS, by why");
+    describe_gauge!(
+        "indelible_tls_certificate_expiry_timestamp_seconds",
+        "when the TLS certificate ends, as Unix time"
+    );
     Ok(handle)
 }
 

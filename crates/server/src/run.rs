@@ -3,11 +3,12 @@
 use std::{
     fs, io,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
+use axum::middleware;
 use indelible_access::{Authenticator, CursorSeal, Trail};
 use indelible_control::{Control, ControlError, LinkPurpose};
 use indelible_event::Timestamp;
@@ -27,7 +28,9 @@ use tokio::{
 use crate::{
     Config, Decoder,
     app::{App, Gate},
-    body::PERMIT_BYTES,
+    body::{Budget, Pace},
+    client::Proxies,
+    guard::guard,
     looking::Looking,
     mappings::{self, Mappings},
     metrics,
@@ -36,8 +39,10 @@ use crate::{
     reconcile::{ReconcileError, catch_up},
     routes,
     rules::{Rules, RulesError},
-    serve,
+    secrets::{Exposed, exposure},
+    serve::{self, Door, Limits},
     streams::Streams,
+    tls::{self, CertificateError, Tls},
 };
 
 /// Why the server did not start, or ended.
@@ -95,6 +100,12 @@ pub enum RunError {
     /// Serving connections failed.
     #[error("serving failed: {0}")]
     Serve(#[source] io::Error),
+    /// The TLS certificate can't be used.
+    #[error("TLS can't be set up: {0}")]
+    Tls(#[from] CertificateError),
+    /// Others may read a secret of the data directory.
+    #[error(transparent)]
+    Exposed(#[from] Exposed),
     /// A task of the server panicked.
     #[error("a task of the server panicked")]
     Panicked,
@@ -103,7 +114,14 @@ pub enum RunError {
 impl RunError {
     /// Whether the cause is what was configured or stored rather than a passing fault.
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Mapping(_) | Self::Rules(RulesError::Invalid { .. }) | Self::Listen { .. })
+        matches!(
+            self,
+            Self::Mapping(_)
+                | Self::Rules(RulesError::Invalid { .. })
+                | Self::Listen { .. }
+                | Self::Tls(_)
+                | Self::Exposed(_)
+        )
     }
 }
 
@@ -181,9 +199,49 @@ const SMALL_BYTES_MAX: usize = 8 << 20;
 /// Whether a server could start with this configuration, as far as can be told without its stores.
 ///
 /// # Errors
-/// [`RunError`] for mappings that are not valid.
+/// [`RunError`] for mappings that are not valid, a certificate that can't be used, and secrets that others may read.
 pub fn check_config(config: &Config) -> Result<(), RunError> {
+    if let Some(source) = &config.tls {
+        tls::check(source)?;
+    }
+    check_secrets(&config.data)?;
     mappings::installed(&config.mappings).map(|_| ())
+}
+
+/// Files of the data directory that hold hashes of keys, contents that are not sealed yet, or keys themselves.
+const SECRETS: [&str; 5] =
+    ["control.key", "control.sqlite", "control.sqlite-wal", "control.sqlite-shm", "ledger/signing.key"];
+
+fn check_secrets(data: &Path) -> Result<(), RunError> {
+    for name in SECRETS {
+        let failed = |source| RunError::Directory { directory: data.to_owned(), source };
+        if let Some(exposed) = exposure(&data.join(name)).map_err(failed)? {
+            return Err(exposed.into());
+        }
+    }
+    Ok(())
+}
+
+/// Says what everybody on the way could read.
+fn warn_of_clear_text(config: &Config, address: SocketAddr) {
+    if config.tls.is_none() && !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(
+            %address,
+            "listening without TLS where other machines can connect: keys and contents of the trail can be read on the \
+             way; set tls_certificate or acme_domains, or listen on 127.0.0.1 behind a proxy that speaks TLS"
+        );
+    }
+}
+
+fn door(config: &Config, tls: Option<Tls>) -> Door {
+    let limits = Limits {
+        head_timeout: Duration::from_secs(config.head_timeout_seconds),
+        head_bytes_max: config.head_bytes_max,
+        head_fields_max: config.head_fields_max,
+        write_timeout: Duration::from_secs(config.write_timeout_seconds),
+        per_address_max: config.connections_per_address_max,
+    };
+    Door::new(tls, Proxies::new(config.trusted_proxies.clone(), config.proxy_header), limits)
 }
 
 /// Opens the listener, then the stores; returns when events are taken and can be asked for.
@@ -192,15 +250,29 @@ pub fn check_config(config: &Config) -> Result<(), RunError> {
 /// Any [`RunError`].
 pub async fn start(config: Config) -> Result<Running, RunError> {
     let metrics = metrics::install().map_err(|error| RunError::Metrics(error.to_string()))?;
+    check_secrets(&config.data)?;
+    let (tls, upkeep) = match &config.tls {
+        Some(source) => {
+            let patience = Duration::from_secs(config.handshake_timeout_seconds);
+            let (tls, upkeep) = Tls::new(source.clone(), patience, Arc::new(SystemClock))?;
+            (Some(tls), Some(upkeep))
+        }
+        None => (None, None),
+    };
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| RunError::Listen { address: config.listen, source })?;
     let address = listener.local_addr().map_err(RunError::Serve)?;
     let gate = Arc::new(Gate::new(&config.path_prefix, metrics));
-    let router = routes::below(&config.path_prefix, routes::router(gate.clone()));
+    let site = routes::below(&config.path_prefix, routes::router(gate.clone()));
+    let site = site.layer(middleware::from_fn(guard));
     let (stop, stopped) = watch::channel(false);
     let drain = Duration::from_secs(config.drain_seconds);
-    let serving = tokio::spawn(serve::serve(listener, router, stopped.clone(), drain));
+    warn_of_clear_text(&config, address);
+    let serving = tokio::spawn(serve::serve(listener, door(&config, tls), site, stopped.clone(), drain));
+    if let Some(upkeep) = upkeep {
+        tokio::spawn(upkeep.run(stopped.clone()));
+    }
     let (app, ledger) = match open(config, &gate, stopped.clone()).await {
         Ok(opened) => opened,
         Err(error) => {
@@ -272,12 +344,14 @@ async fn open(
     };
     let seal = CursorSeal::new(&cursor_key(&control).await?);
     let catalogue = Arc::new(rules.clone());
+    let pace =
+        Pace { time_min: Duration::from_secs(config.body_timeout_seconds), rate_min: config.body_rate_min };
     let trail = Trail::new(ledger, search, control.clone(), decoder.clone(), catalogue, seal);
     let seal = SealKey::load_or_create(&config.data.join("control.key"))?;
     let app = Arc::new(App {
         auth: Authenticator::new(control.clone(), config.admin_key.as_deref(), config.session_idle()),
-        body_budget: Arc::new(Semaphore::new(config.queue_bytes_max / PERMIT_BYTES)),
-        small_budget: Arc::new(Semaphore::new(SMALL_BYTES_MAX / PERMIT_BYTES)),
+        body_budget: Budget::new(config.queue_bytes_max, pace),
+        small_budget: Budget::new(SMALL_BYTES_MAX, pace),
         authentication: Authentication::new(seal),
         looking: Looking::default(),
         prepare_slots: Semaphore::new(std::thread::available_parallelism().map_or(2, Into::into)),

@@ -85,7 +85,6 @@ pub(crate) async fn asset(State(gate): State<Arc<Gate>>, uri: Uri, headers: Head
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, gate.web.policy.clone());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    guard(headers);
     response
 }
 
@@ -102,15 +101,7 @@ fn file_response(path: &str, data: Cow<'static, [u8]>, headers: &HeaderMap, hash
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         headers.insert(header::ETAG, tag);
     }
-    guard(headers);
     response
-}
-
-/// Headers that every answer to a browser has.
-fn guard(headers: &mut HeaderMap) {
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
 }
 
 fn media_type(path: &str) -> &'static str {
@@ -144,7 +135,6 @@ pub(crate) async fn error_page(State(_): State<Arc<Gate>>) -> Response {
     let mut response = Html(page).into_response();
     let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    guard(response.headers_mut());
     response
 }
 

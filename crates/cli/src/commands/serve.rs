@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{ValueEnum, builder::PossibleValue};
-use indelible_server::{Config, LogFormat, RunError, Settings};
+use indelible_server::{Config, LogFormat, RunError, Settings, TlsSource};
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
@@ -30,10 +30,11 @@ pub(crate) fn run(args: ServeArgs) -> Done {
         .build()
         .map_err(|error| Exit::unknown(format!("can't start threads: {error}")))?;
     let prefix = config.path_prefix.clone();
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let ready = move |address, set_up: Option<&str>| {
-        eprintln!("indelible is ready at http://{address}{prefix}/");
+        eprintln!("indelible is ready at {scheme}://{address}{prefix}/");
         if let Some(link) = set_up {
-            eprintln!("set up the first administrator within a day: http://{address}{prefix}/set-up#{link}");
+            eprintln!("set up the first administrator within a day: {scheme}://{address}{prefix}/set-up#{link}");
         }
     };
     runtime.block_on(indelible_server::run(config, ready)).map_err(|error| refused(&error))
@@ -67,6 +68,18 @@ fn to_json(config: &Config) -> Value {
         "admin_key": config.admin_key,
         "origin": config.origin,
         "path_prefix": config.path_prefix,
+        "public_url": config.public_url.as_ref().map(ToString::to_string),
+        "tls": config.tls.as_ref().map(tls_to_json),
+        "trusted_proxies": config.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "proxy_header": name(config.proxy_header.to_possible_value()),
+        "connections_per_address_max": config.connections_per_address_max,
+        "handshake_timeout_seconds": config.handshake_timeout_seconds,
+        "head_timeout_seconds": config.head_timeout_seconds,
+        "head_bytes_max": config.head_bytes_max,
+        "head_fields_max": config.head_fields_max,
+        "body_timeout_seconds": config.body_timeout_seconds,
+        "body_rate_min": config.body_rate_min,
+        "write_timeout_seconds": config.write_timeout_seconds,
         "mappings": config.mappings.display().to_string(),
         "receipts": name(config.receipts.to_possible_value()),
         "event_bytes_max": config.event_bytes_max,
@@ -93,6 +106,21 @@ fn to_json(config: &Config) -> Value {
         "log": config.log,
         "drain_seconds": config.drain_seconds,
     })
+}
+
+fn tls_to_json(source: &TlsSource) -> Value {
+    match source {
+        TlsSource::Files { certificate, key } => json!({
+            "tls_certificate": certificate.display().to_string(),
+            "tls_key": key.display().to_string(),
+        }),
+        TlsSource::Acme(acme) => json!({
+            "acme_domains": acme.domains,
+            "acme_contact": acme.contact,
+            "acme_directory": acme.directory,
+            "acme_ca_file": acme.ca_file.as_ref().map(|file| file.display().to_string()),
+        }),
+    }
 }
 
 /// What is written into a data directory is for its own user alone, and a crash leaves no copy of the memory behind:
