@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need beyond Rust, Node.js and Python: Chromium for the page's tests, curl for the commands of
-# the documentation, and the Python package of the independent verifier in .cache/venv. Does nothing where it is all
-# there.
+# the documentation, the Python package of the independent verifier in .cache/venv, and a certificate authority in
+# .cache/acme. Does nothing where it is all there.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -54,4 +54,15 @@ if ! has_packages .cache/venv/bin/python && ! has_packages python3; then
         exit 2
     fi
     .cache/venv/bin/python -m pip install --quiet --requirement tools/requirements.txt
+fi
+
+# The certificate authority that the tests of ACME ask, with what it needs in a venv of its own.
+if ! .cache/acme/bin/python -c 'import acme2certifier' 2>/dev/null; then
+    mkdir -p .cache
+    if ! python3 -m venv --clear .cache/acme; then
+        echo "error: Python can't make a virtual environment" >&2
+        echo "hint: on Debian: apt-get install python3-venv" >&2
+        exit 2
+    fi
+    .cache/acme/bin/python -m pip install --quiet --requirement tools/acme/requirements.txt
 fi

@@ -22,12 +22,15 @@ class SignedIn {
   notice = $state<Notice | null>(null);
   /** Why the server could not say who is signed in. */
   failure = $state.raw<Error | null>(null);
+  /** Whether the server is being asked. */
+  asking = $state(false);
 
   /** Asks the server who is signed in: by this tab's key if it has one, else by the browser's session. */
   async ask(api: Api): Promise<void> {
     const key = sessionStorage.getItem(STORAGE_KEY);
     const credential: Credential = key === null ? VISITOR : { kind: 'key', key };
     this.failure = null;
+    this.asking = true;
     const asked = api.as(credential);
     try {
       // At one time: without a session both are refused, which costs nothing.
@@ -38,6 +41,8 @@ class SignedIn {
       if (!(error instanceof Problem)) throw error;
       if (error.status !== 401) this.failure = error;
       else this.leave(key === null ? null : 'key_ended');
+    } finally {
+      this.asking = false;
     }
   }
 
@@ -63,6 +68,12 @@ class SignedIn {
     this.who = null;
     this.profile = null;
     this.notice = notice ?? this.notice;
+  }
+
+  /** As before the server was asked. */
+  forget(): void {
+    this.leave();
+    this.phase = 'unknown';
   }
 
   may(permission: string): boolean {

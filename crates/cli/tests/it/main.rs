@@ -12,15 +12,18 @@
 //! | `operate` | starting, stopping, settings, a disk that fills |
 //! | `crash`, `torn`, `damage` | kill -9, a torn tail, rot |
 //! | `hostile` | the hostile set |
+//! | `door`, `tls`, `acme` | connections: limits, headers, proxies; certificates |
 //! | `docs` | whether the commands of the documentation work |
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod acme;
 mod admin;
 mod commands;
 mod crash;
 mod damage;
 mod docs;
+mod door;
 mod feed;
 mod figures;
 mod find;
@@ -38,4 +41,5 @@ mod send;
 mod support;
 mod tail;
 mod tenants;
+mod tls;
 mod torn;

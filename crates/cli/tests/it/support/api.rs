@@ -1,9 +1,12 @@
 //! A client of the HTTP interface that hides nothing: every status, header and byte can be asserted.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use ureq::http::{HeaderMap, Method, Request};
+use ureq::{
+    http::{HeaderMap, Method, Request},
+    tls::{Certificate, RootCerts, TlsConfig},
+};
 
 use super::{LONG, within};
 
@@ -25,7 +28,19 @@ pub(crate) struct Answer {
 
 impl Api {
     pub(crate) fn new(url: &str, key: Option<&str>) -> Self {
+        Self::with_tls(url, key, TlsConfig::default())
+    }
+
+    /// A client that trusts one certificate.
+    pub(crate) fn trusting(url: &str, key: Option<&str>, pem: &str) -> Self {
+        let root = Certificate::from_pem(pem.as_bytes()).unwrap();
+        let roots = RootCerts::Specific(Arc::new(vec![root]));
+        Self::with_tls(url, key, TlsConfig::builder().root_certs(roots).build())
+    }
+
+    fn with_tls(url: &str, key: Option<&str>, tls: TlsConfig) -> Self {
         let config = ureq::Agent::config_builder()
+            .tls_config(tls)
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
             .timeout_global(Some(LONG))

@@ -9,6 +9,7 @@ mod poll;
 mod proxy;
 mod server;
 mod stream;
+mod tls;
 
 pub(crate) use api::{Answer, Api, sent};
 pub(crate) use data::{event, gzip, ids, numbered, project_file, python, texts, zstd};
@@ -19,3 +20,4 @@ pub(crate) use poll::{LONG, within};
 pub(crate) use proxy::{Answers, Proxy};
 pub(crate) use server::{ADMIN_KEY, Installation, Server};
 pub(crate) use stream::{Message, Stream};
+pub(crate) use tls::{Certificate, connect, raw, rest, shake_hands, write_secret};

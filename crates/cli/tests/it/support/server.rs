@@ -186,6 +186,12 @@ impl Server {
         Api::new(&self.url, Some(key))
     }
 
+    /// Host and port that it listens on.
+    pub(crate) fn address(&self) -> &str {
+        let (_, address) = self.url.split_once("://").unwrap();
+        address.split('/').next().unwrap()
+    }
+
     /// A client without a key.
     pub(crate) fn stranger(&self) -> Api {
         Api::new(&self.url, None)
