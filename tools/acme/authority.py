@@ -81,7 +81,8 @@ def main(directory):
         file.write(
             f"[DEFAULT]\ndebug: False\n[Nonce]\nnonce_check_disable: False\n"
             f"[CAhandler]\nhandler_module: acme2certifier.cahandlers.openssl_ca_handler\n"
-            f"issuing_ca_key: {at('root.key')}\nissuing_ca_cert: {at('root.pem')}\nissuing_ca_crl: {at('root.crl')}\n"
+            f"issuing_ca_key: {at('root.key')}\nissuing_ca_cert: {at('root.pem')}\n"
+            f"issuing_ca_crl: {at('root.crl')}\ncert_save_path: {directory}\n"
             f"ca_cert_chain_list: []\ncert_validity_days: 10\n"
             f"[DBhandler]\nhandler: wsgi\ndbfile: {at('acme.db')}\n[Order]\n[Certificate]\n[Challenge]\n[Directory]\n"
         )

@@ -21,6 +21,8 @@ use clap::ValueEnum;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use crate::public_url::PublicUrl;
+
 /// Entries that are looked at, from the right: more proxies than anybody has in a row.
 const HOPS_MAX: usize = 32;
 /// Bytes of one entry: an IPv6 address with port, a host name of 253 and the words between them.
@@ -75,6 +77,15 @@ struct Said<'a> {
     ip: Option<IpAddr>,
     proto: Option<&'a str>,
     host: Option<&'a str>,
+}
+
+impl Client {
+    /// Whether cookies for this client are for TLS only: also where the connection is not known to be secure, but people
+    /// are told to come by TLS.
+    #[allow(dead_code, reason = "sign-in sets the first cookies")]
+    pub(crate) fn wants_secure_cookies(&self, public_url: Option<&PublicUrl>) -> bool {
+        self.secure || public_url.is_some_and(PublicUrl::is_https)
+    }
 }
 
 impl Proxies {
@@ -505,6 +516,20 @@ mod tests {
             ),
         ] {
             assert_eq!(ask(header, from, lines).host.as_deref(), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn cookies_are_for_tls_where_the_client_or_the_public_address_is() {
+        let url = |text: &str| Some(text.parse::<PublicUrl>().unwrap());
+        for (secure, public_url, expected) in [
+            (false, None, false),
+            (true, None, true),
+            (false, url("http://127.0.0.1:8080"), false),
+            (false, url("https://audit.example.com"), true),
+        ] {
+            let client = Client { ip: [192, 0, 2, 1].into(), secure, host: None };
+            assert_eq!(client.wants_secure_cookies(public_url.as_ref()), expected, "{secure} {public_url:?}");
         }
     }
 

@@ -69,14 +69,19 @@ pub(crate) struct Orders {
     clock: Arc<dyn Clock>,
 }
 
+/// What there is before the first order.
+pub(super) struct Prepared {
+    pub(super) resolver: Arc<dyn ResolvesServerCert>,
+    /// Answers the authority's look.
+    pub(super) challenge: Arc<ServerConfig>,
+    pub(super) orders: Orders,
+}
+
 /// Prepares the cache and takes nothing from the network yet.
 ///
 /// # Errors
 /// [`CertificateError`] when the cache or `ca_file` can't be used.
-pub(super) fn orders(
-    acme: Acme,
-    clock: Arc<dyn Clock>,
-) -> Result<(Arc<dyn ResolvesServerCert>, Arc<ServerConfig>, Orders), CertificateError> {
+pub(super) fn orders(acme: Acme, clock: Arc<dyn Clock>) -> Result<Prepared, CertificateError> {
     let roots = acme.roots()?;
     prepare(&acme.cache)?;
     let validity = Arc::<Mutex<Option<Validity>>>::default();
@@ -95,7 +100,8 @@ pub(super) fn orders(
     let state = config.state();
     let (resolver, challenge) = (state.resolver(), state.challenge_rustls_config_with_provider(provider()));
     let domains = acme.domains.join(" ");
-    Ok((resolver, challenge, Orders { state, domains, directory: acme.directory, validity, clock }))
+    let orders = Orders { state, domains, directory: acme.directory, validity, clock };
+    Ok(Prepared { resolver, challenge, orders })
 }
 
 impl Orders {

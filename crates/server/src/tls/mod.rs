@@ -96,8 +96,8 @@ impl Tls {
                 (served, None, Upkeep::Files(watch))
             }
             TlsSource::Acme(acme) => {
-                let (served, challenge, orders) = acme::orders(acme, clock)?;
-                (served, Some(challenge), Upkeep::Acme(orders))
+                let acme::Prepared { resolver, challenge, orders } = acme::orders(acme, clock)?;
+                (resolver, Some(challenge), Upkeep::Acme(orders))
             }
         };
         let mut config = ServerConfig::builder_with_provider(provider())
