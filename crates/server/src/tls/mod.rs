@@ -130,6 +130,8 @@ impl Tls {
         let mut first = [0];
         // A record of a handshake begins with 22; a method begins with a letter.
         if stream.peek(&mut first).await? == 1 && first[0].is_ascii_uppercase() {
+            // What stays unread would make a reset of the end, which may overtake the answer.
+            let _ = stream.try_read(&mut [0; 4096]);
             stream.write_all(PLAIN_HTTP.as_bytes()).await?;
             stream.shutdown().await?;
             return Err(HandshakeError::PlainHttp);
