@@ -77,6 +77,7 @@ class VerifyTest(unittest.TestCase):
         changes = {
             "entries": ("valid", "leaf_hash", "00" * 32),
             "envelopes": ("valid", "event_id", "x"),
+            "envelopes_v2": ("valid", "people", []),
             "commitments": ("valid", "commitment", "00" * 32),
             "chains": ("refused", "at", 1),
             "trees": ("valid", "root", "00" * 32),
@@ -86,6 +87,7 @@ class VerifyTest(unittest.TestCase):
             "checkpoints": ("valid", "size", "6"),
             "tlog_proofs": ("valid", "index", "6"),
             "evidence": ("refused", "step", "entry"),
+            "evidence_v2": ("refused", "step", "entry"),
         }
         for name, (kind, field, value) in changes.items():
             with self.subTest(name):
@@ -102,7 +104,7 @@ class VerifyTest(unittest.TestCase):
         body, other = self.file("body", base64.b64decode(case["body"])), self.file("other", b"{}")
         vkey = case["vkeys"][0]
         with_body = json.loads(self.run_verify("proof", bundle, "--body", body, "--vkey", vkey, code=0).stdout)
-        self.assertEqual(with_body["envelope"]["tenant_number"], 1)
+        self.assertEqual((with_body["envelope"]["tenant_number"], with_body["envelope"]["people"]), (1, []))
         alone = json.loads(self.run_verify("proof", bundle, "--vkey", self.file("vkey", vkey + "\n"), code=0).stdout)
         self.assertIsNone(alone["envelope"])
         self.assertIn("commitment", self.run_verify("proof", bundle, "--body", other, "--vkey", vkey, code=1).stderr)

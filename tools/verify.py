@@ -10,12 +10,11 @@ KEY: a verifier key (name+id+base64) or a file of them, had in another way than 
 option also comes from INDELIBLE_<OPTION>. --save FILE keeps the checkpoint that was checked, to be --old next time.
 Exit codes: 0 it holds, 1 it does not, 2 wrong usage, 3 could not find out.
 """
-import argparse, base64, functools, hashlib, http.client, json, os, re, struct, sys, urllib.parse
+import argparse, base64, functools, hashlib, http.client, io, json, os, re, struct, sys, urllib.parse
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 class Refused(Exception): """The answer is no; the arguments are the step that failed and why."""
-
 def need(holds, step, why):
     if not holds: raise Refused(step, why)
 
@@ -25,7 +24,6 @@ def b64(text, step, size=None):
     except (ValueError, TypeError): raise Refused(step, "not base64") from None
     need(base64.b64encode(raw).decode() == text and len(raw) == (size or len(raw)), step, "not the expected base64")
     return raw
-
 def decimal(text, step):
     need(re.fullmatch("0|[1-9][0-9]{0,19}", text) and int(text) < 2**64, step, "not a 64-bit decimal number")
     return int(text)
@@ -35,7 +33,6 @@ def sha256(*parts): return hashlib.sha256(b"".join(parts)).digest()
 def leaf_hash(entry): return sha256(b"\0", entry)
 def node(left, right): return sha256(b"\1", left, right)
 def split(n): return 1 << (n - 1).bit_length() - 1
-
 def tree_root(leaves):
     if len(leaves) < 2: return leaves[0] if leaves else sha256()
     return node(tree_root(leaves[:split(len(leaves))]), tree_root(leaves[split(len(leaves)):]))
@@ -43,8 +40,7 @@ def tree_root(leaves):
 def inclusion_root(index, size, leaf, proof):
     need(index < size and (size == 1) == (not proof), "inclusion", "index or proof length do not fit the tree size")
     if size == 1: return leaf
-    k = split(size)
-    if index < k: return node(inclusion_root(index, k, leaf, proof[:-1]), proof[-1])
+    if index < (k := split(size)): return node(inclusion_root(index, k, leaf, proof[:-1]), proof[-1])
     return node(proof[-1], inclusion_root(index - k, size - k, leaf, proof[:-1]))
 
 def two_roots(old, low, high, root_of):
@@ -106,24 +102,30 @@ def parse_entry(raw):
 
 def parse_envelope(raw):
     names = "event_time_us", "time_source", "protocol", "rule_version", "mapping_version", "tenant_number", "key_id"
+    read = io.BytesIO(raw).read
+    def take(form): return struct.unpack(">" + form, read(struct.calcsize(">" + form)))
+    def text(): return take("%ds" % take("H"))[0].decode()
+    def ascending(keys): return need(keys == sorted({*keys} - {""}), "envelope", "people or names out of order") or keys
+    def listed(recorded): return ascending([text() for _ in range(*take("H"))]) if recorded else None
+    def person():
+        place, user, recorded = take("H16sB")
+        need(recorded < 4, "envelope", "unknown record of a person")
+        return {"place": place, "user": user, "groups": listed(recorded & 1), "roles": listed(recorded & 2)}
     try:
-        version, *values = struct.unpack_from(">BqBBIIQ16s", raw)
-        fields, at = dict(zip(names, values)), 43
-        for name in ("event_id", "tenant_name", "media_type", "mapping_name"):
-            size = struct.unpack_from(">H", raw, at)[0]
-            fields[name], at = raw[at + 2:at + 2 + size].decode(), at + 2 + size
+        version, *values = take("BqBBIIQ16s")
+        strings = {name: text() for name in ("event_id", "tenant_name", "media_type", "mapping_name")}
+        people = [person() for _ in range(*take("H"))] if version == 2 else []
     except (struct.error, UnicodeDecodeError) as error: raise Refused("envelope", str(error)) from None
-    need(version == 1 and fields["time_source"] in (0, 1), "envelope", "unknown version or time source")
-    need(at == len(raw), "envelope", "has the wrong length")
-    return fields
+    ascending([person["place"] for person in people])
+    need(version == 1 + bool(people) and values[1] in (0, 1) and not read(), "envelope", "unknown, or of wrong length")
+    return dict(zip(names, values)) | strings | {"people": people}
 
 def commitment(salt, envelope, body):
     sized = (len(part).to_bytes(8, "big") + part for part in (envelope, body))
     return sha256(b"indelible/commitment/v1\0", salt, *sized)
 
 def follow_chain(chains, raw):
-    entry = parse_entry(raw)
-    end = chains.get(entry["chain_id"])
+    end = chains.get((entry := parse_entry(raw))["chain_id"])
     need((entry["kind"] == 2) == (end is None), "chain", "a chain was opened twice or not at all")
     need((entry["tenant_seq"], entry["prev"]) == (end or (0, bytes(32))), "chain", "an entry is missing or changed")
     chains[entry["chain_id"]] = (entry["tenant_seq"] + 1, leaf_hash(raw))
@@ -151,8 +153,7 @@ def check_event(text, body, vkeys):
     raw, salt, envelope, (index, hashes, note, _), place = parse_bundle(text)
     need(body is None or salt, "bundle", "the content was erased: the body cannot be checked")
     entry = parse_entry(raw)
-    held = body is None or commitment(salt, envelope, body) == entry["commitment"]
-    need(held, "commitment", "salt, envelope and body are not those that the entry commits to")
+    need(body is None or commitment(salt, envelope, body) == entry["commitment"], "commitment", "other content")
     fields = None if body is None else parse_envelope(envelope)
     _, size, root = parse_note(note, "bundle")[0]
     need(inclusion_root(index, size, leaf_hash(raw), hashes) == root, "inclusion", "the entry is not in the tree")
@@ -226,25 +227,24 @@ def main():
     for name in ("url", "key", "vkey", "body", "old", "save"):
         parser.add_argument("--" + name, default=os.environ.get("INDELIBLE_" + name.upper()))
     args, read = parser.parse_args(), lambda path: open(path, "rb").read()
+    text = lambda path: read(path).decode(errors="replace")
     needs = {"proof": "path vkey", "log": "url vkey", "consistency": "url vkey old", "vectors": "path"}[args.command]
     if not all(getattr(args, name) for name in needs.split()): parser.error(f"{args.command} needs {needs}")
     try:
         if args.command == "vectors": return __import__("verify_vectors").run(args.path)
-        keys = read(args.vkey).decode(errors="replace") if os.path.exists(args.vkey) else args.vkey
+        keys = text(args.vkey) if os.path.exists(args.vkey) else args.vkey
         vkeys = [parse_vkey(key) for key in keys.split() or [""]]
         if args.command == "proof":
-            result = check_event(read(args.path).decode(errors="replace"), args.body and read(args.body), vkeys)
+            result = check_event(text(args.path), args.body and read(args.body), vkeys)
         else:
             note = (fetch := fetcher(args.url, args.key))("checkpoint").decode(errors="replace")
             result = check_log(fetch, note, vkeys) if args.command == "log" else {}
-            result |= check_prefix(fetch, note, read(args.old).decode(errors="replace"), vkeys) if args.old else {}
+            result |= check_prefix(fetch, note, text(args.old), vkeys) if args.old else {}
             args.save and open(args.save, "w", encoding="utf-8", newline="").write(note)
         print(json.dumps(result, default=bytes.hex))
     except Refused as refused:
         print("refused at {}: {}".format(*refused.args), file=sys.stderr)
         return 2 if refused.args[0] == "key" else 1
     except (OSError, http.client.HTTPException) as error:
-        print(f"could not find out: {error}", file=sys.stderr)
-        return 3
-
+        return print(f"could not find out: {error}", file=sys.stderr) or 3
 if __name__ == "__main__": sys.exit(main())

@@ -3,7 +3,7 @@
 Every valid case must come out as the file says and every refused one must be refused, evidence at the very step that
 the file names. Not checked: the refused tile paths, since verify.py writes paths and reads none.
 """
-import base64, json, pathlib, sys
+import base64, json, pathlib, sys, uuid
 
 import verify as v
 
@@ -29,7 +29,11 @@ def entry(case):
 def envelope(case):
     got = v.parse_envelope(H(case["bytes"]))
     got |= {name: str(got[name]) for name in ("event_time_us", "tenant_number")} | {"key_id": got["key_id"].hex()}
-    assert got == {name: case[name] for name in got}
+    places = ["/actor", "/on_behalf_of"]
+    for person in got["people"]:
+        place, user = person["place"], str(uuid.UUID(bytes=person["user"]))
+        person |= {"place": places[place] if place < 2 else f"/targets/{place - 2}", "user": user}
+    assert got == {"people": []} | {name: case[name] for name in got if name in case}
 
 
 def commitment(case):
@@ -125,6 +129,7 @@ def log(folder):
 FILES = {
     "entries": (entry, entry),
     "envelopes": (envelope, envelope),
+    "envelopes_v2": (envelope, envelope),
     "commitments": (commitment, None),
     "chains": (chain, chain_refused),
     "trees": (tree, None),
@@ -134,6 +139,7 @@ FILES = {
     "checkpoints": (checkpoint, checkpoint),
     "tlog_proofs": (tlog_proof, tlog_proof),
     "evidence": (evidence, evidence_refused),
+    "evidence_v2": (evidence, evidence_refused),
 }
 
 

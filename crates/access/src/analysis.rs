@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use indelible_event::{Code, Timestamp};
-use indelible_search::{Budget, Cost, Direction, FacetField, PageRequest, Query, Reach, SortKey, Stats};
+use indelible_search::{
+    Budget, Cost, Direction, FacetField, PageRequest, Query, Reach, SortKey, Stats, TenantSet,
+};
 use jiff::tz::TimeZone;
 
 use crate::{
@@ -199,17 +201,20 @@ impl ScopedReader {
         budget: &Budget,
     ) -> Result<(ValuesView, Standing), ReadError> {
         let (moment, mut standing) = self.begin(question.as_of.as_deref(), now)?;
-        let query = self.query(&question.filters, moment.now)?;
+        let mut query = self.query(&question.filters, moment.now)?;
         let search = &self.trail.inner.search;
-        let ask = |scope: &Reach, prefix| {
-            search.values(scope, &query, field, prefix, limit, Some(moment.as_of), budget)
+        let ask = |query: &Query, prefix| {
+            search.values(&self.scope(), query, field, prefix, limit, Some(moment.as_of), budget)
         };
         if is_tenant(field) {
-            let (found, cost) = ask(&self.scope_of_names(prefix), "")?;
+            if !prefix.is_empty() {
+                query.narrow(self.tenants_beginning(prefix));
+            }
+            let (found, cost) = ask(&query, "")?;
             standing.cost = cost;
             return Ok((self.tenant_values(&found), standing));
         }
-        let (found, cost) = ask(&self.scope(), prefix)?;
+        let (found, cost) = ask(&query, prefix)?;
         standing.cost = cost;
         let mut spelt = self.spelt(field, &found.values, budget)?;
         let values = found.values.into_iter().map(|value| {
@@ -220,19 +225,15 @@ impl ScopedReader {
         Ok((view, standing))
     }
 
-    /// The part of the reach whose names of today begin with `prefix`, without case: the index has numbers only.
-    fn scope_of_names(&self, prefix: &str) -> Reach {
-        let scope = self.scope();
-        if prefix.is_empty() {
-            return scope;
-        }
+    /// The tenants whose names of today begin with `prefix`, without case, since the index has numbers only. Some may be
+    /// outside the reach, which is part of the plan all the same.
+    fn tenants_beginning(&self, prefix: &str) -> TenantSet {
         let directory = self.trail.inner.control.directory();
-        let within = directory.tenants().filter(|tenant| {
+        let named = directory.tenants().filter(|tenant| {
             let beginning = tenant.name.as_bytes().get(..prefix.len());
             beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(prefix.as_bytes()))
-                && scope.contains(tenant.number)
         });
-        Reach::tenants(within.map(|tenant| tenant.number))
+        TenantSet::new(named.map(|tenant| tenant.number))
     }
 
     /// Values of the field that has numbers in the index, under the names of today.

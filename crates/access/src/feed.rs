@@ -106,7 +106,8 @@ impl ScopedReader {
     pub(crate) fn has_from(&self, index: u64) -> bool {
         let ledger = &self.trail.inner.ledger;
         match self.scope() {
-            Reach::All => ledger.durable_size() > index,
+            // Of a user's own events only the index knows: whoever asks it in vain goes on waiting.
+            Reach::All | Reach::Oneself { .. } => ledger.durable_size() > index,
             Reach::Tenants(tenants) => {
                 ledger.newest_of_tenants(tenants.as_slice()).is_some_and(|newest| newest >= index)
             }
@@ -114,11 +115,14 @@ impl ScopedReader {
     }
 
     /// Tells one reach from another: a digest of the tenants within it that had a chain before `index`. Later ones can't
-    /// have events before it.
+    /// have events before it. With them the user, where one's own events are within it.
     fn mark_of_reach(&self, scope: &Reach, index: u64) -> u128 {
-        let Reach::Tenants(tenants) = scope else { return u128::MAX };
+        let Some(tenants) = scope.whole_tenants() else { return u128::MAX };
         let ledger = &self.trail.inner.ledger;
         let mut hash = Sha256::new();
+        if let Reach::Oneself { user, .. } = scope {
+            hash.update(user.0);
+        }
         for tenant in tenants.as_slice() {
             if ledger.chain_of_tenant(*tenant).is_some_and(|chain| chain.opened_index < index) {
                 hash.update(tenant.to_be_bytes());

@@ -48,7 +48,10 @@ fn values_of<'e>(field: &str, view: &'e EventView) -> Vec<&'e str> {
             let actor = event.actor.iter().map(|actor| (&actor.groups, &actor.roles));
             let members = actor.chain(targets.iter().map(|target| (&target.groups, &target.roles)));
             let lists = members.map(|(groups, roles)| if field == "group" { groups } else { roles });
-            lists.flatten().map(String::as_str).collect()
+            let known = view.added.recognised.iter().map(|known| (&known.groups, &known.roles));
+            let known =
+                known.filter_map(|(groups, roles)| if field == "group" { groups } else { roles }.as_ref());
+            lists.chain(known).flatten().map(String::as_str).collect()
         }
         "field_changed" => event.changes.iter().map(|change| change.field.as_str()).collect(),
         "application" => one(&event.source.application),

@@ -6,7 +6,7 @@ use indelible_control::Directory;
 use indelible_event::{EventTime, TimeSource, Timestamp};
 use indelible_ledger::Record;
 use indelible_search::Decode;
-use indelible_verify::Protocol;
+use indelible_verify::{Person, Protocol};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -53,10 +53,37 @@ pub struct Added {
     pub erased: bool,
     /// Whether a legal hold covers it.
     pub held: bool,
+    /// Those in it whom the server recognised as users.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recognised: Vec<Recognised>,
+}
+
+/// Somebody in an event who was a user of the installation when it was received.
+#[derive(Clone, Debug, Serialize)]
+pub struct Recognised {
+    /// JSON pointer into the event: `/actor`, `/on_behalf_of`, `/targets/0`.
+    pub place: String,
+    /// The user's UUID.
+    pub user: String,
+    /// All groups of the user at receipt; `None` where the event names some itself.
+    pub groups: Option<Vec<String>>,
+    /// All roles of the user at receipt, the same way.
+    pub roles: Option<Vec<String>>,
+}
+
+impl From<&Person> for Recognised {
+    fn from(person: &Person) -> Self {
+        Self {
+            place: person.place.to_string(),
+            user: person.user.to_string(),
+            groups: person.groups.as_ref().map(|names| names.to_vec()),
+            roles: person.roles.as_ref().map(|names| names.to_vec()),
+        }
+    }
 }
 
 /// Top-level names that the server owns; a sender's fields of these names are found in the original only.
-const OWNED: [&str; 13] = [
+const OWNED: [&str; 14] = [
     "log",
     "seq",
     "tenant_seq",
@@ -69,6 +96,7 @@ const OWNED: [&str; 13] = [
     "anomaly",
     "erased",
     "held",
+    "recognised",
     "checkpoint",
 ];
 
@@ -141,6 +169,7 @@ impl EventView {
             anomaly: None,
             erased: false,
             held: false,
+            recognised: envelope.people.iter().map(Recognised::from).collect(),
         };
         let code = event.action_code.as_deref().unwrap_or_default();
         let is_look = envelope.protocol == Protocol::SERVER && code.starts_with(LOOKING);
@@ -167,5 +196,86 @@ impl EventView {
         // Free-form parts are kept as sent. Inside a string JSON escapes these characters, so what is left of them
         // stands between values and means nothing.
         if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ") } else { json }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use indelible_event::{Derived, Severity};
+    use indelible_search::Decoded;
+    use indelible_verify::{ChainId, Entry, Envelope, Kind, Names, People, Place, Protocol, Salt, UserId};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    struct Json;
+
+    impl Decode for Json {
+        fn decode(&self, _: &Envelope, body: &[u8]) -> Decoded {
+            let (text, limits) = (std::str::from_utf8(body).unwrap(), indelible_event::Limits::NONE);
+            let event = indelible_event::parse(text, &limits, Timestamp::from_micros(0)).unwrap().event;
+            let derived = Derived {
+                action_type: "other".into(),
+                object_category: None,
+                object_type: None,
+                severity: Severity::Low,
+                details: None,
+                summary: String::new(),
+            };
+            Decoded { event, derived }
+        }
+    }
+
+    fn shown(people: Vec<Person>) -> Value {
+        let entry = Entry {
+            kind: Kind::EVENT,
+            chain_id: ChainId([0; 16]),
+            tenant_seq: 4,
+            received_at_us: 5,
+            prev: [0; 32],
+            commitment: [0; 32],
+        };
+        let envelope = Envelope {
+            event_time_us: 5,
+            time_source: TimeSource::Received,
+            protocol: Protocol::JSON,
+            rule_version: 1,
+            mapping_version: 0,
+            tenant_number: 1,
+            key_id: [0; 16],
+            event_id: "e".into(),
+            tenant_name: "acme".into(),
+            media_type: "application/json".into(),
+            mapping_name: String::new(),
+            people: People::new(people).unwrap(),
+        };
+        let body = br#"{"action":"a","actor":{"id":"ada"},"recognised":[{"place":"/actor","user":"me"}]}"#;
+        let record = Record {
+            index: 0,
+            entry,
+            leaf_hash: [0; 32],
+            salt: Salt([0; 16]),
+            envelope,
+            body: body.to_vec(),
+        };
+        let view = EventView::new(&record, &Json, &Directory::default(), None);
+        serde_json::from_str(&view.to_json()).unwrap()
+    }
+
+    #[test]
+    fn shows_whom_the_server_recognised_and_not_whom_a_sender_did() {
+        assert_eq!(shown(vec![]).get("recognised"), None);
+        let names = Names::new(["Support".to_owned()]).unwrap();
+        let user = UserId([0xab; 16]);
+        let people = vec![
+            Person { place: Place::target(2).unwrap(), user, groups: Some(Names::default()), roles: None },
+            Person { place: Place::ACTOR, user, groups: Some(names.clone()), roles: Some(names) },
+        ];
+        let user = "abababab-abab-abab-abab-abababababab";
+        let expected = json!([
+            {"place": "/actor", "user": user, "groups": ["Support"], "roles": ["Support"]},
+            {"place": "/targets/2", "user": user, "groups": [], "roles": null},
+        ]);
+        assert_eq!(shown(people)["recognised"], expected);
     }
 }

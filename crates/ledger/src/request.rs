@@ -166,6 +166,6 @@ impl Record {
     /// Roughly the memory that the record takes, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         const FIXED: usize = 512;
-        (FIXED + self.body.len() + self.envelope.event_id.len()) as u64
+        (FIXED + self.body.len() + self.envelope.event_id.len() + self.envelope.people.memory()) as u64
     }
 }

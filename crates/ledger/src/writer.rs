@@ -20,8 +20,8 @@ use crate::shared::{Paths, Shared, count};
 use crate::threads::{self, Running};
 use crate::work::{Answer, Prepared, REQUEST_BYTES_MAX, Task, Work, stamp};
 use crate::{
-    AppendError, AppendRequest, ChainOpen, LedgerConfig, LedgerStatus, OpenError, OpenProgress, Outcome,
-    ReadError, Receipt, Replay, ReplayKey, StoreError,
+    AppendError, AppendRequest, ChainOpen, LedgerConfig, LedgerStatus, NewEvent, OpenError, OpenProgress,
+    Outcome, ReadError, Receipt, Replay, ReplayKey, StoreError,
 };
 
 /// Entries that may wait for the id index before senders are told to come back.
@@ -227,8 +227,9 @@ impl LedgerWriter {
 
     fn send_append(&self, request: AppendRequest) -> Result<oneshot::Receiver<Answer>, AppendError> {
         let inner = &self.inner;
+        let content = |event: &NewEvent| event.body.len() + event.envelope.people.encoded_len();
         let bytes: u64 =
-            request.events.iter().map(|event| event.body.len() as u64 + EVENT_OVERHEAD_BYTES).sum();
+            request.events.iter().map(|event| content(event) as u64 + EVENT_OVERHEAD_BYTES).sum();
         let bytes = bytes + request.note.len() as u64 + EVENT_OVERHEAD_BYTES;
         if bytes > REQUEST_BYTES_MAX {
             return Err(AppendError::TooLarge { bytes, bytes_max: REQUEST_BYTES_MAX });

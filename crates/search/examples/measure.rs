@@ -17,7 +17,7 @@ use indelible_search::{
     Budget, Decode, Decoded, Direction, EventSource, FacetField, PageRequest, Query, Reach, Search,
     SearchConfig, SourceError,
 };
-use indelible_verify::{ChainId, Entry, Envelope, Kind, Protocol, Salt};
+use indelible_verify::{ChainId, Entry, Envelope, Kind, People, Protocol, Salt};
 use tokio::sync::watch;
 
 /// 2026-03-01T12:00:00Z.
@@ -178,6 +178,7 @@ impl EventSource for Made {
                 tenant_name: format!("tenant{tenant}.example"),
                 media_type: "application/json".into(),
                 mapping_name: String::new(),
+                people: People::default(),
             };
             let (leaf_hash, salt) = ([index as u8; 32], Salt([0; 16]));
             Arc::new(Record { index, entry, leaf_hash, salt, envelope, body: index.to_string().into_bytes() })

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use indelible_verify::UserId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
@@ -65,6 +66,8 @@ pub(crate) enum Field {
     Present,
     /// Names of changed fields.
     Changed,
+    /// Users of the installation that the server recognised as actor or target, see [`person_term`].
+    Person,
 }
 
 /// Ends the path in a term of [`Field::Attribute`].
@@ -72,7 +75,7 @@ pub(crate) const PATH_END: char = '\u{1f}';
 
 impl Field {
     /// All fields, in the order of their numbers.
-    pub(crate) const ALL: [Field; 30] = [
+    pub(crate) const ALL: [Field; 31] = [
         Field::Id,
         Field::Action,
         Field::ActionType,
@@ -103,6 +106,7 @@ impl Field {
         Field::Attribute,
         Field::Present,
         Field::Changed,
+        Field::Person,
     ];
 
     /// The field's name in the index's schema.
@@ -138,6 +142,7 @@ impl Field {
             Field::Attribute => "attribute",
             Field::Present => "present",
             Field::Changed => "changed",
+            Field::Person => "person",
         }
     }
 }
@@ -240,6 +245,11 @@ pub(crate) fn read_address(text: &str) -> Option<(IpAddr, Option<&str>)> {
 
 fn is_port(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok()
+}
+
+/// The term of a user: the UUID in its usual form.
+pub(crate) fn person_term(user: UserId) -> String {
+    user.to_string()
 }
 
 /// A stable 64-bit hash of parts, for distinct counts: an adversary can't make two users collide at will.

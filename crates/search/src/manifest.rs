@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{SearchError, is_lost};
 
-/// Version of everything that is stored: manifest, split files, terms, words. A change in any of them raises it.
+/// Version of everything that is stored: manifest, split files, terms, words. A change in any of them raises it, but not
+/// a field that no event of before has a term of: a split that lacks its dictionary says just that.
 pub(crate) const FORMAT: u32 = 2;
 
 const MANIFEST: &str = "manifest";

@@ -1,23 +1,32 @@
 //! One query plan: what a set of parameters compiles to, whatever form it was written in.
 //!
-//! A [`Query`] says which events match; a [`Reach`] says which tenants may be looked at. Both become one expression,
+//! A [`Query`] says which events match; a [`Reach`] says which events may be looked at. Both become one expression,
 //! so the reach is part of what is searched and never a filter applied to results.
 
+use indelible_verify::UserId;
 use serde::{Deserialize, Serialize};
 
-use crate::field::{Field, keyword};
+use crate::field::{Field, keyword, person_term};
 use crate::filter::print::{json_of, text_of};
 use crate::marks::Mark;
 use crate::normal::normalise;
 use crate::predicate::Predicate;
 
-/// The tenants whose events a caller may see.
+/// The events that a caller may see.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reach {
     /// Every event of the log.
     All,
     /// Events of these tenant numbers only.
     Tenants(TenantSet),
+    /// Events of these tenants, and of any tenant those that this user did or that were done to this user, as the server
+    /// recognised it at receipt.
+    Oneself {
+        /// The user.
+        user: UserId,
+        /// Tenants all of whose events are within the reach; often none.
+        tenants: TenantSet,
+    },
 }
 
 impl Reach {
@@ -26,12 +35,22 @@ impl Reach {
         Reach::Tenants(TenantSet::new(tenants))
     }
 
-    /// Whether events of `tenant` are within it.
-    pub fn contains(&self, tenant: u64) -> bool {
+    /// The reach over the events in which `user` is the actor or a target, and over all events of `tenants`.
+    pub fn oneself(user: UserId, tenants: impl IntoIterator<Item = u64>) -> Self {
+        Reach::Oneself { user, tenants: TenantSet::new(tenants) }
+    }
+
+    /// The tenants all of whose events are within it; `None` for all tenants.
+    pub fn whole_tenants(&self) -> Option<&TenantSet> {
         match self {
-            Reach::All => true,
-            Reach::Tenants(set) => set.contains(tenant),
+            Reach::All => None,
+            Reach::Tenants(tenants) | Reach::Oneself { tenants, .. } => Some(tenants),
         }
+    }
+
+    /// Whether all events of `tenant` are within it.
+    pub fn contains(&self, tenant: u64) -> bool {
+        self.whole_tenants().is_none_or(|tenants| tenants.contains(tenant))
     }
 }
 
@@ -274,13 +293,26 @@ impl Query {
         (Some(since).filter(|since| *since != i64::MIN), Some(until).filter(|until| *until != i64::MAX))
     }
 
+    /// Leaves of the matching events only those of `tenants`.
+    pub fn narrow(&mut self, tenants: TenantSet) {
+        let matches = std::mem::replace(&mut self.matches, Expr::All);
+        self.matches = Expr::and(vec![Expr::Tenants(tenants), matches]);
+        self.settle();
+    }
+
     /// The one expression that runs: reach and conditions together, with at most one set of tenants in its "and".
     pub(crate) fn plan(&self, reach: &Reach) -> Expr {
+        let mut parts = Vec::new();
         let mut scope = match reach {
             Reach::All => None,
             Reach::Tenants(set) => Some(set.clone()),
+            Reach::Oneself { user, tenants } => {
+                let own = Expr::Term(Field::Person, person_term(*user));
+                let whole = (!tenants.0.is_empty()).then(|| Expr::Tenants(tenants.clone()));
+                parts.push(Expr::or(whole.into_iter().chain([own]).collect()));
+                None
+            }
         };
-        let mut parts = Vec::new();
         let conditions = match &self.matches {
             Expr::And(conditions) => conditions.as_slice(),
             one => std::slice::from_ref(one),
@@ -313,6 +345,28 @@ mod tests {
         assert_eq!(query.plan(&Reach::tenants([])), Expr::None);
         let Expr::And(parts) = query.plan(&Reach::tenants([3, 1, 3])) else { panic!("reach and condition") };
         assert_eq!(parts[0], Expr::Tenants(TenantSet(vec![1, 3])));
+    }
+
+    #[test]
+    fn oneself_is_a_condition_beside_those_of_the_query() {
+        let term = |field, text: &str| Expr::Term(field, text.into());
+        let tenants = |list: &[u64]| Expr::Tenants(TenantSet::new(list.iter().copied()));
+        let own = || term(Field::Person, "07070707-0707-0707-0707-070707070707");
+        let user = UserId([7; 16]);
+        let mut query = Query { matches: term(Field::Action, "x"), ..Query::all() };
+        assert_eq!(Query::all().plan(&Reach::oneself(user, [])), own());
+        let either = || Expr::Or(vec![tenants(&[2, 5]), own()]);
+        let plan = query.plan(&Reach::oneself(user, [5, 2]));
+        assert_eq!(plan, Expr::And(vec![either(), query.matches.clone()]));
+        query.narrow(TenantSet::new([1, 2]));
+        let plan = query.plan(&Reach::oneself(user, [5, 2]));
+        assert_eq!(plan, Expr::And(vec![tenants(&[1, 2]), either(), term(Field::Action, "x")]));
+        assert_eq!(
+            query.plan(&Reach::tenants([2])),
+            Expr::And(vec![tenants(&[2]), term(Field::Action, "x")])
+        );
+        query.narrow(TenantSet::default());
+        assert_eq!(query.plan(&Reach::oneself(user, [5, 2])), Expr::None);
     }
 
     #[test]

@@ -290,7 +290,7 @@ pub(crate) fn document(decode: &dyn Decode, record: &Record) -> Option<Doc> {
     };
     let derive = || {
         let decoded = decode.decode(envelope, &record.body);
-        Doc::new(place, &envelope.event_id, &decoded.event, &decoded.derived)
+        Doc::new(place, &envelope.event_id, &decoded.event, &decoded.derived, &envelope.people)
     };
     Some(std::panic::catch_unwind(std::panic::AssertUnwindSafe(derive)).unwrap_or_else(|_| {
         tracing::error!(

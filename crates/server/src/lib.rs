@@ -19,6 +19,7 @@ mod mappings;
 mod metrics;
 mod names;
 mod offline;
+mod people;
 mod public_url;
 mod queries;
 mod reconcile;

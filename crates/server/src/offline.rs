@@ -135,7 +135,7 @@ mod tests {
     use indelible_event::TimeSource;
     use indelible_ledger::{AppendRequest, ChainOpen, NewEvent, OnConflict, SystemClock};
     use indelible_search::{Search, SearchConfig};
-    use indelible_verify::{Envelope, Protocol};
+    use indelible_verify::{Envelope, Names, People, Person, Place, Protocol, UserId};
 
     use super::*;
 
@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn event(chain: indelible_verify::ChainId, n: usize) -> NewEvent {
-        let envelope = Envelope {
+        let mut envelope = Envelope {
             event_time_us: 5,
             time_source: TimeSource::Event,
             protocol: Protocol::JSON,
@@ -180,7 +180,13 @@ mod tests {
             tenant_name: "acme".to_owned(),
             media_type: "application/json".to_owned(),
             mapping_name: String::new(),
+            people: People::default(),
         };
+        if n.is_multiple_of(3) {
+            let groups = Names::new(["Support".to_owned()]).ok();
+            let actor = Person { place: Place::ACTOR, user: UserId([n as u8; 16]), groups, roles: None };
+            envelope.people = People::new(vec![actor]).unwrap();
+        }
         let body = format!(r#"{{"action":"user.created","actor":{{"id":"u{n}"}}}}"#).into_bytes();
         NewEvent { chain, envelope, id_given: true, body }
     }

@@ -1,11 +1,13 @@
 //! The envelope: what the server adds to an event and vouches for, in fixed binary.
 //!
-//! Format: `docs/protocol/envelope.md`. Invariant: decoding accepts exactly what encoding writes. Protocols that
-//! this version does not know are kept, not refused; an unknown version or time source is.
+//! Format: `docs/protocol/envelope.md`. Version 1 says nothing of people, version 2 ends with those recognised; which of
+//! the two is written follows from whether there are any. Invariant: decoding accepts exactly what encoding writes.
+//! Protocols that this version does not know are kept, not refused; an unknown version or time source is.
 
 use indelible_event::TimeSource;
 
 use crate::error::Error;
+use crate::people::People;
 
 /// Bytes of an envelope before its four strings.
 pub const ENVELOPE_FIXED_LEN: usize = 43;
@@ -13,7 +15,10 @@ pub const ENVELOPE_FIXED_LEN: usize = 43;
 /// Most bytes in one of an envelope's strings.
 pub const ENVELOPE_STRING_MAX: usize = u16::MAX as usize;
 
-const VERSION: u8 = 1;
+/// Without people.
+const VERSION_1: u8 = 1;
+/// With people, at least one.
+const VERSION_2: u8 = 2;
 
 /// The way in which an event arrived. Values without a name here are valid: a newer server wrote them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,6 +69,8 @@ pub struct Envelope {
     pub media_type: String,
     /// The importer's mapping; empty where there was none.
     pub mapping_name: String,
+    /// Those in the event whom the server recognised as users of the installation.
+    pub people: People,
 }
 
 impl Envelope {
@@ -74,8 +81,8 @@ impl Envelope {
     pub fn encode(&self) -> Result<Vec<u8>, Error> {
         let strings = self.strings();
         let len = strings.iter().map(|(_, string)| 2 + string.len()).sum::<usize>();
-        let mut bytes = Vec::with_capacity(ENVELOPE_FIXED_LEN + len);
-        bytes.push(VERSION);
+        let mut bytes = Vec::with_capacity(ENVELOPE_FIXED_LEN + len + self.people.encoded_len());
+        bytes.push(if self.people.is_empty() { VERSION_1 } else { VERSION_2 });
         bytes.extend(self.event_time_us.to_be_bytes());
         bytes.push(match self.time_source {
             TimeSource::Received => 0,
@@ -91,6 +98,9 @@ impl Envelope {
             let prefix = u16::try_from(len).map_err(|_| Error::EnvelopeStringTooLong { field, len })?;
             bytes.extend(prefix.to_be_bytes());
             bytes.extend(string.as_bytes());
+        }
+        if !self.people.is_empty() {
+            self.people.encode(&mut bytes);
         }
         Ok(bytes)
     }
@@ -108,11 +118,12 @@ impl Envelope {
     ///
     /// # Errors
     /// [`Error::EnvelopeTruncated`], [`Error::EnvelopeTrailing`], [`Error::EnvelopeVersion`],
-    /// [`Error::TimeSource`] or [`Error::EnvelopeUtf8`].
+    /// [`Error::TimeSource`] or [`Error::EnvelopeUtf8`]; of people also [`Error::EnvelopeNobody`],
+    /// [`Error::EnvelopeRecorded`] or [`Error::EnvelopeOrder`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut rest = Reader(bytes);
         let [version] = rest.take("version")?;
-        if version != VERSION {
+        if !matches!(version, VERSION_1 | VERSION_2) {
             return Err(Error::EnvelopeVersion { got: version });
         }
         let envelope = Self {
@@ -131,21 +142,22 @@ impl Envelope {
             tenant_name: rest.take_string("tenant_name")?,
             media_type: rest.take_string("media_type")?,
             mapping_name: rest.take_string("mapping_name")?,
+            people: if version == VERSION_1 { People::default() } else { People::decode(&mut rest)? },
         };
         if rest.0.is_empty() { Ok(envelope) } else { Err(Error::EnvelopeTrailing { extra: rest.0.len() }) }
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl Reader<'_> {
-    fn take<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], Error> {
+    pub(crate) fn take<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], Error> {
         let (head, rest) = self.0.split_first_chunk().ok_or(Error::EnvelopeTruncated { field })?;
         self.0 = rest;
         Ok(*head)
     }
 
-    fn take_string(&mut self, field: &'static str) -> Result<String, Error> {
+    pub(crate) fn take_string(&mut self, field: &'static str) -> Result<String, Error> {
         let len = usize::from(u16::from_be_bytes(self.take(field)?));
         let (head, rest) = self.0.split_at_checked(len).ok_or(Error::EnvelopeTruncated { field })?;
         self.0 = rest;
@@ -155,12 +167,13 @@ impl Reader<'_> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::people::tests::{any_people, people};
 
-    pub(crate) fn example() -> Envelope {
+    fn example() -> Envelope {
         Envelope {
             event_time_us: 1_772_368_496_123_456,
             time_source: TimeSource::Event,
@@ -173,13 +186,18 @@ pub(crate) mod tests {
             tenant_name: "acme".into(),
             media_type: "application/json".into(),
             mapping_name: String::new(),
+            people: People::default(),
         }
     }
 
-    pub(crate) fn any_envelope() -> impl Strategy<Value = Envelope> {
+    fn with_people() -> Envelope {
+        Envelope { people: people(), ..example() }
+    }
+
+    fn any_envelope() -> impl Strategy<Value = Envelope> {
         let numbers = any::<(i64, bool, u8, u32, u32, u64, [u8; 16])>();
-        (numbers, prop::array::uniform4("\\PC{0,30}")).prop_map(
-            |(n, [event_id, tenant_name, media_type, mapping_name])| Envelope {
+        (numbers, prop::array::uniform4("\\PC{0,30}"), any_people()).prop_map(
+            |(n, [event_id, tenant_name, media_type, mapping_name], people)| Envelope {
                 event_time_us: n.0,
                 time_source: if n.1 { TimeSource::Event } else { TimeSource::Received },
                 protocol: Protocol(n.2),
@@ -191,14 +209,14 @@ pub(crate) mod tests {
                 tenant_name,
                 media_type,
                 mapping_name,
+                people,
             },
         )
     }
 
     #[test]
     fn has_the_layout_of_the_document() {
-        let expected = [
-            "01",
+        let common = [
             "00064bf5b29f5e40",
             "01",
             "02",
@@ -210,29 +228,64 @@ pub(crate) mod tests {
             "000461636d65",
             "00106170706c69636174696f6e2f6a736f6e",
             "0000",
-        ];
-        assert_eq!(hex::encode(example().encode().unwrap()), expected.concat());
+        ]
+        .concat();
+        assert_eq!(hex::encode(example().encode().unwrap()), format!("01{common}"));
+        let people = [
+            "0003",
+            // Who did it: in one group and in two roles.
+            "0000",
+            &"0a".repeat(16),
+            "03",
+            "00010007537570706f7274",
+            "0002000541646d696e000454656368",
+            // For whom: groups only, and none.
+            "0001",
+            &"0b".repeat(16),
+            "01",
+            "0000",
+            // The second target: the event names groups and roles itself.
+            "0003",
+            &"0a".repeat(16),
+            "00",
+        ]
+        .concat();
+        assert_eq!(hex::encode(with_people().encode().unwrap()), format!("02{common}{people}"));
     }
 
     #[test]
     fn refuses_what_is_cut_padded_or_unknown() {
-        let good = example().encode().unwrap();
-        for len in 0..good.len() {
-            let got = Envelope::decode(&good[..len]).unwrap_err();
-            assert!(matches!(got, Error::EnvelopeTruncated { .. }), "{len} bytes: {got}");
+        for envelope in [example(), with_people()] {
+            let good = envelope.encode().unwrap();
+            for len in 0..good.len() {
+                let got = Envelope::decode(&good[..len]).unwrap_err();
+                assert!(matches!(got, Error::EnvelopeTruncated { .. }), "{len} bytes: {got}");
+            }
+            let padded = [&good[..], &[0, 0]].concat();
+            assert_eq!(Envelope::decode(&padded), Err(Error::EnvelopeTrailing { extra: 2 }));
+            let with = |at: usize, byte: u8| {
+                let mut bytes = good.clone();
+                bytes[at] = byte;
+                Envelope::decode(&bytes)
+            };
+            assert_eq!(with(0, 0), Err(Error::EnvelopeVersion { got: 0 }));
+            assert_eq!(with(0, 3), Err(Error::EnvelopeVersion { got: 3 }));
+            assert_eq!(with(9, 2), Err(Error::TimeSource { got: 2 }));
+            assert_eq!(with(10, 99).unwrap().protocol, Protocol(99));
+            assert_eq!(with(45, 0xff), Err(Error::EnvelopeUtf8 { field: "event_id" }));
+            assert_eq!(with(52, 0xff), Err(Error::EnvelopeUtf8 { field: "tenant_name" }));
         }
-        let padded = [&good[..], &[0, 0]].concat();
-        assert_eq!(Envelope::decode(&padded), Err(Error::EnvelopeTrailing { extra: 2 }));
-        let with = |at: usize, byte: u8| {
-            let mut bytes = good.clone();
-            bytes[at] = byte;
-            Envelope::decode(&bytes)
-        };
-        assert_eq!(with(0, 2), Err(Error::EnvelopeVersion { got: 2 }));
-        assert_eq!(with(9, 2), Err(Error::TimeSource { got: 2 }));
-        assert_eq!(with(10, 99).unwrap().protocol, Protocol(99));
-        assert_eq!(with(45, 0xff), Err(Error::EnvelopeUtf8 { field: "event_id" }));
-        assert_eq!(with(52, 0xff), Err(Error::EnvelopeUtf8 { field: "tenant_name" }));
+    }
+
+    #[test]
+    fn each_version_has_one_form() {
+        let (without, with) = (example().encode().unwrap(), with_people().encode().unwrap());
+        let swapped = |bytes: &[u8], version: u8| Envelope::decode(&[&[version], &bytes[1..]].concat());
+        assert_eq!(swapped(&without, 2), Err(Error::EnvelopeTruncated { field: "people" }));
+        let extra = with.len() - without.len();
+        assert_eq!(swapped(&with, 1), Err(Error::EnvelopeTrailing { extra }));
+        let nobody = [&without[..], &[0, 0]].concat();
+        assert_eq!(swapped(&nobody, 2), Err(Error::EnvelopeNobody));
     }
 
     #[test]

@@ -66,6 +66,29 @@ pub enum Error {
         /// Its length in bytes.
         len: usize,
     },
+    /// A list with more than an envelope has numbers for.
+    #[error("{count} {field}, an envelope holds 65535")]
+    EnvelopeTooMany {
+        /// What there are too many of.
+        field: &'static str,
+        /// How many.
+        count: usize,
+    },
+    /// An envelope of the version that has people, without any.
+    #[error("envelope of version 2 without people")]
+    EnvelopeNobody,
+    /// What is recorded of a person is more than this code knows.
+    #[error("record of a person {got} is not known")]
+    EnvelopeRecorded {
+        /// The byte that says what is recorded.
+        got: u8,
+    },
+    /// People, groups or roles in an envelope that do not ascend, or repeat.
+    #[error("{field} of the envelope are not in order")]
+    EnvelopeOrder {
+        /// The list.
+        field: &'static str,
+    },
     /// Salt, envelope and body are not those that the entry commits to.
     #[error("salt, envelope and body do not give the entry's commitment")]
     CommitmentMismatch,
@@ -156,7 +179,11 @@ impl Error {
             | Self::EnvelopeVersion { .. }
             | Self::TimeSource { .. }
             | Self::EnvelopeUtf8 { .. }
-            | Self::EnvelopeStringTooLong { .. } => Step::Envelope,
+            | Self::EnvelopeStringTooLong { .. }
+            | Self::EnvelopeTooMany { .. }
+            | Self::EnvelopeNobody
+            | Self::EnvelopeRecorded { .. }
+            | Self::EnvelopeOrder { .. } => Step::Envelope,
             Self::ChainNotOpened
             | Self::ChainReopened
             | Self::ChainSequence { .. }

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`entry`](Entry) | the 99 bytes that a leaf hashes |
 //! | [`envelope`](Envelope) | what the server adds to an event and vouches for |
+//! | [`people`](People) | in it, the users whom the server recognised in the event |
 //! | [`commitment`](commitment()) | how an entry commits to envelope and body without showing them |
 //! | [`chain`](Chains) | gapless numbering and back links of each tenant's entries |
 //! | [`evidence`](verify_event) | body, commitment, entry, leaf, inclusion, signature: step by step |
@@ -20,6 +21,7 @@ mod envelope;
 mod error;
 mod evidence;
 mod extra;
+mod people;
 
 pub use bundle::ProofBundle;
 pub use chain::{Chain, Chains};
@@ -29,3 +31,4 @@ pub use envelope::{ENVELOPE_FIXED_LEN, ENVELOPE_STRING_MAX, Envelope, Protocol};
 pub use error::{Error, Step};
 pub use evidence::{Evidence, Opening, Verdict, verify_checkpoints, verify_event, verify_tlog_proof};
 pub use extra::ProofExtra;
+pub use people::{Names, People, Person, Place, UserId};

@@ -24,6 +24,18 @@ export interface Change {
   new?: Json;
 }
 
+/** Somebody in an event whom the server knew as a user when it was received. */
+export interface Recognised {
+  /** JSON pointer into the event, such as `/actor` or `/targets/0`. */
+  place: string;
+  /** The user's UUID. */
+  user: string;
+  /** The user's groups at receipt; null where they were not recorded. */
+  groups: string[] | null;
+  /** The user's roles at receipt, the same way. */
+  roles: string[] | null;
+}
+
 export type OutcomeResult = 'success' | 'failure' | 'denied' | 'challenge' | 'unknown';
 
 export interface AuditEvent {
@@ -72,6 +84,8 @@ export interface AuditEvent {
   session_id?: string | null;
   request_id?: string | null;
   trace_id?: string | null;
+  /** Absent where nobody was recognised. */
+  recognised?: Recognised[];
 }
 
 export interface EventPage {

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { Problem } from '$api/problem';
-import type { AuditEvent, ProofBundle } from '$api/types';
+import type { AuditEvent, ProofBundle, Recognised } from '$api/types';
 import { TestLedger } from '../test/ledger';
 
 import { checkEvent, type Checked } from './check';
@@ -139,10 +139,28 @@ describe('checking an event', () => {
       tenantName: 'acme',
       mediaType: '',
       mappingName: 'aws-cloudtrail',
+      people: [],
     };
     const event = { ...shownEvent(), time: '1970-01-01T00:00:00Z', received_at: '1970-01-01T00:00:00Z' };
     expect(compareShown(event, entry, envelope, new Uint8Array())).toEqual({ differing: [], compared: 'envelope' });
     expect(compareShown(event, { ...entry, kind: 2 }, envelope, new Uint8Array()).differing).toEqual(['kind']);
+    const ada: Recognised = {
+      place: '/actor',
+      user: '00000000-0000-0000-0000-000000000001',
+      groups: ['Support'],
+      roles: null,
+    };
+    const cases: [Recognised[], Recognised[] | null, string[]][] = [
+      [[ada], [ada], []],
+      [[ada], null, []],
+      [[ada], [{ ...ada, groups: [] }], ['recognised']],
+      [[ada], [], ['recognised']],
+      [[], [ada], ['recognised']],
+    ];
+    for (const [people, recognised, differing] of cases) {
+      const about = recognised === null ? event : { ...event, recognised };
+      expect(compareShown(about, entry, { ...envelope, people }, new Uint8Array()).differing).toEqual(differing);
+    }
   });
 
   it('compares JSON by digits, not by key order', () => {

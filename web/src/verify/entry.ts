@@ -1,11 +1,14 @@
-// The three byte layouts that an event's proof rests on: entry, envelope and commitment, each in version 1.
+// The three byte layouts that an event's proof rests on: entry and commitment in version 1, envelope in 1 and 2.
 //
 // An entry is what the tree hashes. It names no content: it commits to the envelope (what the server vouches for)
 // and the body (the bytes as sent) by a salted hash.
 
 import { sha256 } from '@noble/hashes/sha2.js';
 
+import type { Recognised } from '$api/types';
+
 import { Malformed, Reader, concatBytes, u64be } from './bytes';
+import { readPeople } from './people';
 
 export const ENTRY_BYTES = 99;
 export const SALT_BYTES = 16;
@@ -58,6 +61,8 @@ export interface Envelope {
   tenantName: string;
   mediaType: string;
   mappingName: string;
+  /** Those whom the server recognised; none in version 1, at least one in version 2. */
+  people: Recognised[];
 }
 
 const TIME_SOURCES: readonly TimeSource[] = ['received', 'event'];
@@ -65,7 +70,7 @@ const TIME_SOURCES: readonly TimeSource[] = ['received', 'event'];
 export function parseEnvelope(bytes: Uint8Array): Envelope {
   const reader = new Reader(bytes, 'envelope');
   const version = reader.u8();
-  if (version !== 1) throw new Malformed('envelope', `version ${version}, expected 1`);
+  if (version !== 1 && version !== 2) throw new Malformed('envelope', `version ${version}, expected 1 or 2`);
   const eventTimeUs = reader.i64();
   const timeSource = TIME_SOURCES[reader.u8()];
   if (timeSource === undefined) throw new Malformed('envelope', 'unknown time source');
@@ -81,6 +86,7 @@ export function parseEnvelope(bytes: Uint8Array): Envelope {
     tenantName: reader.text(),
     mediaType: reader.text(),
     mappingName: reader.text(),
+    people: version === 1 ? [] : readPeople(reader),
   };
   reader.end();
   return envelope;

@@ -46,6 +46,11 @@ export function compareShown(event: AuditEvent, entry: Entry, envelope: Envelope
   if (microsecondsOf(event.received_at) !== entry.receivedAtUs) differing.push('received_at');
   if (microsecondsOf(event.time) !== envelope.eventTimeUs) differing.push('time');
   if (event.time_source !== envelope.timeSource) differing.push('time_source');
+  const { recognised } = event;
+  // Not everybody is shown them, so their absence says nothing.
+  if (recognised != null && !sameJson(recognised as unknown as Json, envelope.people as unknown as Json)) {
+    differing.push('recognised');
+  }
   if (envelope.protocol !== PROTOCOL_JSON && envelope.protocol !== PROTOCOL_NDJSON) {
     return { differing, compared: 'envelope' };
   }

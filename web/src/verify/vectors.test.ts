@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import type { ProofBundle } from '$api/types';
+import type { ProofBundle, Recognised } from '$api/types';
 
 import { Malformed, fromBase64, toBase64, toHex } from './bytes';
 import { commitment, parseEntry, parseEnvelope } from './entry';
@@ -62,7 +62,7 @@ describe('entries', () => {
   });
 });
 
-describe('envelopes', () => {
+describe.each(['envelopes', 'envelopes_v2'])('%s', (file) => {
   interface Valid {
     name: string;
     bytes: string;
@@ -77,8 +77,9 @@ describe('envelopes', () => {
     tenant_name: string;
     media_type: string;
     mapping_name: string;
+    people?: Recognised[];
   }
-  const { valid, refused } = vectors<Valid, { bytes: string }>('envelopes');
+  const { valid, refused } = vectors<Valid, { bytes: string }>(file);
 
   it.each(valid)('reads $name', (vector) => {
     const envelope = parseEnvelope(hex(vector.bytes));
@@ -94,11 +95,21 @@ describe('envelopes', () => {
       tenant_name: envelope.tenantName,
       media_type: envelope.mediaType,
       mapping_name: envelope.mappingName,
-    }).toEqual({ ...vector, name: undefined, bytes: undefined });
+      people: envelope.people,
+    }).toEqual({ people: [], ...vector, name: undefined, bytes: undefined });
   });
 
   it.each(refused)('refuses $why', ({ bytes }) => {
     expect(() => parseEnvelope(hex(bytes))).toThrow(Malformed);
+  });
+
+  it('refuses every beginning', () => {
+    for (const { bytes } of valid) {
+      const whole = hex(bytes);
+      for (let end = 0; end < whole.length; end += 1) {
+        expect(() => parseEnvelope(whole.slice(0, end)), `${end} of ${whole.length} bytes`).toThrow(Malformed);
+      }
+    }
   });
 });
 
@@ -222,13 +233,13 @@ describe('tlog-proofs', () => {
   });
 });
 
-describe('evidence', () => {
+describe.each(['evidence', 'evidence_v2'])('%s', (file) => {
   interface Vector {
     bundle: ProofBundle;
     body: string | null;
     vkeys: string[];
   }
-  const { valid, refused } = vectors<Vector & { name: string }, Vector & { step: string }>('evidence');
+  const { valid, refused } = vectors<Vector & { name: string }, Vector & { step: string }>(file);
   const judge = ({ bundle, body, vkeys }: Vector) =>
     verifyEvent(bundle, body === null ? null : fromBase64(body, 'body'), vkeys);
   /** The Rust verifier stops at the first failure and has more steps than a reader needs. */

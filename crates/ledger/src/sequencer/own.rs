@@ -1,7 +1,7 @@
 //! Entries of the server's own: chains opened, steps of the clock, settings.
 
 use indelible_event::TimeSource;
-use indelible_verify::{ChainId, Envelope, Kind, Protocol, Salt, commitment};
+use indelible_verify::{ChainId, Envelope, Kind, People, Protocol, Salt, commitment};
 use serde_json::value::RawValue;
 
 use super::{Building, Sequencer};
@@ -87,6 +87,7 @@ impl Sequencer {
             tenant_name,
             media_type: OWN_MEDIA_TYPE.to_owned(),
             mapping_name: String::new(),
+            people: People::default(),
         };
         let encoded = envelope
             .encode()

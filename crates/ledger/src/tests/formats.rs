@@ -1,20 +1,20 @@
 //! Every stored format ever released opens and checks green.
 //!
-//! `INDELIBLE_BLESS=1` writes the newest one again; older ones stay as they are. The id index is not part of a
+//! `INDELIBLE_BLESS=1` writes those of the newest version again; older ones stay as they are. The id index is not part of a
 //! fixture: it is derived, and filled at opening.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use indelible_verify::Kind;
+use indelible_verify::{Kind, Names, People, Person, Place, UserId};
 
 use super::rig::{Rig, config, event, read_and_verify, request};
 use crate::disk::{Disk, RealDisk};
 use crate::work::Task;
 use crate::{Ledger, OnConflict, Record, ReplayKey, SystemClock, check};
 
-const RELEASED: &[&str] = &["v1/ledger-1"];
-const NEWEST: &str = "v1/ledger-1";
+/// Each with whether envelopes of version 2, with people, are among those of version 1.
+const RELEASED: &[(&str, bool)] = &[("v1/ledger-1", false), ("v1/ledger-1-people", true)];
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/formats")
@@ -24,8 +24,9 @@ fn fixtures() -> PathBuf {
 fn lines(records: &[Arc<Record>]) -> String {
     let line = |record: &Arc<Record>| {
         let entry = &record.entry;
+        let people: Vec<String> = record.envelope.people.iter().map(shown).collect();
         format!(
-            "{} kind {} chain {} seq {} received {} id {} leaf {} body {}\n",
+            "{} kind {} chain {} seq {} received {} id {} leaf {}{} body {}\n",
             record.index,
             entry.kind.0,
             entry.chain_id,
@@ -33,15 +34,42 @@ fn lines(records: &[Arc<Record>]) -> String {
             entry.received_at_us,
             record.envelope.event_id,
             hex::encode(record.leaf_hash),
+            people.concat(),
             String::from_utf8_lossy(&record.body),
         )
     };
     records.iter().map(line).collect()
 }
 
+fn shown(person: &Person) -> String {
+    let names = |names: &Option<Names>| names.as_ref().map_or("-".to_owned(), |names| names.join(","));
+    format!(" {} {} in {} as {}", person.place, person.user, names(&person.groups), names(&person.roles))
+}
+
+/// Two people in an event.
+fn recognised() -> People {
+    let names = |list: &[&str]| Some(Names::new(list.iter().map(|name| (*name).to_owned())).unwrap());
+    let actor = Person {
+        place: Place::ACTOR,
+        user: UserId([7; 16]),
+        groups: names(&["Support", "Büro"]),
+        roles: names(&[]),
+    };
+    let target =
+        Person { place: Place::target(1).unwrap(), user: UserId([8; 16]), groups: None, roles: None };
+    People::new(vec![actor, target]).unwrap()
+}
+
 /// A ledger with a bit of everything: sealed and unsealed frames, two segments of each, a closed chain, every
 /// outcome, an idempotency key, a clock step and a cut tail.
-fn build() -> Rig {
+fn build(with_people: bool) -> Rig {
+    let event = |chain, id: &str, body: &str| {
+        let mut event = event(chain, id, body);
+        if with_people && id.contains(['0', 'l']) {
+            event.envelope.people = recognised();
+        }
+        event
+    };
     let mut rig = Rig::new();
     let (first, _) = rig.open_chain(1);
     let (second, _) = rig.open_chain(2);
@@ -78,8 +106,8 @@ fn build() -> Rig {
     rig
 }
 
-fn bless(dir: &Path) {
-    let mut rig = build();
+fn bless(dir: &Path, with_people: bool) {
+    let mut rig = build(with_people);
     let records = read_and_verify(&rig.reader(), &[]);
     rig.close();
     std::fs::remove_dir_all(dir).ok();
@@ -105,13 +133,13 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn every_released_format_opens_and_checks_green() {
-    if std::env::var_os("INDELIBLE_BLESS").is_some() {
-        bless(&fixtures().join(NEWEST));
-    }
-    // Written again today, the newest one gives the same leaves.
-    let committed = std::fs::read_to_string(fixtures().join(NEWEST).join("records.txt")).unwrap();
-    assert_eq!(lines(&read_and_verify(&build().reader(), &[])), committed);
-    for name in RELEASED {
+    for (name, with_people) in RELEASED {
+        if std::env::var_os("INDELIBLE_BLESS").is_some() {
+            bless(&fixtures().join(name), *with_people);
+        }
+        // Written again today, it gives the same leaves.
+        let committed = std::fs::read_to_string(fixtures().join(name).join("records.txt")).unwrap();
+        assert_eq!(lines(&read_and_verify(&build(*with_people).reader(), &[])), committed, "{name}");
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
         copy(&fixtures().join(name).join("data"), &data);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indelible_event::{TimeSource, Timestamp};
 use indelible_merkle::{Checkpoint, VerifierKey, verify_consistency, verify_inclusion};
-use indelible_verify::{ChainId, Chains, Envelope, Kind, Protocol};
+use indelible_verify::{ChainId, Chains, Envelope, Kind, People, Protocol};
 use tokio::sync::oneshot;
 
 use crate::check::check_on;
@@ -78,6 +78,7 @@ pub(super) fn envelope(id: &str) -> Envelope {
         tenant_name: "acme".to_owned(),
         media_type: "application/json".to_owned(),
         mapping_name: String::new(),
+        people: People::default(),
     }
 }
 

@@ -8,6 +8,7 @@ mod terms;
 mod texts;
 
 use indelible_event::{Derived, Event};
+use indelible_verify::People;
 
 use crate::doc::{Doc, Place, Span};
 use crate::field::{Field, fold_case, shorten};
@@ -21,8 +22,8 @@ const VALUES_MAX: usize = 128;
 pub(crate) const PATH_MAX: usize = 256;
 
 impl Doc {
-    /// Derives the document of an event whose id is `id`.
-    pub(crate) fn new(place: Place, id: &str, event: &Event, derived: &Derived) -> Doc {
+    /// Derives the document of an event whose id is `id`, and in which the server recognised `people`.
+    pub(crate) fn new(place: Place, id: &str, event: &Event, derived: &Derived, people: &People) -> Doc {
         let mut writer = Writer {
             doc: Doc {
                 place,
@@ -37,6 +38,7 @@ impl Doc {
         };
         writer.term(Field::Id, id);
         writer.keywords(event, derived);
+        writer.people(people);
         writer.hashes(event);
         writer.text_of(id, event, derived);
         writer.finish()

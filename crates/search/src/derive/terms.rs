@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use indelible_event::{Actor, ActorType, Change, Derived, Event, Severity, Target};
+use indelible_verify::People;
 use serde_json::value::RawValue;
 
 use super::{PARAMETER_DEPTH, PATH_MAX, VALUES_MAX, Writer, append, append_keyword};
@@ -10,7 +11,7 @@ use crate::decimal::Decimal;
 use crate::doc::{Doc, Span};
 use crate::field::{
     Field, KEYWORD_HEAD, KEYWORD_MAX, PATH_END, VALUE_HEAD, VALUE_MAX, fold_case, hash64, ip_term,
-    ip_zone_term, read_address,
+    ip_zone_term, person_term, read_address,
 };
 use crate::json::{Leaf, is_nothing, leaves};
 use crate::path::{CHANGES, PARAMETER_NAMES, PARAMETERS, Path, fold_name};
@@ -163,6 +164,17 @@ impl Writer {
     fn members(&mut self, groups: &[String], roles: &[String]) {
         groups.iter().for_each(|group| self.keyword(Field::Group, group));
         roles.iter().for_each(|role| self.keyword(Field::Role, role));
+    }
+
+    /// Those who did it and to whom it was done, and where the event names no groups or roles for them, those that they
+    /// had at receipt.
+    pub(super) fn people(&mut self, people: &People) {
+        for person in people.involved() {
+            self.term(Field::Person, &person_term(person.user));
+            for (field, names) in [(Field::Group, &person.groups), (Field::Role, &person.roles)] {
+                names.iter().flat_map(|names| names.iter()).for_each(|name| self.keyword(field, name));
+            }
+        }
     }
 
     fn actor(&mut self, actor: &Actor, paths: &ActorPaths) {

@@ -28,8 +28,8 @@ pub(crate) fn explain(
     budget: &Budget,
 ) -> Value {
     let mut plan = plan.clone();
-    if let Reach::Tenants(set) = reach {
-        narrow(&mut plan, set);
+    if let Some(tenants) = reach.whole_tenants() {
+        narrow(&mut plan, tenants);
     }
     let mut all = vec![plan.clone()];
     all.extend((bounds.time != TimeRange::ALWAYS).then_some(Expr::Time(bounds.time)));
@@ -65,7 +65,8 @@ pub(crate) fn explain(
     })
 }
 
-/// Leaves only tenants within the reach in the plan, which means the same for whoever has that reach.
+/// Leaves only tenants within the reach in the plan, which means the same for whoever has that reach; of others, names in
+/// a query were never resolved.
 fn narrow(plan: &mut Expr, reach: &TenantSet) {
     match plan {
         Expr::Tenants(set) => {

@@ -50,6 +50,7 @@ pub(super) fn has_facet(number: usize) -> bool {
                 | Field::Word
                 | Field::Attribute
                 | Field::Present
+                | Field::Person
         )
     )
 }

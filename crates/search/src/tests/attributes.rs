@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use indelible_event::Event;
+use indelible_verify::People;
 
 use super::filters::ledger;
 use super::oracle::passes;
 use super::world::{Engine, config, count, derived, query, raw};
 use crate::doc::{Doc, Place};
 use crate::filter::attribute::ATTRIBUTES;
-use crate::{Mark, Reach};
+use crate::{Decoded, Mark, Reach};
 
 /// Filters over the three events of [`ledger`], each with those that it finds, newest first.
 const TABLE: &[(&str, &[u64])] = &[
@@ -205,7 +206,8 @@ fn every_attribute_finds_what_it_says_in_document_tail_and_split() {
                 received: stored.received,
                 tenant: stored.tenant,
             };
-            Doc::new(place, &stored.id, &stored.decoded.event, &stored.decoded.derived)
+            let Decoded { event, derived } = &stored.decoded;
+            Doc::new(place, &stored.id, event, derived, &stored.people)
         })
         .collect();
     let tenants = HashMap::from([("acme".to_owned(), vec![1])]);
@@ -248,7 +250,7 @@ fn names_of_many_parameters_are_found_and_no_term_is_huge() {
     let name = |number: usize| format!("parameter {number} {}", "x".repeat(number % 90));
     let parameters = (0..300).map(|number| (name(number), raw("1"))).collect();
     let event = Event { action: "a".into(), parameters, ..Event::default() };
-    let doc = Doc::new(Place::default(), "id", &event, &derived(&event));
+    let doc = Doc::new(Place::default(), "id", &event, &derived(&event), &People::default());
     for number in [0, 1, 127, 128, 129, 298, 299] {
         let filter = format!("parameters.\"{}\" pr", name(number));
         assert!(passes(&query(&[("filter", &filter)], &HashMap::new()).matches, &doc, &[]), "{filter}");

@@ -1,5 +1,6 @@
 //! The same answers everywhere: random queries over random events, against the model, in every state of the index.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::collection::vec;
@@ -9,7 +10,7 @@ use proptest::sample::select;
 
 use super::figures;
 use super::grammar::{Filter, Marked, filter, marks};
-use super::model::matching;
+use super::model::{matching, sees};
 use super::random::{NAMES, entry, params, reach, tenant_names};
 use super::world::{Engine, MemoryLedger, NOW, Stored, config, count, query};
 use crate::follower::Follower;
@@ -73,6 +74,7 @@ fn compare_as_of(
     let latest = moments.into_iter().max().unwrap_or(0);
     visible.retain(|event| event.index < latest && !marked[&Mark::Hidden].contains(&event.index));
     for asked in asked {
+        ids(engine, &asked.reach, &visible, latest, state)?;
         let mut params: Vec<(&str, &str)> =
             asked.params.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let text = asked.filter.as_ref().map(Filter::text);
@@ -96,6 +98,28 @@ fn compare_as_of(
                 .collect();
             figures(engine, asked, &query, as_of, &found, &about)?;
             params.retain(|(name, _)| *name != "filter");
+        }
+    }
+    Ok(())
+}
+
+/// Single events, by an id that several may have, and of one tenant.
+fn ids(
+    engine: &Engine,
+    reach: &Reach,
+    visible: &[Stored],
+    latest: u64,
+    state: &str,
+) -> Result<(), TestCaseError> {
+    for (id, tenant) in visible.iter().take(3).map(|event| (&event.id, event.tenant)) {
+        for only in [None, Some(tenant)] {
+            let (hits, _) = engine.search.by_id(reach, only, id, &Budget::unlimited()).unwrap();
+            let found: BTreeSet<u64> = hits.iter().map(|hit| hit.index).filter(|at| *at < latest).collect();
+            let fits = |event: &&Stored| {
+                event.id == *id && only.is_none_or(|only| event.tenant == only) && sees(reach, event)
+            };
+            let expected = visible.iter().filter(fits).map(|event| event.index).collect();
+            prop_assert_eq!(found, expected, "{} of {:?}, {} {:?}", id, only, state, reach);
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use indelible_event::{Severity, Timestamp};
 
+use super::model::memberships;
 use super::world::Stored;
 use crate::{Histogram, Hit, Stats, Value, Values};
 
@@ -41,13 +42,8 @@ pub(super) fn values_of(stored: &Stored, field: &str) -> BTreeSet<String> {
         }
         "actor_tenant" => found.push(actor.and_then(|actor| actor.tenant.clone())),
         "affected_tenant" => found.extend(targets().map(|target| target.tenant.clone())),
-        "group" => {
-            found.extend(actor.into_iter().flat_map(|actor| actor.groups.clone()).map(Some));
-            found.extend(targets().flat_map(|target| target.groups.clone()).map(Some));
-        }
-        "role" => {
-            found.extend(actor.into_iter().flat_map(|actor| actor.roles.clone()).map(Some));
-            found.extend(targets().flat_map(|target| target.roles.clone()).map(Some));
+        "group" | "role" => {
+            found.extend(memberships(stored, field == "group").into_iter().cloned().map(Some));
         }
         "host" => found.push(client.host.clone()),
         "channel" => found.push(client.channel.clone()),

@@ -12,6 +12,7 @@ mod late;
 mod model;
 mod oracle;
 mod paging;
+mod people;
 mod random;
 mod texts;
 mod threads;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use indelible_event::{Event, Timestamp};
+use indelible_verify::Place;
 
 use super::world::{NOW, Stored};
 use crate::field::{Field, ip_term};
@@ -25,7 +26,7 @@ pub(super) fn matching(
     tenants: &HashMap<String, Vec<u64>>,
     as_of: u64,
 ) -> Vec<SortKey> {
-    let visible = |event: &&Stored| event.index < as_of && reach.contains(event.tenant);
+    let visible = |event: &&Stored| event.index < as_of && sees(reach, event);
     let mut keys: Vec<SortKey> = events
         .iter()
         .filter(visible)
@@ -34,6 +35,33 @@ pub(super) fn matching(
         .collect();
     keys.sort_unstable_by(|a, b| b.cmp(a));
     keys
+}
+
+/// Whether an event is within the reach.
+pub(super) fn sees(reach: &Reach, event: &Stored) -> bool {
+    match reach {
+        Reach::All => true,
+        Reach::Tenants(tenants) => tenants.as_slice().contains(&event.tenant),
+        Reach::Oneself { user, tenants } => {
+            tenants.as_slice().contains(&event.tenant)
+                || event.people.iter().any(|person| {
+                    person.user == *user
+                        && (person.place == Place::ACTOR || person.place.target_index().is_some())
+                })
+        }
+    }
+}
+
+/// The groups, or else the roles, of the actor and of targets: those that the event names, and those recorded.
+pub(super) fn memberships(event: &Stored, groups: bool) -> Vec<&String> {
+    let Event { actor, targets, .. } = &event.decoded.event;
+    let actor = actor.iter().map(|actor| (&actor.groups, &actor.roles));
+    let named = actor.chain(targets.iter().map(|target| (&target.groups, &target.roles)));
+    let named = named.flat_map(|(in_groups, in_roles)| if groups { in_groups } else { in_roles });
+    let people = event.people.iter().filter(|person| person.place != Place::ON_BEHALF_OF);
+    let recorded =
+        people.filter_map(|person| if groups { person.groups.as_ref() } else { person.roles.as_ref() });
+    named.chain(recorded.flat_map(|names| names.iter())).collect()
 }
 
 fn passes(event: &Stored, params: &[(&str, &str)], tenants: &HashMap<String, Vec<u64>>) -> bool {
@@ -93,14 +121,7 @@ fn holds(stored: &Stored, name: &str, value: &str, tenants: &HashMap<String, Vec
         "actor_tenant" => actor_tenant(),
         "affected_tenant" => affected_tenant(),
         "involves_tenant" => actor_tenant() || affected_tenant(),
-        "group" => {
-            actor.into_iter().flat_map(|actor| &actor.groups).any(|group| is(group))
-                || targets.iter().flat_map(|target| &target.groups).any(|group| is(group))
-        }
-        "role" => {
-            actor.into_iter().flat_map(|actor| &actor.roles).any(|role| is(role))
-                || targets.iter().flat_map(|target| &target.roles).any(|role| is(role))
-        }
+        "group" | "role" => memberships(stored, name == "group").into_iter().any(|name| is(name)),
         "host" => some(event.client.host.as_deref()),
         "channel" => some(event.client.channel.as_deref()),
         "outcome" => some(event.outcome.result.map(|result| result.as_str())),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use indelible_event::{
     Actor, Change, Client, Event, Extra, Outcome, OutcomeResult, Severity, Source, Target,
 };
+use indelible_verify::{Names, People, Person, Place, UserId};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -168,11 +169,38 @@ fn time() -> impl Strategy<Value = i64> {
     ]
 }
 
+/// One of three users, whom events of every tenant name.
+fn user() -> impl Strategy<Value = UserId> {
+    (0..3_u8).prop_map(|number| UserId([number; 16]))
+}
+
+/// People in some places, whom the event need not name there: the index takes the envelope's word.
+fn people() -> impl Strategy<Value = People> {
+    let recorded = || option::of(names());
+    let somebody = (0..4_usize, user(), recorded(), recorded());
+    let some = vec(somebody, 0..3).prop_map(|list| {
+        let places = [Place::ACTOR, Place::ON_BEHALF_OF].map(Some).into_iter();
+        let places: Vec<_> = places.chain([0, 1].map(Place::target)).flatten().collect();
+        let mut people: Vec<Person> = Vec::new();
+        for (at, user, groups, roles) in list {
+            if people.iter().all(|person| person.place != places[at]) {
+                let names = |list: Option<Vec<String>>| list.map(|list| Names::new(list).unwrap());
+                people.push(Person { place: places[at], user, groups: names(groups), roles: names(roles) });
+            }
+        }
+        People::new(people).unwrap()
+    });
+    prop_oneof![2 => Just(People::default()), 1 => some]
+}
+
 pub(super) fn entry() -> impl Strategy<Value = Option<Stored>> {
-    let event = (prop_oneof![0..4_u64, 0..40_u64], time(), 0..30_u32, event());
+    let event = (prop_oneof![0..4_u64, 0..40_u64], time(), 0..30_u32, event(), people());
     option::weighted(
         0.9,
-        event.prop_map(|(tenant, time, id, event)| stored(tenant, time, &format!("id-{id}"), event)),
+        event.prop_map(|(tenant, time, id, event, people)| Stored {
+            people,
+            ..stored(tenant, time, &format!("id-{id}"), event)
+        }),
     )
 }
 
@@ -273,5 +301,7 @@ pub(super) fn reach() -> impl Strategy<Value = Reach> {
         2 => Just(Reach::All),
         1 => vec(0..6_u64, 0..3).prop_map(Reach::tenants),
         1 => vec(0..60_u64, 10..40).prop_map(Reach::tenants),
+        1 => user().prop_map(|user| Reach::oneself(user, [])),
+        1 => (user(), vec(0..9_u64, 0..3)).prop_map(|(user, tenants)| Reach::oneself(user, tenants)),
     ]
 }

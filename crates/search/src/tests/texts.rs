@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use indelible_event::{Client, Event};
+use indelible_verify::People;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -276,7 +277,7 @@ proptest! {
     fn every_stretch_of_a_text_finds_it(pieces in vec(piece(), 1..8), from in 0..8_usize, len in 1..5_usize) {
         let text = pieces.join(" ");
         let event = Event { action: "a".into(), details: Some(text.clone()), ..Event::default() };
-        let doc = Doc::new(Place::default(), "id", &event, &derived(&event));
+        let doc = Doc::new(Place::default(), "id", &event, &derived(&event), &People::default());
         prop_assert!(doc.keywords().is_sorted() && doc.keywords().all(|(_, term)| !term.is_empty()));
         let pieces: Vec<&str> = text.split_whitespace().collect();
         let stretch = pieces.iter().skip(from.min(pieces.len().saturating_sub(1))).take(len);

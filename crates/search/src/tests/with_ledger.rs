@@ -9,7 +9,7 @@ use indelible_ledger::{
     AppendRequest, ChainOpen, Ledger, LedgerConfig, LedgerReader, LedgerWriter, NewEvent, OnConflict,
     SystemClock,
 };
-use indelible_verify::{ChainId, Envelope, Protocol};
+use indelible_verify::{ChainId, Envelope, People, Protocol};
 
 use super::world::{self, config};
 use crate::{Budget, Decode, Decoded, Query, Reach, Search};
@@ -49,6 +49,7 @@ fn send(writer: &LedgerWriter, chain: ChainId, bodies: &[String]) {
             tenant_name: "acme".into(),
             media_type: "application/json".into(),
             mapping_name: String::new(),
+            people: People::default(),
         },
         id_given: true,
         body: body.clone().into_bytes(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use indelible_event::{Derived, Event, Severity, TimeSource, Timestamp};
 use indelible_ledger::Record;
-use indelible_verify::{ChainId, Entry, Envelope, Kind, Protocol, Salt};
+use indelible_verify::{ChainId, Entry, Envelope, Kind, People, Protocol, Salt};
 use parking_lot::{Mutex, RwLock};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
@@ -30,6 +30,7 @@ pub(super) struct Stored {
     pub(super) tenant: u64,
     pub(super) id: String,
     pub(super) decoded: Decoded,
+    pub(super) people: People,
 }
 
 /// A ledger in memory. An event's body is its number in the table of decoded events.
@@ -152,6 +153,7 @@ fn envelope(stored: &Stored) -> Envelope {
         tenant_name: format!("tenant {}", stored.tenant),
         media_type: "application/json".into(),
         mapping_name: String::new(),
+        people: stored.people.clone(),
     }
 }
 
@@ -167,7 +169,8 @@ impl Decode for MemoryLedger {
 /// An event by what the test cares for.
 pub(super) fn stored(tenant: u64, time: i64, id: &str, event: Event) -> Stored {
     let derived = derived(&event);
-    Stored { index: 0, time, received: 0, tenant, id: id.into(), decoded: Decoded { event, derived } }
+    let decoded = Decoded { event, derived };
+    Stored { index: 0, time, received: 0, tenant, id: id.into(), decoded, people: People::default() }
 }
 
 /// What the rules would derive, in miniature.

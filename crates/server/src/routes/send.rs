@@ -21,7 +21,7 @@ use indelible_ingest::{
 use indelible_ledger::{
     AppendError, AppendRequest, NewEvent, OnConflict, Outcome, Receipt, Replay, ReplayKey,
 };
-use indelible_verify::{ChainId, Envelope, Protocol};
+use indelible_verify::{ChainId, Envelope, People, Protocol};
 use metrics::counter;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -31,9 +31,10 @@ use uuid::Uuid;
 use crate::{
     Receipts,
     app::App,
-    body::{Received, receive},
+    body::{PERMIT_BYTES, Received, receive},
     error::{ApiError, ItemError, ProblemDetails, chain},
     extract::{Caller, Params, Ready},
+    people::{NoUsers, Room, recognise},
 };
 
 /// What became of a request's events.
@@ -324,6 +325,8 @@ fn prepare(
         received,
     };
     let mut ids: HashMap<(u64, String), &str> = HashMap::new();
+    let users = NoUsers;
+    let (mut room, mut people_bytes) = (Room::of_request(), 0);
     for item in &items {
         let index = Some(item.index);
         let checked = check(mode, item, &limits, received_at, principal, &directory);
@@ -337,15 +340,14 @@ fn prepare(
                 }
                 let sent = Sent { index: item.index, line: item.line, tenant: tenant.name.clone() };
                 prepared.note.sent.push(sent);
-                prepared.events.push(new_event(
-                    mode,
-                    item,
-                    &event,
-                    &tenant,
-                    principal,
-                    rule_version,
-                    received_at,
-                ));
+                let mut new = new_event(mode, item, &event, &tenant, principal, rule_version, received_at);
+                new.envelope.people = recognise(&users, tenant.number, &event, &mut room);
+                // They were not sent, so the memory that the request holds does not cover them.
+                people_bytes += new.envelope.people.memory();
+                if people_bytes >= PERMIT_BYTES {
+                    prepared.received.grow(std::mem::take(&mut people_bytes))?;
+                }
+                prepared.events.push(new);
             }
             Err(problems) => {
                 prepared.rejected_events += 1;
@@ -459,6 +461,7 @@ fn new_event(
             tenant_name: tenant.name.clone(),
             media_type: mode.media.as_str().to_owned(),
             mapping_name,
+            people: People::default(),
         },
         body: item.json.as_bytes().to_vec(),
     }

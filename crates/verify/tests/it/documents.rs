@@ -54,6 +54,13 @@ fn examples_are_true() {
     let envelope = cut(&stored.envelope, &[1, 8, 1, 1, 4, 4, 8, 16, 2, 36, 2, 4, 2, 16, 2, 14]);
     assert_shows("envelope.md", &envelope);
 
+    let people = SampleLog::with_people(5).stored.remove(4).envelope;
+    let (version, rest) = people.split_at(1);
+    let (fields, people) = rest.split_at(8 + 1 + 1 + 4 + 4 + 8 + 16 + 2 + 36 + 2 + 4 + 2 + 16 + 2);
+    let mut example = vec![hex::encode(version), hex::encode(fields)];
+    example.extend(cut(people, &[2, 2, 16, 1, 2, 2, 5, 2, 7, 2, 2, 4, 2, 16, 1, 2, 2, 16, 1]));
+    assert_shows("envelope.md", &example);
+
     let sizes = [stored.envelope.len(), stored.body.len()].map(|len| format!("length{len:016x}"));
     let opening = [&stored.salt.0[..], &stored.envelope, &stored.body].map(hex::encode);
     let body = String::from_utf8(stored.body.clone()).unwrap();

@@ -7,14 +7,17 @@ use indelible_merkle::{
     Checkpoint, MemoryTiles, SigningKey, TlogProof, Tree, VerifierKey, inclusion_proof, leaf_hash, root_at,
 };
 use indelible_verify::{
-    Chain, ChainId, Entry, Envelope, Evidence, Kind, Opening, ProofBundle, ProofExtra, Protocol, Salt,
-    commitment,
+    Chain, ChainId, Entry, Envelope, Evidence, Kind, Names, Opening, People, Person, Place, ProofBundle,
+    ProofExtra, Protocol, Salt, UserId, commitment,
 };
 
 /// The origin of the sample log.
 pub(crate) const ORIGIN: &str = "indelible/00112233445566778899aabbccddeeff";
 
-/// The seed of its key. Known to everybody: no real log may use it.
+/// The origin of the sample log whose events name people that the server knows.
+pub(crate) const ORIGIN_OF_PEOPLE: &str = "indelible/ffeeddccbbaa99887766554433221100";
+
+/// The seed of their keys. Known to everybody: no real log may use it.
 pub(crate) const SEED: [u8; 32] = *b"indelible test vectors, not safe";
 
 /// Bytes of one event and of what opens it.
@@ -36,8 +39,17 @@ pub(crate) struct SampleLog {
 
 impl SampleLog {
     pub(crate) fn of_size(size: usize) -> Self {
+        Self::made(ORIGIN, size)
+    }
+
+    /// The same with people recognised in half of the events: envelopes of version 2 among those of version 1.
+    pub(crate) fn with_people(size: usize) -> Self {
+        Self::made(ORIGIN_OF_PEOPLE, size)
+    }
+
+    fn made(origin: &str, size: usize) -> Self {
         let mut log = Self {
-            key: SigningKey::from_seed(ORIGIN, &SEED).unwrap(),
+            key: SigningKey::from_seed(origin, &SEED).unwrap(),
             tree: Tree::new(),
             tiles: MemoryTiles::default(),
             stored: Vec::new(),
@@ -63,7 +75,11 @@ impl SampleLog {
             _ => Kind::EVENT,
         };
         let received_at_us = 1_772_366_400_000_000 + index * 1_000_037;
-        let envelope = envelope(index, tenant, kind, received_at_us).encode().unwrap();
+        let mut envelope = envelope(index, tenant, kind, received_at_us);
+        if self.origin() == ORIGIN_OF_PEOPLE && kind == Kind::EVENT && index.is_multiple_of(2) {
+            envelope.people = people(index);
+        }
+        let envelope = envelope.encode().unwrap();
         let body = body(index, tenant, kind);
         let salt = Salt(digest(&format!("salt {index}")));
         let entry = Entry {
@@ -84,10 +100,14 @@ impl SampleLog {
         self.key.verifier().clone()
     }
 
+    fn origin(&self) -> &str {
+        self.key.verifier().name()
+    }
+
     /// The signed checkpoint at `size`.
     pub(crate) fn checkpoint(&self, size: u64) -> String {
         let root = root_at(&self.tiles, size).unwrap();
-        Checkpoint::new(ORIGIN, size, root).unwrap().sign(&self.key).unwrap()
+        Checkpoint::new(self.origin(), size, root).unwrap().sign(&self.key).unwrap()
     }
 
     /// The proof of an entry in the tree of `size`, with the extra line that the server sends.
@@ -150,7 +170,24 @@ fn envelope(index: u64, tenant: u64, kind: Kind, received_at_us: u64) -> Envelop
             .into(),
         media_type: "application/json".into(),
         mapping_name: if imported { "aws-cloudtrail".into() } else { String::new() },
+        people: People::default(),
     }
+}
+
+/// Who is known in an event: its actor, and in some events two targets.
+fn people(index: u64) -> People {
+    let person = |place, user: &str, groups, roles| {
+        let names = |list: &str| Names::new(list.split_terminator(", ").map(str::to_owned)).unwrap();
+        let (user, names) = (UserId(digest(user)), |list: Option<&str>| list.map(names));
+        Person { place, user, groups: names(groups), roles: names(roles) }
+    };
+    let target = |index| Place::target(index).unwrap();
+    let mut people = vec![person(Place::ACTOR, "ada", Some("Support, Büro"), Some("Tech"))];
+    if index.is_multiple_of(4) {
+        people.push(person(target(0), "bo", Some(""), None));
+        people.push(person(target(2), "ada", None, None));
+    }
+    People::new(people).unwrap()
 }
 
 fn body(index: u64, tenant: u64, kind: Kind) -> Vec<u8> {

@@ -12,7 +12,7 @@ use indelible_merkle::{
 use indelible_verify::{
     Chains, Entry, Envelope, Error, ProofBundle, Salt, Step, commitment, verify_checkpoints,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{directory, read};
 
@@ -64,24 +64,41 @@ fn entries() {
 
 #[test]
 fn envelopes() {
-    let file = read("envelopes.json");
-    each(&file, "valid", |case| {
-        let envelope = Envelope::decode(&bytes(&case["bytes"])).unwrap();
-        let number = |field: &str| case[field].as_u64().unwrap();
-        assert_eq!(envelope.event_time_us.to_string(), text(&case["event_time_us"]));
-        assert_eq!(u64::from(envelope.time_source == TimeSource::Event), number("time_source"));
-        assert_eq!(u64::from(envelope.protocol.0), number("protocol"));
-        assert_eq!(u64::from(envelope.rule_version), number("rule_version"));
-        assert_eq!(u64::from(envelope.mapping_version), number("mapping_version"));
-        assert_eq!(envelope.tenant_number.to_string(), text(&case["tenant_number"]));
-        assert_eq!(envelope.key_id[..], bytes(&case["key_id"])[..]);
-        assert_eq!(envelope.event_id, text(&case["event_id"]));
-        assert_eq!(envelope.tenant_name, text(&case["tenant_name"]));
-        assert_eq!(envelope.media_type, text(&case["media_type"]));
-        assert_eq!(envelope.mapping_name, text(&case["mapping_name"]));
-        assert_eq!(envelope.encode().unwrap(), bytes(&case["bytes"]));
-    });
-    each(&file, "refused", |case| assert!(Envelope::decode(&bytes(&case["bytes"])).is_err(), "{case}"));
+    for (name, version) in [("envelopes.json", 1), ("envelopes_v2.json", 2)] {
+        let file = read(name);
+        each(&file, "valid", |case| {
+            let bytes = bytes(&case["bytes"]);
+            assert_eq!(bytes[0], version, "{name}");
+            assert_envelope(case, &Envelope::decode(&bytes).unwrap());
+        });
+        each(&file, "refused", |case| assert!(Envelope::decode(&bytes(&case["bytes"])).is_err(), "{case}"));
+    }
+}
+
+fn assert_envelope(case: &Value, envelope: &Envelope) {
+    let number = |field: &str| case[field].as_u64().unwrap();
+    assert_eq!(envelope.event_time_us.to_string(), text(&case["event_time_us"]));
+    assert_eq!(u64::from(envelope.time_source == TimeSource::Event), number("time_source"));
+    assert_eq!(u64::from(envelope.protocol.0), number("protocol"));
+    assert_eq!(u64::from(envelope.rule_version), number("rule_version"));
+    assert_eq!(u64::from(envelope.mapping_version), number("mapping_version"));
+    assert_eq!(envelope.tenant_number.to_string(), text(&case["tenant_number"]));
+    assert_eq!(envelope.key_id[..], bytes(&case["key_id"])[..]);
+    assert_eq!(envelope.event_id, text(&case["event_id"]));
+    assert_eq!(envelope.tenant_name, text(&case["tenant_name"]));
+    assert_eq!(envelope.media_type, text(&case["media_type"]));
+    assert_eq!(envelope.mapping_name, text(&case["mapping_name"]));
+    let nobody = Vec::new();
+    let people = case.get("people").map_or(&nobody, |people| people.as_array().unwrap());
+    assert_eq!(envelope.people.len(), people.len());
+    for (person, case) in envelope.people.iter().zip(people) {
+        assert_eq!(person.place.to_string(), text(&case["place"]));
+        assert_eq!(person.user.to_string(), text(&case["user"]));
+        for (names, case) in [(&person.groups, &case["groups"]), (&person.roles, &case["roles"])] {
+            assert_eq!(json!(names.as_deref()), *case);
+        }
+    }
+    assert_eq!(envelope.encode().unwrap(), bytes(&case["bytes"]));
 }
 
 #[test]
@@ -195,15 +212,16 @@ fn evidence() {
         let body = case["body"].as_str().map(|body| STANDARD.decode(body).unwrap());
         ProofBundle::from_json(&case["bundle"].to_string())?.verify(body.as_deref(), &keys(case))
     };
-    let file = read("evidence.json");
-    each(&file, "valid", |case| {
-        let verdict = verdict(case).unwrap_or_else(|error| panic!("{}: {error}", case["name"]));
-        assert_eq!(verdict.envelope.is_some(), case["body"].is_string());
-    });
-    each(&file, "refused", |case| {
-        let step = verdict(case).as_ref().map_err(Error::step).unwrap_err();
-        assert_eq!(step.as_str(), text(&case["step"]), "{}", case["why"]);
-    });
+    for file in ["evidence.json", "evidence_v2.json"].map(read) {
+        each(&file, "valid", |case| {
+            let verdict = verdict(case).unwrap_or_else(|error| panic!("{}: {error}", case["name"]));
+            assert_eq!(verdict.envelope.is_some(), case["body"].is_string());
+        });
+        each(&file, "refused", |case| {
+            let step = verdict(case).as_ref().map_err(Error::step).unwrap_err();
+            assert_eq!(step.as_str(), text(&case["step"]), "{}", case["why"]);
+        });
+    }
 }
 
 #[test]

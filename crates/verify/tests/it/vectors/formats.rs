@@ -1,7 +1,9 @@
 //! Vectors of single formats: entries, envelopes, commitments, chains.
 
 use indelible_event::TimeSource;
-use indelible_verify::{ChainId, Entry, Envelope, Kind, Protocol, Salt, commitment};
+use indelible_verify::{
+    ChainId, Entry, Envelope, Kind, Names, People, Person, Place, Protocol, Salt, UserId, commitment,
+};
 use serde_json::{Value, json};
 
 use crate::sample::SampleLog;
@@ -72,6 +74,7 @@ pub(super) fn envelopes() -> Value {
         tenant_name: String::new(),
         media_type: String::new(),
         mapping_name: String::new(),
+        people: People::default(),
     };
     let fullest = Envelope {
         event_time_us: i64::MAX,
@@ -85,6 +88,7 @@ pub(super) fn envelopes() -> Value {
         tenant_name: "\u{1f44b}\0\n".into(),
         media_type: "a/b; c=\"d\"".into(),
         mapping_name: "\u{10ffff}".into(),
+        people: People::default(),
     };
     let good = log.stored[4].envelope.clone();
     let with = |at: usize, byte: u8| {
@@ -115,6 +119,84 @@ pub(super) fn envelopes() -> Value {
             {"why": "one byte after the last string", "bytes": hex::encode([&good[..], &[0]].concat())},
         ],
     })
+}
+
+pub(super) fn envelopes_v2() -> Value {
+    let log = SampleLog::with_people(30);
+    let sample = |index: usize| Envelope::decode(&log.stored[index].envelope).unwrap();
+    let with = |people: Vec<Person>| Envelope { people: People::new(people).unwrap(), ..sample(4) };
+    let names = |list: &[&str]| Some(Names::new(list.iter().map(|name| (*name).to_owned())).unwrap());
+    let last = Person {
+        place: Place::target(65_533).unwrap(),
+        user: UserId([0xff; 16]),
+        groups: names(&["\0", "A", "a", "é", "\u{ff5e}", "\u{10ffff}"]),
+        roles: names(&["r".repeat(300).as_str()]),
+    };
+    let nothing = Person { place: Place::ON_BEHALF_OF, user: UserId([0; 16]), groups: None, roles: None };
+    let good = log.stored[4].envelope.clone();
+    let without = Envelope { people: People::default(), ..sample(4) }.encode().unwrap();
+    // The people: their number, then the actor's place, user and record, two groups and a role, and two targets.
+    let at = without.len();
+    let (record, groups, roles) = (at + 2 + 18, at + 2 + 19, at + 2 + 19 + 2 + 7 + 9);
+    let changed = |offset: usize, bytes: &[u8]| {
+        let mut changed = good.clone();
+        changed[offset..offset + bytes.len()].copy_from_slice(bytes);
+        hex::encode(changed)
+    };
+    let instead = |range: std::ops::Range<usize>, bytes: &[u8]| {
+        let mut changed = good.clone();
+        changed.splice(range, bytes.iter().copied());
+        hex::encode(changed)
+    };
+    let version_2 = |rest: &[u8]| hex::encode([&[2], &without[1..], rest].concat());
+    assert_eq!(good[groups..groups + 4], [0, 2, 0, 5]);
+    assert_eq!(good[roles..roles + 4], [0, 1, 0, 4]);
+    json!({
+        "about": "Envelopes of version 2, docs/protocol/envelope.md. Bytes are hex, 64-bit numbers are decimal strings. \
+                  `groups` and `roles` are null where they are not recorded.",
+        "valid": [
+            envelope_v2("an actor and two targets", &sample(4)),
+            envelope_v2("an actor alone", &sample(6)),
+            envelope_v2("the one for whom it was done, nothing recorded", &with(vec![nothing.clone()])),
+            envelope_v2("the last target, odd and long names", &with(vec![last, nothing])),
+        ],
+        "refused": [
+            {"why": "version 1 with people", "bytes": changed(0, &[1])},
+            {"why": "version 3", "bytes": changed(0, &[3])},
+            {"why": "version 2 that ends where version 1 does", "bytes": version_2(&[])},
+            {"why": "nobody", "bytes": version_2(&[0, 0])},
+            {"why": "nobody, and somebody after that", "bytes": changed(at, &[0, 0])},
+            {"why": "ends within the number of people", "bytes": hex::encode(&good[..=at])},
+            {"why": "ends within a user", "bytes": hex::encode(&good[..at + 10])},
+            {"why": "ends before what is recorded", "bytes": hex::encode(&good[..record])},
+            {"why": "ends within a name", "bytes": hex::encode(&good[..groups + 6])},
+            {"why": "a person fewer than said", "bytes": changed(at, &[0, 4])},
+            {"why": "a person more than said", "bytes": changed(at, &[0, 2])},
+            {"why": "a place twice", "bytes": instead(good.len() - 19..good.len() - 17, &[0, 2])},
+            {"why": "places that descend", "bytes": instead(good.len() - 19..good.len() - 17, &[0, 1])},
+            {"why": "something unknown recorded", "bytes": changed(record, &[7])},
+            {"why": "roles that are not said to be recorded", "bytes": changed(record, &[1])},
+            {"why": "an empty name", "bytes": instead(groups..roles, &[0, 1, 0, 0])},
+            {"why": "a name twice", "bytes": instead(groups..roles, b"\0\x02\0\x01a\0\x01a")},
+            {"why": "names that descend", "bytes": instead(groups..roles, b"\0\x02\0\x01b\0\x01a")},
+            {"why": "roles that descend", "bytes": instead(roles..roles + 8, b"\0\x02\0\x02ab\0\x01a")},
+            {"why": "a name that is not utf-8", "bytes": changed(groups + 4, &[0xff])},
+            {"why": "a name longer than the rest", "bytes": changed(groups + 2, &[0xff])},
+            {"why": "one byte after the last person", "bytes": hex::encode([&good[..], &[0]].concat())},
+        ],
+    })
+}
+
+fn envelope_v2(name: &str, whole: &Envelope) -> Value {
+    let mut value = envelope(name, whole);
+    let person = |person: &Person| {
+        json!({
+            "place": person.place.to_string(), "user": person.user.to_string(),
+            "groups": person.groups.as_deref(), "roles": person.roles.as_deref(),
+        })
+    };
+    value["people"] = whole.people.iter().map(person).collect();
+    value
 }
 
 fn envelope(name: &str, envelope: &Envelope) -> Value {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use indelible_merkle::{
     Checkpoint, SigningKey, TILE_WIDTH, TilePath, TlogProof, empty_root, encode_hash, level_len, root_at,
 };
-use indelible_verify::{Entry, ProofBundle, ProofExtra, Step, commitment};
+use indelible_verify::{Entry, Envelope, People, ProofBundle, ProofExtra, Step, commitment};
 use serde_json::{Value, json};
 
 use super::Files;
@@ -202,6 +202,50 @@ pub(super) fn evidence() -> Value {
             valid("erased content", &erased, None),
         ],
         "refused": refusals,
+    })
+}
+
+/// Events with people in a log of its own: the other's leaves stay what they are.
+pub(super) fn evidence_v2() -> Value {
+    let log = SampleLog::with_people(300);
+    let vkey = log.vkey().to_string();
+    let case = |index: u64, bundle: &ProofBundle| json!({"bundle": json(bundle), "body": STANDARD.encode(&log.stored[index as usize].body), "vkeys": [vkey]});
+    let valid = |name: &str, index: u64| {
+        let mut value = case(index, &log.bundle(index, 300));
+        value["name"] = name.into();
+        value
+    };
+    let good = log.bundle(4, 20);
+    let (salt, envelope) = good.opening.clone().unwrap();
+    let refused = |why: &str, step: Step, envelope: Vec<u8>, committed: bool| {
+        let mut entry = Entry::decode(&good.entry).unwrap();
+        if committed {
+            entry.commitment = commitment(&salt, &envelope, &log.stored[4].body);
+        }
+        let bundle =
+            ProofBundle { entry: entry.encode().to_vec(), opening: Some((salt, envelope)), ..good.clone() };
+        let mut value = case(4, &bundle);
+        (value["why"], value["step"]) = (why.into(), step.as_str().into());
+        value
+    };
+    let mut without = Envelope::decode(&envelope).unwrap();
+    without.people = People::default();
+    let mut another = envelope.clone();
+    another[envelope.len() - 5] ^= 1;
+    let nobody = [&[2], &without.encode().unwrap()[1..], &[0, 0]].concat();
+    json!({
+        "about": "As evidence.json, with envelopes of version 2.",
+        "valid": [
+            valid("an event with an actor and two targets", 4),
+            valid("an event with an actor", 18),
+            valid("an event with nobody, in version 1", 5),
+        ],
+        "refused": [
+            refused("the people taken away", Step::Commitment, without.encode().unwrap(), false),
+            refused("another user", Step::Commitment, another, false),
+            refused("nobody, and committed to", Step::Envelope, nobody, true),
+            refused("a cut envelope, and committed to", Step::Envelope, envelope[..envelope.len() - 1].to_vec(), true),
+        ],
     })
 }
 

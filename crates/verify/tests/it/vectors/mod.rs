@@ -31,6 +31,7 @@ fn made() -> Files {
     for (name, value) in [
         ("entries.json", formats::entries()),
         ("envelopes.json", formats::envelopes()),
+        ("envelopes_v2.json", formats::envelopes_v2()),
         ("commitments.json", formats::commitments()),
         ("chains.json", formats::chains()),
         ("trees.json", trees::roots()),
@@ -40,6 +41,7 @@ fn made() -> Files {
         ("checkpoints.json", log::checkpoints()),
         ("tlog_proofs.json", log::tlog_proofs()),
         ("evidence.json", log::evidence()),
+        ("evidence_v2.json", log::evidence_v2()),
         ("log.json", log::summary()),
     ] {
         let mut text = serde_json::to_string_pretty(&value).unwrap();
