@@ -9,7 +9,7 @@ import { detail, expect, proof, rowOf, server, signIn, test } from './test';
 
 test('expands into sentence, changes, fields, parameters and original', async ({ page, context }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  await signIn(page, '/?tenant=acme&tz=UTC');
+  await signIn(page, '/?q=-indelible&tenant=acme&tz=UTC');
   await rowOf(page, 'Update user').locator('.action .ellipsis').click();
   const article = detail(page);
   await expect(article.locator('.said')).toContainText('admin1');
@@ -31,7 +31,7 @@ test('expands into sentence, changes, fields, parameters and original', async ({
 });
 
 test('shows "-" in the table and "N/A" in the detail for what was not captured', async ({ page }) => {
-  await signIn(page, '/?tenant=acme&tz=UTC');
+  await signIn(page, '/?q=-indelible&tenant=acme&tz=UTC');
   const nobody = rowOf(page, 'Something happened');
   await expect(nobody.getByRole('cell').nth(3)).toHaveText('-');
   await nobody.getByRole('button').click();
@@ -41,7 +41,7 @@ test('shows "-" in the table and "N/A" in the detail for what was not captured',
 });
 
 test('is verified in the browser, against a checkpoint with size and time', async ({ page }) => {
-  await signIn(page, '/?tenant=acme&tz=UTC');
+  await signIn(page, '/?q=-indelible&tenant=acme&tz=UTC');
   for (const action of ['Update user', 'Nightly clean-up', 'Sent without a time', 'Large event', 'txt.exe']) {
     await rowOf(page, action).getByRole('button').click();
     await expect(proof(page).getByText('Verified', { exact: true })).toBeVisible();
@@ -53,7 +53,7 @@ test('is verified in the browser, against a checkpoint with size and time', asyn
 });
 
 test('imported records and CloudEvents are verified too', async ({ page }) => {
-  await signIn(page, '/?tenant=cloud');
+  await signIn(page, '/?q=-indelible&tenant=cloud');
   await page.locator('tr[data-row]').first().getByRole('button').click();
   await expect(proof(page).getByText('Verified', { exact: true })).toBeVisible();
   await expect(proof(page)).toContainText('Id, times and number shown are those of the entry');
@@ -92,7 +92,7 @@ test('an original that was changed on the way is shown as failed', async ({ page
     const body = (await response.text()).replace('a@b.c', 'e@v.il');
     await route.fulfill({ response, body });
   });
-  await signIn(page, '/?tenant=acme');
+  await signIn(page, '/?q=-indelible&tenant=acme');
   await rowOf(page, 'Update user').getByRole('button').click();
   await expect(proof(page).getByText('Verification failed')).toBeVisible();
   await expect(proof(page)).toContainText('was changed after it was recorded');
@@ -105,7 +105,7 @@ test('fields that differ from the original are shown as failed', async ({ page }
     const body = (await response.text()).replaceAll('"username":"admin1"', '"username":"eve"');
     await route.fulfill({ response, body });
   });
-  await signIn(page, '/?tenant=acme');
+  await signIn(page, '/?q=-indelible&tenant=acme');
   await rowOf(page, 'Update user').getByRole('button').click();
   await expect(proof(page).getByText('Verification failed')).toBeVisible();
   await expect(proof(page)).toContainText('Shown otherwise than recorded: actor');
@@ -119,7 +119,7 @@ test('a forged checkpoint is shown as failed', async ({ page }) => {
     bundle.proof = bundle.proof.replace(/\n(\d+)\n(?=[A-Za-z0-9+/]{43}=\n\n\u2014)/, (_, size: string) => `\n${Number(size) + 1}\n`);
     await route.fulfill({ response, json: bundle });
   });
-  await signIn(page, '/?tenant=acme');
+  await signIn(page, '/?q=-indelible&tenant=acme');
   await rowOf(page, 'Update user').getByRole('button').click();
   await expect(proof(page).getByText('Verification failed')).toBeVisible();
   await expect(proof(page)).toContainText('The signature does not fit the checkpoint.');
@@ -127,7 +127,7 @@ test('a forged checkpoint is shown as failed', async ({ page }) => {
 
 test('a proof that cannot be had is not a failed one', async ({ page }) => {
   await page.route('**/proof*', (route) => route.abort());
-  await signIn(page, '/?tenant=acme');
+  await signIn(page, '/?q=-indelible&tenant=acme');
   await rowOf(page, 'Update user').getByRole('button').click();
   await expect(proof(page).getByText('Not verified')).toBeVisible();
   await page.unroute('**/proof*');
@@ -136,7 +136,7 @@ test('a proof that cannot be had is not a failed one', async ({ page }) => {
 });
 
 test('another ledger at the same address is noticed', async ({ page }) => {
-  await signIn(page, '/?tenant=acme');
+  await signIn(page, '/?q=-indelible&tenant=acme');
   await page.evaluate(() => {
     const at = '2026-01-02T03:04:05.000Z';
     localStorage.setItem('indelible.seen', JSON.stringify({ vkey: 'other', firstSeen: at, size: '1', root: `${'A'.repeat(43)}=`, seenAt: at }));
@@ -147,7 +147,7 @@ test('another ledger at the same address is noticed', async ({ page }) => {
 });
 
 test('hostile text is harmless and isolated', async ({ page }) => {
-  await signIn(page, '/?tenant=acme');
+  await signIn(page, '/?q=-indelible&tenant=acme');
   await rowOf(page, 'txt.exe').getByRole('button').click();
   const article = detail(page);
   await article.getByText('Show the original as sent').click();
@@ -163,7 +163,7 @@ test('hostile text is harmless and isolated', async ({ page }) => {
 });
 
 test('a megabyte does not freeze the page', async ({ page }) => {
-  await signIn(page, '/?tenant=acme');
+  await signIn(page, '/?q=-indelible&tenant=acme');
   await rowOf(page, 'Large event').getByRole('button').click();
   const article = detail(page);
   await expect(proof(page).getByText('Verified', { exact: true })).toBeVisible();

@@ -1,4 +1,6 @@
 // Finding events: newest first, filters, range, zone, pages, and the URL as the state of it all.
+//
+// The server records who looked at what: where a test wants the events that were sent, it asks for `-indelible`.
 
 import { MANY } from './events';
 import { expect, rowOf, rows, server, signIn, test } from './test';
@@ -27,25 +29,26 @@ test('searches text on Enter, and says so in the URL', async ({ page }) => {
 test('filters by tenant, alone and with text', async ({ page }) => {
   await signIn(page);
   await page.getByRole('combobox', { name: 'Tenant' }).fill('umbrella');
-  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByRole('searchbox').fill('-indelible');
+  await page.getByRole('button', { name: 'Search', exact: true }).click();
   await expect(rows(page)).toHaveCount(1);
   await expect(rowOf(page, 'Open the hive')).toBeVisible();
   await page.getByRole('searchbox').fill('recording');
-  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByRole('button', { name: 'Search', exact: true }).click();
   await expect(page.getByRole('heading', { name: 'No events match' })).toBeVisible();
   await page.getByRole('button', { name: 'Remove the tenant' }).click();
   await expect(rowOf(page, 'Delete recording')).toBeVisible();
 });
 
 test('Back undoes one step, a link brings it all back', async ({ page, browser }) => {
-  await signIn(page, '/?tenant=acme');
+  await signIn(page, '/?q=-indelible&tenant=acme');
   await rowOf(page, 'Update user').getByRole('button').click();
   await expect(page.getByRole('article', { name: 'Event' })).toBeVisible();
   await page.getByRole('searchbox').fill('clean');
-  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByRole('button', { name: 'Search', exact: true }).click();
   await expect(rows(page)).toHaveCount(1);
   await page.goBack();
-  await expect(page.getByRole('searchbox')).toHaveValue('');
+  await expect(page.getByRole('searchbox')).toHaveValue('-indelible');
   await expect(page.getByRole('article', { name: 'Event' })).toBeVisible();
   const link = page.url();
   await page.goBack();
@@ -62,13 +65,13 @@ test('Back undoes one step, a link brings it all back', async ({ page, browser }
 });
 
 test('a linked event opens even where the results do not have it', async ({ page }) => {
-  await signIn(page, '/?tenant=umbrella&open=acme-update&in=acme');
+  await signIn(page, '/?q=-indelible&tenant=umbrella&open=acme-update&in=acme');
   await expect(rows(page).first()).toBeVisible();
   await expect(page.getByText('This event is not on the page of results below.')).toBeVisible();
   await expect(page.getByRole('article', { name: 'Event' })).toContainText('user100');
   await page.getByRole('button', { name: 'Close' }).click();
   await expect(page.getByRole('article', { name: 'Event' })).toHaveCount(0);
-  await page.goto(`${server.url}/?tenant=umbrella&open=gone&in=acme`);
+  await page.goto(`${server.url}/?q=-indelible&tenant=umbrella&open=gone&in=acme`);
   await expect(page.getByText('not within your reach or does not exist')).toBeVisible();
 });
 
@@ -80,7 +83,7 @@ test('an address that is none says so', async ({ page }) => {
 });
 
 test('limits to a typed range, in the zone chosen', async ({ page }) => {
-  await signIn(page, '/?tenant=acme&tz=UTC');
+  await signIn(page, '/?q=-indelible&tenant=acme&tz=UTC');
   await page.getByRole('button', { name: /^Time range/ }).click();
   await page.getByLabel('From').fill('2026-11-20 10:10');
   await page.getByLabel(/^To/).fill('2026-11-20 10:15');
@@ -119,14 +122,14 @@ test('keeps a relative range relative, and refuses what is no time', async ({ pa
 });
 
 test('says how many events lie outside an empty range', async ({ page }) => {
-  await signIn(page, '/?tenant=pages&since=2001-01-01T00:00:00Z&until=2002-01-01T00:00:00Z');
+  await signIn(page, '/?q=-indelible&tenant=pages&since=2001-01-01T00:00:00Z&until=2002-01-01T00:00:00Z');
   await expect(page.getByText(`${MANY.length} events match outside the time range.`)).toBeVisible();
   await page.getByRole('button', { name: 'Show all time' }).click();
   await expect(rows(page)).toHaveCount(25);
 });
 
 test('turns pages by cursor, and earlier pages come back', async ({ page }) => {
-  await signIn(page, '/?tenant=pages&limit=10');
+  await signIn(page, '/?q=-indelible&tenant=pages&limit=10');
   const pager = page.getByRole('navigation', { name: 'Pages' });
   await expect(rows(page).first()).toContainText('Step 0');
   await expect(pager.getByRole('button', { name: 'Previous' })).toBeDisabled();
@@ -154,7 +157,7 @@ test('turns pages by cursor, and earlier pages come back', async ({ page }) => {
 });
 
 test('changes the page size at once', async ({ page }) => {
-  await signIn(page, '/?tenant=pages');
+  await signIn(page, '/?q=-indelible&tenant=pages');
   await expect(rows(page)).toHaveCount(25);
   await page.getByLabel('Per page').selectOption('50');
   await expect(rows(page)).toHaveCount(50);
@@ -164,11 +167,11 @@ test('changes the page size at once', async ({ page }) => {
 });
 
 test('counts exactly, when asked', async ({ page }) => {
-  await signIn(page, '/?tenant=pages');
+  await signIn(page, '/?q=-indelible&tenant=pages');
   await page.getByRole('button', { name: 'Count all' }).click();
   await expect(page.getByText(`${MANY.length} events in all`)).toBeVisible();
   await page.getByRole('searchbox').fill('Step');
-  await page.getByRole('button', { name: 'Search' }).click();
+  await page.getByRole('button', { name: 'Search', exact: true }).click();
   await expect(page.getByRole('button', { name: 'Count all' })).toBeVisible();
 });
 
@@ -187,7 +190,7 @@ test('Refresh finds what was sent meanwhile', async ({ page, request }) => {
 });
 
 test('old rows stay, dimmed, until new ones are here', async ({ page }) => {
-  await signIn(page, '/?tenant=pages');
+  await signIn(page, '/?q=-indelible&tenant=pages');
   await expect(rows(page)).toHaveCount(25);
   let release: () => void = () => undefined;
   const held = new Promise<void>((resolve) => {
@@ -206,7 +209,7 @@ test('old rows stay, dimmed, until new ones are here', async ({ page }) => {
 });
 
 test('an error shows title, request id and Retry', async ({ page }) => {
-  await signIn(page, '/?tenant=pages');
+  await signIn(page, '/?q=-indelible&tenant=pages');
   await page.route('**/v1/events?*', (route) =>
     route.fulfill({
       status: 503,
@@ -225,7 +228,7 @@ test('an error shows title, request id and Retry', async ({ page }) => {
 });
 
 test("the server's own refusals are told with its request id", async ({ page }) => {
-  await signIn(page, '/?tenant=pages&after=nonsense&page=2&at=2026-11-20T10:00:00.000Z');
+  await signIn(page, '/?q=-indelible&tenant=pages&after=nonsense&page=2&at=2026-11-20T10:00:00.000Z');
   const alert = page.getByRole('alert');
   await expect(alert).toContainText('400 invalid_cursor');
   await expect(alert).toContainText('Request id');
@@ -234,7 +237,7 @@ test("the server's own refusals are told with its request id", async ({ page }) 
 });
 
 test('says up to when events are searchable, if the index is behind', async ({ page }) => {
-  await signIn(page, '/?tenant=pages&tz=UTC');
+  await signIn(page, '/?q=-indelible&tenant=pages&tz=UTC');
   await expect(rows(page)).toHaveCount(25);
   await expect(page.getByText('searchable up to')).toHaveCount(0);
   await page.route('**/v1/events?*', async (route) => {

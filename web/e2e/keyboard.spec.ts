@@ -3,7 +3,7 @@
 import { detail, expect, rowOf, rows, signIn, test } from './test';
 
 test('single keys search, move, refresh and help', async ({ page }) => {
-  await signIn(page, '/?tenant=pages');
+  await signIn(page, '/?q=-indelible&tenant=pages');
   await expect(rows(page)).toHaveCount(25);
   await page.keyboard.press('/');
   await expect(page.getByRole('searchbox')).toBeFocused();
@@ -37,7 +37,7 @@ test('single keys search, move, refresh and help', async ({ page }) => {
 });
 
 test('single keys can be switched off, for good', async ({ page }) => {
-  await signIn(page, '/?tenant=pages');
+  await signIn(page, '/?q=-indelible&tenant=pages');
   await page.getByRole('button', { name: 'Keyboard shortcuts' }).click();
   await page.getByRole('checkbox', { name: /Single-key shortcuts/ }).uncheck();
   await page.keyboard.press('Escape');
@@ -51,7 +51,7 @@ test('single keys can be switched off, for good', async ({ page }) => {
 });
 
 test('from signing in to a proof without a mouse', async ({ page }) => {
-  await page.goto(`${process.env.E2E_URL}/?tenant=acme`);
+  await page.goto(`${process.env.E2E_URL}/?q=-indelible&tenant=acme`);
   await expect(page.getByLabel('API key')).toBeFocused();
   await page.keyboard.type(process.env.E2E_KEY ?? '');
   await page.keyboard.press('Enter');
@@ -71,7 +71,7 @@ test('from signing in to a proof without a mouse', async ({ page }) => {
 });
 
 test('range and zone by keyboard', async ({ page }) => {
-  await signIn(page, '/?tenant=acme');
+  await signIn(page, '/?q=-indelible&tenant=acme');
   await page.getByRole('button', { name: /^Time range/ }).focus();
   await page.keyboard.press('Enter');
   await expect(page.getByRole('button', { name: 'Last Hour' })).toBeVisible();

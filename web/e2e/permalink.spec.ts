@@ -4,7 +4,7 @@ import { detail, expect, proof, rowOf, server, signIn, test } from './test';
 
 test('a link opens the event and its proof', async ({ page, context, browser }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  await signIn(page, '/?tenant=acme&tz=America/New_York');
+  await signIn(page, '/?q=-indelible&tenant=acme&tz=America/New_York');
   await rowOf(page, 'Update user').getByRole('button').click();
   await detail(page).getByRole('button', { name: 'Copy link' }).click();
   await expect(page.getByText('Copied link')).toBeVisible();
@@ -65,7 +65,7 @@ test('an id with odd signs has a link too', async ({ page, request }) => {
     });
     expect(((await found.json()) as { data: unknown[] }).data.length).toBe(1);
   }).toPass();
-  await signIn(page, '/?tenant=umbrella');
+  await signIn(page, '/?q=-indelible&tenant=umbrella');
   await rowOf(page, 'Odd id').getByRole('button').click();
   await detail(page).getByRole('link', { name: 'Open page' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toContainText(id);

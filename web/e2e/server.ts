@@ -55,6 +55,8 @@ export class Server {
     /** Where it is, path prefix included, without a slash at the end. */
     readonly url: string,
     private readonly proxying: HttpServer | null,
+    /** The secret of the link that the server printed for its first administrator. */
+    readonly setUpLink: string,
   ) {}
 
   readonly adminKey = ADMIN_KEY;
@@ -68,21 +70,23 @@ export class Server {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     let said = '';
-    const url = await new Promise<string>((ready, failed) => {
+    const [url, link] = await new Promise<[string, string]>((ready, failed) => {
       child.stderr.setEncoding('utf8');
       child.stderr.on('data', (chunk: string) => {
         said += chunk;
+        // The server says both at one time, the link last.
         const match = /indelible is ready at (http:\/\/\S+?)\/?\s/.exec(said);
-        if (match?.[1] !== undefined) ready(match[1]);
+        const printed = /\/set-up#(il_[0-9a-f]+)\s/.exec(said);
+        if (match?.[1] !== undefined && printed?.[1] !== undefined) ready([match[1], printed[1]]);
       });
       child.once('exit', (code) => failed(new Error(`the server ended with ${code}:\n${said}`)));
       child.once('error', failed);
     });
-    if (options.prefix === undefined) return new Server(child, directory, url, null);
+    if (options.prefix === undefined) return new Server(child, directory, url, null, link);
     // The proxy strips the prefix; the page has to know it all the same.
     const proxying = await proxy(options.prefix, new URL(url));
     const { port } = proxying.address() as AddressInfo;
-    return new Server(child, directory, `http://127.0.0.1:${port}${options.prefix}`, proxying);
+    return new Server(child, directory, `http://127.0.0.1:${port}${options.prefix}`, proxying, link);
   }
 
   async stop(): Promise<void> {
@@ -112,6 +116,25 @@ export class Server {
 
   async createKey(key: NewKey): Promise<{ id: string; key: string }> {
     return this.call('POST', '/v1/keys', { ...key, expires: null });
+  }
+
+  /** Makes a user who is invited, and the link to choose a password by. */
+  async invite(username: string, roles: string[] = ['Administrator']): Promise<{ id: string; link: string }> {
+    const { id } = await this.call<{ id: string }>('POST', '/v1/users', { username, roles: roles.map((role) => ({ role })) });
+    const { link } = await this.call<{ link: string }>('POST', `/v1/users/${id}/link`);
+    return { id, link };
+  }
+
+  /** Makes a user who can sign in. */
+  async createUser(username: string, password: string, roles?: string[]): Promise<string> {
+    const { id, link } = await this.invite(username, roles);
+    const response = await fetch(`${this.url}/v1/password`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ link, password }),
+    });
+    if (!response.ok) throw new Error(`choosing a password: ${response.status} ${await response.text()}`);
+    return id;
   }
 
   async send(events: unknown[], type = 'application/json'): Promise<void> {

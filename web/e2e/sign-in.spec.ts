@@ -1,6 +1,6 @@
-// Signing in and out: the key stays in this tab, and is refused in words.
+// Signing in and out with a key: it stays in this tab, and is refused in words. People: people.spec.ts.
 
-import { expect, rows, server, signIn, test } from './test';
+import { expect, rows, server, signIn, signOut, test } from './test';
 
 test('a right key opens the trail, and is kept in this tab only', async ({ page, context }) => {
   await signIn(page);
@@ -19,8 +19,7 @@ test('a right key opens the trail, and is kept in this tab only', async ({ page,
   await page.reload();
   await expect(rows(page).first()).toBeVisible();
 
-  await page.getByRole('button', { name: 'Sign out' }).click();
-  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  await signOut(page);
   expect(await page.evaluate(() => JSON.stringify(Object.values(sessionStorage)))).not.toContain(server.key);
   await page.goBack().catch(() => null);
   await expect(rows(page)).toHaveCount(0);
@@ -29,7 +28,7 @@ test('a right key opens the trail, and is kept in this tab only', async ({ page,
 test('a wrong key is refused', async ({ page }) => {
   await page.goto(server.url);
   await page.getByLabel('API key').fill('wrong-key-0123456789');
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await expect(page.getByText('The server does not accept this key.')).toBeVisible();
   await expect(page.getByLabel('API key')).toBeFocused();
   expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
@@ -57,7 +56,7 @@ test('a key that is revoked meanwhile leads back to signing in, at the same addr
   await page.getByRole('button', { name: 'Refresh' }).click();
   await expect(page.getByText('the server no longer accepts the key')).toBeVisible();
   await page.getByLabel('API key').fill(server.key);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await expect(page.getByRole('searchbox', { name: 'Search' })).toHaveValue('login');
 });
 

@@ -57,12 +57,28 @@ export const test = base.extend<{ guard: void; provokesBreach: boolean }>({
 
 export { expect };
 
-/** Opens an address of the page (with the path prefix already in `url`) and signs in there. */
+/** Opens an address of the page (with the path prefix already in `url`) and signs in there with a key. */
 export async function signIn(page: Page, path = '/', key = server.key, url = server.url): Promise<void> {
   await page.goto(url + path);
-  await page.getByLabel('API key').fill(key);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await expect(page.getByRole('button', { name: 'Sign out' })).toBeVisible();
+  // Where people have accounts, the key is the second choice.
+  const instead = page.getByRole('button', { name: 'Sign in with an API key instead' });
+  const field = page.getByLabel('API key');
+  await expect(instead.or(field)).toBeVisible();
+  if (await instead.isVisible()) await instead.click();
+  await field.fill(key);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await expect(account(page)).toBeVisible();
+}
+
+/** The button of whoever is signed in. */
+export function account(page: Page): Locator {
+  return page.getByRole('button', { name: /^Account: / });
+}
+
+export async function signOut(page: Page): Promise<void> {
+  await account(page).click();
+  await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
 }
 
 /** The rows of events, without those of details. */

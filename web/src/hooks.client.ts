@@ -3,5 +3,10 @@
 import type { ClientInit } from '@sveltejs/kit';
 
 import { takeLink } from '$lib/link';
+import { takeRefusal } from '$lib/refusal';
+import { session } from '$lib/session.svelte';
 
-export const init: ClientInit = takeLink;
+export const init: ClientInit = () => {
+  takeLink();
+  session.notice = takeRefusal();
+};

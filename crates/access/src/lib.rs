@@ -33,6 +33,6 @@ pub use feed::{FeedPage, FeedPosition};
 pub use follow::{FollowBatch, FollowPosition, Followed, Skipped};
 pub use list::{EventPage, ListRequest};
 pub use principal::{Authenticator, Grant, Principal, PrincipalId, Sender};
-pub use reader::{Filters, ScopedReader, Standing};
+pub use reader::{Filters, ScopedReader, Single, Standing};
 pub use trail::{LogReader, OwnEntries, OwnEntry, Trail};
 pub use view::{EventView, LOOKING};

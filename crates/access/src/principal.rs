@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use indelible_control::{
-    ApiKey, Control, Directory, KeyId, Permission, PermissionSet, Reach, RoleReach, Session, TenantNumber, User,
-    UserState,
+    ApiKey, Control, Directory, KeyId, Permission, PermissionSet, Reach, RoleReach, Session, TenantNumber,
+    User, UserState,
 };
 use indelible_event::Timestamp;
 use sha2::{Digest, Sha256};

@@ -1,4 +1,6 @@
-use indelible_control::{Change, KeyRecord, NewKey, Profile, Role, RoleGrant, Tenant, TenantSet, TenantState};
+use indelible_control::{
+    Change, KeyRecord, NewKey, Profile, Role, RoleGrant, Tenant, TenantSet, TenantState,
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -63,7 +65,12 @@ impl World {
     }
 
     /// The secret of a key with these.
-    async fn key(&mut self, permissions: &[Permission], reach: Reach, expires_at: Option<Timestamp>) -> (KeyId, String) {
+    async fn key(
+        &mut self,
+        permissions: &[Permission],
+        reach: Reach,
+        expires_at: Option<Timestamp>,
+    ) -> (KeyId, String) {
         let new = NewKey {
             name: "app".into(),
             permissions: set(permissions),
@@ -80,7 +87,12 @@ impl World {
     }
 
     /// A user of a tenant with roles over territories, who signed in at 10; the session's secret is the username.
-    async fn user(&mut self, name: &str, tenant: Option<TenantNumber>, roles: &[(&str, &[TenantNumber])]) -> Uuid {
+    async fn user(
+        &mut self,
+        name: &str,
+        tenant: Option<TenantNumber>,
+        roles: &[(&str, &[TenantNumber])],
+    ) -> Uuid {
         let user = self.control.create_user(&profile(name, tenant), UserState::Active, at(1)).await.unwrap();
         let directory = self.control.directory();
         let grant = |(role, territories): &(&str, &[TenantNumber])| RoleGrant {
@@ -137,7 +149,8 @@ async fn each_ready_made_role_may_what_the_documentation_says_and_that_far() {
         let principal = world.signed_in(role).unwrap();
         assert_eq!(principal.permissions(), set(permissions), "{role}");
         for permission in Permission::ALL {
-            let expected = if permissions.contains(&permission) { reach.clone() } else { Reach::Tenants(vec![]) };
+            let expected =
+                if permissions.contains(&permission) { reach.clone() } else { Reach::Tenants(vec![]) };
             assert_eq!(principal.reach(permission), expected, "{role} {permission}");
             assert_eq!(principal.may(permission), permissions.contains(&permission), "{role} {permission}");
         }
@@ -191,7 +204,11 @@ async fn what_several_roles_permit_is_united_permission_by_permission() {
     // Everything beside a smaller reach is everything, for its own permissions.
     world.user("tech", Some(2), &[("Tech", &[]), ("Key keeper", &[3])]).await;
     let tech = world.signed_in("tech").unwrap();
-    assert!(tech.may_everywhere(AuditRead) && !tech.may_everywhere(KeysManage) && !tech.manages_users_completely());
+    assert!(
+        tech.may_everywhere(AuditRead)
+            && !tech.may_everywhere(KeysManage)
+            && !tech.manages_users_completely()
+    );
     assert!(tech.covers(set(&[AuditRead]), &Reach::Everything, &directory));
     assert!(!tech.covers(set(&[AuditRead, KeysManage]), &Reach::Everything, &directory));
 }
@@ -214,9 +231,12 @@ async fn oneself_is_one_user_and_no_tenant() {
 
 #[tokio::test]
 async fn an_account_that_can_not_be_used_is_nobody_and_nor_is_one_of_a_suspended_tenant() {
-    for (state, good) in
-        [(UserState::Invited, false), (UserState::Active, true), (UserState::Locked, false), (UserState::Disabled, false)]
-    {
+    for (state, good) in [
+        (UserState::Invited, false),
+        (UserState::Active, true),
+        (UserState::Locked, false),
+        (UserState::Disabled, false),
+    ] {
         let mut world = World::new().await;
         let ada = world.user("ada", Some(2), &[("Reporter", &[])]).await;
         let before = world.signed_in("ada").unwrap();
@@ -248,7 +268,10 @@ async fn a_session_that_ends_ends_the_principal() {
         assert_eq!(world.auth.is_valid(&principal, at(now)), good, "{now}");
         assert_eq!(world.auth.authenticate_session("ada", at(now)).is_some(), good, "{now}");
     }
-    let stolen = Principal { id: PrincipalId::User { user: Uuid::new_v4(), session: session.id }, ..principal.clone() };
+    let stolen = Principal {
+        id: PrincipalId::User { user: Uuid::new_v4(), session: session.id },
+        ..principal.clone()
+    };
     assert!(!world.auth.is_valid(&stolen, at(20)), "another's session");
     // A role that is taken away is gone with the next renewal, the session stays.
     world.make(Change::GrantsSet { user: ada, grants: vec![] }).await;
@@ -267,7 +290,10 @@ async fn a_key_is_good_until_its_end_and_may_what_it_was_given() {
     assert_eq!((principal.id, principal.permissions()), (PrincipalId::Key(id), set(&given)));
     assert_eq!(principal.reach(AuditRead), Reach::Tenants(vec![1, 3]));
     assert_eq!((principal.oneself(), principal.expires_at), (None, Some(at(50))));
-    assert_eq!(principal.sender, Sender { default_tenant: Some(2), tenant_from_target: true, create_tenants: true });
+    assert_eq!(
+        principal.sender,
+        Sender { default_tenant: Some(2), tenant_from_target: true, create_tenants: true }
+    );
     assert!(world.auth.authenticate(&secret, at(50)).is_none() && !world.auth.is_valid(&principal, at(50)));
     for wrong in ["", "ik_", &secret[..secret.len() - 1], &secret.to_uppercase()] {
         assert!(world.auth.authenticate(wrong, at(1)).is_none(), "{wrong}");
@@ -296,7 +322,8 @@ async fn keys_of_a_suspended_tenant_send_and_do_nothing_else() {
         for tenant in suspended {
             world.suspend(tenant).await;
         }
-        let now = [world.auth.authenticate(&secret, at(1)).unwrap(), world.auth.renew(&before, at(1)).unwrap()];
+        let now =
+            [world.auth.authenticate(&secret, at(1)).unwrap(), world.auth.renew(&before, at(1)).unwrap()];
         for principal in now {
             assert_eq!(principal.reach(EventsSend), sends, "{what}");
             assert_eq!(principal.reach(AuditRead), reads, "{what}");

@@ -7,11 +7,15 @@ use indelible_event::{Code, Timestamp};
 use indelible_ledger::Record;
 use indelible_merkle::TlogProof;
 use indelible_search::{Budget, Cost, Progress, Query, Reach};
-use indelible_verify::{Kind, ProofBundle, ProofExtra};
+use indelible_verify::{Kind, ProofBundle, ProofExtra, UserId};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::{EventView, Moment, Principal, ReadError, Trail, error::invalid};
+
+/// What was found of one event, what that cost, and the number of the event's tenant.
+pub type Single<T> = (T, Cost, TenantNumber);
 
 /// Filters as parameters, in the caller's order.
 pub type Filters = [(String, String)];
@@ -21,6 +25,8 @@ pub type Filters = [(String, String)];
 pub struct ScopedReader {
     pub(crate) trail: Trail,
     pub(crate) reach: indelible_control::Reach,
+    /// The user whose events are read beside those.
+    oneself: Option<Uuid>,
 }
 
 /// What an answer says about itself.
@@ -38,7 +44,7 @@ pub struct Standing {
 
 impl ScopedReader {
     pub(crate) fn new(trail: Trail, principal: &Principal) -> Self {
-        Self { trail, reach: principal.reach(Permission::AuditRead) }
+        Self { trail, reach: principal.reach(Permission::AuditRead), oneself: principal.oneself() }
     }
 
     /// Whether the reach is the whole installation.
@@ -51,7 +57,11 @@ impl ScopedReader {
         match &self.reach {
             indelible_control::Reach::Everything => Reach::All,
             indelible_control::Reach::Tenants(roots) => {
-                Reach::tenants(self.trail.inner.control.directory().subtree(roots))
+                let tenants = self.trail.inner.control.directory().subtree(roots);
+                match self.oneself {
+                    Some(user) => Reach::oneself(UserId(user.into_bytes()), tenants),
+                    None => Reach::tenants(tenants),
+                }
             }
         }
     }
@@ -85,7 +95,7 @@ impl ScopedReader {
             return one(&self.tenants_named(name));
         }
         match self.scope() {
-            Reach::All => 0,
+            Reach::All | Reach::Oneself { .. } => 0,
             Reach::Tenants(tenants) => one(tenants.as_slice()),
         }
     }
@@ -195,7 +205,7 @@ impl ScopedReader {
         id: &str,
         tenant: Option<&str>,
         budget: &Budget,
-    ) -> Result<(EventView, Cost, TenantNumber), ReadError> {
+    ) -> Result<Single<EventView>, ReadError> {
         let (record, cost) = self.find(id, tenant, budget)?;
         Ok((self.view(&record), cost, record.envelope.tenant_number))
     }
@@ -209,7 +219,7 @@ impl ScopedReader {
         id: &str,
         tenant: Option<&str>,
         budget: &Budget,
-    ) -> Result<((Vec<u8>, String), Cost, TenantNumber), ReadError> {
+    ) -> Result<Single<(Vec<u8>, String)>, ReadError> {
         let (record, cost) = self.find(id, tenant, budget)?;
         let original = (record.body.clone(), record.envelope.media_type.clone());
         Ok((original, cost, record.envelope.tenant_number))
@@ -224,7 +234,7 @@ impl ScopedReader {
         id: &str,
         tenant: Option<&str>,
         budget: &Budget,
-    ) -> Result<(ProofBundle, Cost, TenantNumber), ReadError> {
+    ) -> Result<Single<ProofBundle>, ReadError> {
         let (record, cost) = self.find(id, tenant, budget)?;
         let ledger = &self.trail.inner.ledger;
         let checkpoint = ledger.publish()?;

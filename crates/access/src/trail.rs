@@ -59,7 +59,10 @@ impl Trail {
         if !principal.may(Permission::AuditVerify) {
             return Err(ReadError::Forbidden(Permission::AuditVerify));
         }
-        Ok(LogReader { ledger: &self.inner.ledger, everything: principal.may_everywhere(Permission::AuditVerify) })
+        Ok(LogReader {
+            ledger: &self.inner.ledger,
+            everything: principal.may_everywhere(Permission::AuditVerify),
+        })
     }
 
     /// How far the index is; no contents.

@@ -323,8 +323,10 @@ pub(crate) enum TenantsCommand {
         name: String,
     },
     /// Describe a tenant otherwise; what is not given stays.
-    #[command(after_help = "Examples:\n  indelible tenants set acme --display-name 'Acme Inc.' --zone Europe/Rome\n  \
-                      indelible tenants set acme --external-id ''")]
+    #[command(
+        after_help = "Examples:\n  indelible tenants set acme --display-name 'Acme Inc.' --zone Europe/Rome\n  \
+                      indelible tenants set acme --external-id ''"
+    )]
     Set {
         #[command(flatten)]
         remote: Remote,
@@ -476,7 +478,9 @@ pub(crate) enum KeysCommand {
         name: String,
     },
     /// Make a key like another one, with a new secret; the other one ends after an overlap. It is printed once.
-    #[command(after_help = "Example: indelible keys rotate 0190a5b2-7c1e-7000-8000-000000000000 --overlap PT1H")]
+    #[command(
+        after_help = "Example: indelible keys rotate 0190a5b2-7c1e-7000-8000-000000000000 --overlap PT1H"
+    )]
     Rotate {
         #[command(flatten)]
         remote: Remote,
@@ -540,7 +544,10 @@ fn seconds(text: &str) -> Result<u64, String> {
     let expected = || "expected an ISO 8601 duration in whole seconds, such as PT1H or P1D".to_owned();
     let span: jiff::Span = text.parse().map_err(|_| expected())?;
     let total = span.total((jiff::Unit::Second, jiff::SpanRelativeTo::days_are_24_hours()));
-    let total = total.ok().filter(|total| total.fract() == 0.0 && (0.0..1e12).contains(total)).ok_or_else(expected)?;
+    let total = total
+        .ok()
+        .filter(|total| total.fract() == 0.0 && (0.0..1e12).contains(total))
+        .ok_or_else(expected)?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just above")]
     let whole = total as u64;
     Ok(whole)
@@ -552,7 +559,9 @@ mod tests {
 
     #[test]
     fn overlaps_are_durations_in_whole_seconds() {
-        for (text, expected) in [("PT0S", 0), ("PT90S", 90), ("PT1H", 3_600), ("P1D", 86_400), ("P1W", 604_800)] {
+        for (text, expected) in
+            [("PT0S", 0), ("PT90S", 90), ("PT1H", 3_600), ("P1D", 86_400), ("P1W", 604_800)]
+        {
             assert_eq!(seconds(text), Ok(expected), "{text}");
         }
         for text in ["", "60", "-PT1H", "PT0.5S", "P1M", "P1Y", "tomorrow"] {

@@ -3,6 +3,9 @@
 //! Data goes to standard output, words to standard error. Exit codes: 0 done; 1 the answer is no (a proof does not
 //! verify, an event was refused); 2 wrong usage or configuration; 3 could not find out (network, disk).
 
+// The settings as one `json!` have more members than the default allows.
+#![recursion_limit = "256"]
+
 mod args;
 mod client;
 mod commands;

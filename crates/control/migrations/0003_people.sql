@@ -111,3 +111,11 @@ CREATE TABLE looks (
 
 -- Read the settings entries once more: they say since when each tenant is audited.
 DELETE FROM settings WHERE name = 'settings_applied_through';
+
+-- OpenID providers; their secrets are sealed under the key of control.key.
+CREATE TABLE providers (
+    id     TEXT PRIMARY KEY,
+    -- JSON, without the secret.
+    body   TEXT NOT NULL,
+    secret BLOB
+) STRICT;

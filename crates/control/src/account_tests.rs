@@ -85,7 +85,8 @@ async fn no_step_of_a_second_factor_is_taken_twice_and_none_before_it() {
     let (sealed, codes) = (b"sealed secret".as_slice(), [[1; 32], [2; 32]]);
     base.control.set_second_factor(ada, Some((sealed, &codes))).await.unwrap();
     assert!(base.now().user(ada).unwrap().has_second_factor);
-    for (step, taken) in [(100, true), (100, false), (99, false), (101, true), (101, false), (u64::MAX, true)] {
+    for (step, taken) in [(100, true), (100, false), (99, false), (101, true), (101, false), (u64::MAX, true)]
+    {
         assert_eq!(base.control.take_totp_step(ada, step).await.unwrap(), taken, "{step}");
     }
     let base = base.reopened().await;
@@ -117,7 +118,10 @@ async fn each_recovery_code_is_good_once_and_goes_with_its_factor() {
     base.control.set_second_factor(ada, Some((b"another", &[[5; 32]]))).await.unwrap();
     assert!(!take(ada, 2).await, "of the factor before");
     let credentials = base.control.credentials(ada).await.unwrap();
-    assert_eq!((credentials.totp.as_deref(), credentials.recovery_codes), (Some(b"another".as_slice()), vec![[5; 32]]));
+    assert_eq!(
+        (credentials.totp.as_deref(), credentials.recovery_codes),
+        (Some(b"another".as_slice()), vec![[5; 32]])
+    );
     base.control.set_second_factor(ada, None).await.unwrap();
     assert!(!take(ada, 5).await && !base.now().user(ada).unwrap().has_second_factor);
     assert_eq!(base.control.credentials(ada).await.unwrap().totp, None);
@@ -136,9 +140,17 @@ async fn a_providers_subject_is_one_user_for_ever() {
     assert!(base.control.bind_identity("corp", "8", ada).await.unwrap(), "one user by two");
     assert!(base.control.bind_identity("corp", "9", Uuid::new_v4()).await.is_err(), "of nobody");
     let base = base.reopened().await;
-    for (provider, subject, user) in
-        [("corp", "7", Some(ada)), ("corp", "8", Some(ada)), ("other", "7", Some(bo)), ("corp", "9", None), ("Corp", "7", None)]
-    {
-        assert_eq!(base.control.user_of_identity(provider, subject).await.unwrap(), user, "{provider} {subject}");
+    for (provider, subject, user) in [
+        ("corp", "7", Some(ada)),
+        ("corp", "8", Some(ada)),
+        ("other", "7", Some(bo)),
+        ("corp", "9", None),
+        ("Corp", "7", None),
+    ] {
+        assert_eq!(
+            base.control.user_of_identity(provider, subject).await.unwrap(),
+            user,
+            "{provider} {subject}"
+        );
     }
 }

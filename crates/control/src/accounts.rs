@@ -4,7 +4,9 @@ use indelible_event::Timestamp;
 use sqlx::{Row as _, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use crate::{Control, ControlError, SecretHash, TenantNumber, User, UserState, directory::fold_username, store::to_sql};
+use crate::{
+    Control, ControlError, SecretHash, TenantNumber, User, UserState, directory::fold_username, store::to_sql,
+};
 
 /// What describes a user; the same for a new one and for one that is changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,11 +109,16 @@ impl Control {
         Ok(())
     }
 
-    /// Describes a user otherwise. Whoever is locked or disabled loses every session with that.
+    /// Describes a user otherwise. Whoever is locked or disabled loses every session and every link with that.
     ///
     /// # Errors
     /// `NoSuchUser`, as [`Self::check_profile`], or the database's.
-    pub async fn change_user(&self, id: Uuid, profile: &Profile, state: UserState) -> Result<(), ControlError> {
+    pub async fn change_user(
+        &self,
+        id: Uuid,
+        profile: &Profile,
+        state: UserState,
+    ) -> Result<(), ControlError> {
         let _turn = self.turn().await;
         self.check_profile(id, profile)?;
         let groups = groups_json(profile)?;
@@ -138,6 +145,7 @@ impl Control {
         }
         if matches!(state, UserState::Locked | UserState::Disabled) {
             self.end_sessions_of(id, None).await?;
+            self.end_links_of(id).await?;
         }
         Ok(())
     }
@@ -168,7 +176,8 @@ impl Control {
         })
     }
 
-    /// Stores a password's hash. An invited user is active from then on; every session but `keep` ends.
+    /// Stores a password's hash. An invited user is active from then on; every session but `keep` ends, and so
+    /// does every link.
     ///
     /// # Errors
     /// `NoSuchUser`, or the database's.
@@ -193,6 +202,7 @@ impl Control {
         if done.rows_affected() == 0 {
             return Err(ControlError::NoSuchUser);
         }
+        self.end_links_of(id).await?;
         self.end_sessions_of(id, keep).await
     }
 
@@ -278,7 +288,11 @@ impl Control {
     ///
     /// # Errors
     /// The database's.
-    pub async fn user_of_identity(&self, provider: &str, subject: &str) -> Result<Option<Uuid>, ControlError> {
+    pub async fn user_of_identity(
+        &self,
+        provider: &str,
+        subject: &str,
+    ) -> Result<Option<Uuid>, ControlError> {
         let row = sqlx::query("SELECT user FROM identities WHERE provider = ? AND subject = ?")
             .bind(provider)
             .bind(subject)
@@ -292,13 +306,20 @@ impl Control {
     ///
     /// # Errors
     /// The database's.
-    pub async fn bind_identity(&self, provider: &str, subject: &str, user: Uuid) -> Result<bool, ControlError> {
-        sqlx::query("INSERT INTO identities (provider, subject, user) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-            .bind(provider)
-            .bind(subject)
-            .bind(user.as_bytes().as_slice())
-            .execute(self.pool())
-            .await?;
+    pub async fn bind_identity(
+        &self,
+        provider: &str,
+        subject: &str,
+        user: Uuid,
+    ) -> Result<bool, ControlError> {
+        sqlx::query(
+            "INSERT INTO identities (provider, subject, user) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(provider)
+        .bind(subject)
+        .bind(user.as_bytes().as_slice())
+        .execute(self.pool())
+        .await?;
         Ok(self.user_of_identity(provider, subject).await? == Some(user))
     }
 }

@@ -9,8 +9,8 @@ use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, Control, ControlError, Directory, KeyRecord, Reach, Role, RoleGrant, RoleReach, TenantKind, TenantNumber,
-    TenantState,
+    ApiKey, Control, ControlError, Directory, KeyRecord, Reach, Role, RoleGrant, RoleReach, TenantKind,
+    TenantNumber, TenantState,
     directory::fold_name,
     store::{from_sql, to_sql},
     tenants::check_tenant_name,
@@ -100,7 +100,9 @@ pub struct TenantSet {
 }
 
 /// Tells a member that is null from one that is absent.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
@@ -118,6 +120,18 @@ impl Control {
     /// What stands in its way.
     pub fn check(&self, change: &Change) -> Result<(), ControlError> {
         check(&self.directory(), change)
+    }
+
+    /// Whether a user of this tenant could have these roles.
+    ///
+    /// # Errors
+    /// `NoSuchRole`, `NoSuchTenant`, or `WrongGrant` for a role given twice or without what its reach needs.
+    pub fn check_grants(
+        &self,
+        tenant: Option<TenantNumber>,
+        grants: &[RoleGrant],
+    ) -> Result<(), ControlError> {
+        check_grants(&self.directory(), tenant, grants)
     }
 
     /// Makes the rows say what the entry at leaf `index` says, which was received at `at`. Applying an entry again
@@ -167,7 +181,11 @@ async fn note_applied(rows: &mut Transaction<'_, Sqlite>, size: u64) -> Result<(
     set_setting(rows, APPLIED, &size.to_be_bytes()).await
 }
 
-async fn set_setting(rows: &mut Transaction<'_, Sqlite>, name: &str, value: &[u8]) -> Result<(), ControlError> {
+async fn set_setting(
+    rows: &mut Transaction<'_, Sqlite>,
+    name: &str,
+    value: &[u8],
+) -> Result<(), ControlError> {
     sqlx::query("INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
         .bind(name)
         .bind(value)
@@ -221,11 +239,18 @@ fn check(directory: &Directory, change: &Change) -> Result<(), ControlError> {
             Some(_) => Ok(()),
             None => Err(ControlError::NoSuchRole),
         },
-        Change::GrantsSet { user, grants } => check_grants(directory, *user, grants),
+        Change::GrantsSet { user, grants } => {
+            let user = directory.user(*user).ok_or(ControlError::NoSuchUser)?;
+            check_grants(directory, user.tenant, grants)
+        }
     }
 }
 
-fn check_tenant_set(directory: &Directory, number: TenantNumber, set: &TenantSet) -> Result<(), ControlError> {
+fn check_tenant_set(
+    directory: &Directory,
+    number: TenantNumber,
+    set: &TenantSet,
+) -> Result<(), ControlError> {
     let tenant = directory.tenant(number).ok_or(ControlError::NoSuchTenant)?;
     if let Some(name) = &set.name {
         check_tenant_name(name)?;
@@ -249,14 +274,17 @@ fn check_tenant_set(directory: &Directory, number: TenantNumber, set: &TenantSet
     Ok(())
 }
 
-fn check_grants(directory: &Directory, user: Uuid, grants: &[RoleGrant]) -> Result<(), ControlError> {
-    let user = directory.user(user).ok_or(ControlError::NoSuchUser)?;
+fn check_grants(
+    directory: &Directory,
+    tenant: Option<TenantNumber>,
+    grants: &[RoleGrant],
+) -> Result<(), ControlError> {
     for (at, grant) in grants.iter().enumerate() {
         let role = directory.role(grant.role).ok_or(ControlError::NoSuchRole)?;
         let twice = grants[..at].iter().any(|other| other.role == grant.role);
         let placed = match role.reach {
             RoleReach::Everything | RoleReach::Oneself => grant.territories.is_empty(),
-            RoleReach::Tenant => grant.territories.is_empty() && user.tenant.is_some(),
+            RoleReach::Tenant => grant.territories.is_empty() && tenant.is_some(),
             RoleReach::Territories => !grant.territories.is_empty(),
         };
         if twice || !placed {
@@ -349,12 +377,14 @@ async fn write_tenant(
 ) -> Result<(), ControlError> {
     let mut tenant = directory.tenant(number).cloned().ok_or(ControlError::NoSuchTenant)?;
     if let Some(name) = set.name.as_ref().filter(|name| **name != tenant.name) {
-        sqlx::query("INSERT INTO former_names (name_folded, name, tenant) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
-            .bind(fold_name(&tenant.name))
-            .bind(&tenant.name)
-            .bind(to_sql(number))
-            .execute(&mut **rows)
-            .await?;
+        sqlx::query(
+            "INSERT INTO former_names (name_folded, name, tenant) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(fold_name(&tenant.name))
+        .bind(&tenant.name)
+        .bind(to_sql(number))
+        .execute(&mut **rows)
+        .await?;
         // A name of its own that it takes up again.
         sqlx::query("DELETE FROM former_names WHERE name_folded = ? AND tenant = ?")
             .bind(fold_name(name))
@@ -416,10 +446,13 @@ async fn write_grants(
     if directory.user(user).is_none() {
         return Ok(());
     }
-    sqlx::query("DELETE FROM grants WHERE user = ?").bind(user.as_bytes().as_slice()).execute(&mut **rows).await?;
+    sqlx::query("DELETE FROM grants WHERE user = ?")
+        .bind(user.as_bytes().as_slice())
+        .execute(&mut **rows)
+        .await?;
     for grant in grants {
-        let territories =
-            serde_json::to_string(&grant.territories).map_err(|_| ControlError::Corrupt { what: "territories" })?;
+        let territories = serde_json::to_string(&grant.territories)
+            .map_err(|_| ControlError::Corrupt { what: "territories" })?;
         sqlx::query("INSERT INTO grants (user, role, territories) VALUES (?, ?, ?)")
             .bind(user.as_bytes().as_slice())
             .bind(grant.role.as_bytes().as_slice())

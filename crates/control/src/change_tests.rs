@@ -96,8 +96,16 @@ async fn what_the_rows_could_not_follow_is_refused_before_it_is_in_the_ledger() 
         ("an end after the revocation", ends(revoked.id, false), "NoSuchKey"),
         ("an end of no key", ends([9; 16], true), "NoSuchKey"),
         ("a role changes", helpers("helpers", RoleReach::Everything), "good"),
-        ("a role of a taken name", role(Role { id: Uuid::from_u128(71), name: "HELPERS".into(), ..administrator.clone() }), "NameTaken"),
-        ("a role named as a ready-made one", role(Role { id: Uuid::from_u128(71), name: "tech".into(), ..administrator.clone() }), "NameTaken"),
+        (
+            "a role of a taken name",
+            role(Role { id: Uuid::from_u128(71), name: "HELPERS".into(), ..administrator.clone() }),
+            "NameTaken",
+        ),
+        (
+            "a role named as a ready-made one",
+            role(Role { id: Uuid::from_u128(71), name: "tech".into(), ..administrator.clone() }),
+            "NameTaken",
+        ),
         ("a ready-made role", role(administrator), "ReadyMadeRole"),
         ("away with a role", Change::RoleRemoved { role: HELPERS }, "good"),
         ("away with a ready-made role", Change::RoleRemoved { role: Role::ADMINISTRATOR }, "ReadyMadeRole"),
@@ -114,7 +122,8 @@ async fn a_tenant_stays_while_a_user_is_in_it_or_reaches_over_it() {
     let ada = base.user("ada", Some(3)).await;
     let bo = base.user("bo", None).await;
     let partner = ready_made("Channel Partner").id;
-    let reaching = |territories| Change::GrantsSet { user: bo, grants: vec![RoleGrant { role: partner, territories }] };
+    let reaching =
+        |territories| Change::GrantsSet { user: bo, grants: vec![RoleGrant { role: partner, territories }] };
     base.make(reaching(vec![6])).await.unwrap();
     let away = |number| Change::TenantRemoved { tenant: number };
     assert_eq!(outcome(base.control.check(&away(3))), "TenantInUse");
@@ -165,7 +174,11 @@ async fn territories_come_with_roles_that_reach_over_them_and_with_no_others() {
     }
     base.make(Change::GrantsSet { user: of_nobody, grants: vec![partner(vec![1]), tech()] }).await.unwrap();
     let mut base = base.reopened().await;
-    assert_eq!(base.now().user(of_nobody).unwrap().grants, [tech(), partner(vec![1])], "in the order of the ids");
+    assert_eq!(
+        base.now().user(of_nobody).unwrap().grants,
+        [tech(), partner(vec![1])],
+        "in the order of the ids"
+    );
     // A role that is gone is gone from everybody.
     let own = RoleGrant { role: HELPERS, territories: vec![] };
     base.make(Change::GrantsSet { user: of_nobody, grants: vec![own, tech()] }).await.unwrap();
@@ -240,7 +253,9 @@ fn a_stored_change_reads_back_and_null_is_not_absent() {
         assert_eq!(serde_json::to_string(&change).unwrap(), stored);
         assert_eq!(serde_json::from_str::<Change>(stored).unwrap(), change);
     }
-    assert!(TenantSet::default().is_empty() && !TenantSet { zone: Some(None), ..TenantSet::default() }.is_empty());
+    assert!(
+        TenantSet::default().is_empty() && !TenantSet { zone: Some(None), ..TenantSet::default() }.is_empty()
+    );
 }
 
 /// What stands in the ledger and concerns the rows.
@@ -266,11 +281,20 @@ fn entry(bytes: [u8; 4], nth: u64, directory: &Directory, users: &[Uuid]) -> Ent
         0..=3 => {
             let next = directory.tenants().map(|tenant| tenant.number).max().unwrap_or(0) + 1;
             let parent = Some(number(b)).filter(|_| b % 3 > 0);
-            return Entry::Opened(Tenant { auditing: c % 4 == 0, ..tenant(next, &format!("{}{nth}", name(a)), parent) });
+            return Entry::Opened(Tenant {
+                auditing: c % 4 == 0,
+                ..tenant(next, &format!("{}{nth}", name(a)), parent)
+            });
         }
         4 => renamed(number(a), &name(b)),
         5 => moved(number(a), Some(number(b)).filter(|_| b % 4 > 0)),
-        6 => set(number(a), TenantSet { kind: Some(TenantKind::parse("domain").filter(|_| b % 2 == 0)), ..TenantSet::default() }),
+        6 => set(
+            number(a),
+            TenantSet {
+                kind: Some(TenantKind::parse("domain").filter(|_| b % 2 == 0)),
+                ..TenantSet::default()
+            },
+        ),
         7 => set(
             number(a),
             TenantSet {
@@ -285,10 +309,15 @@ fn entry(bytes: [u8; 4], nth: u64, directory: &Directory, users: &[Uuid]) -> Ent
             let reach = if b % 3 == 0 { Reach::Everything } else { Reach::Tenants(vec![number(b)]) };
             let replaces = directory.keys().next().map(|key| key.id).filter(|_| c % 2 == 0);
             let new = crate::NewKey { replaces, ..new_key(reach, Some(number(c)).filter(|_| c % 3 == 0)) };
-            made(&ApiKey { id: *Uuid::from_u128(nth.into()).as_bytes(), ..ApiKey::make(new, at(8)).unwrap().0 })
+            made(&ApiKey {
+                id: *Uuid::from_u128(nth.into()).as_bytes(),
+                ..ApiKey::make(new, at(8)).unwrap().0
+            })
         }
         11 => Change::KeyEnds { key: some_key(), at: i64::from(b), revoked: c % 2 == 0 },
-        12 => Change::RoleSet { role: Role { id: role, name: name(a), permissions: permissions(&[Permission::AuditRead]), reach } },
+        12 => Change::RoleSet {
+            role: Role { id: role, name: name(a), permissions: permissions(&[Permission::AuditRead]), reach },
+        },
         13 => Change::RoleRemoved { role },
         14 => {
             let territories = if c % 2 == 0 { vec![number(b), number(c)] } else { vec![] };
@@ -326,7 +355,11 @@ fn picture(directory: &Directory) -> String {
     format!("{tenants:#?}\n{keys:#?}\n{roles:#?}\n{users:#?}\n{:?}", directory.installation_audited_since())
 }
 
-async fn every_copy_catches_up(steps: Vec<[u8; 4]>, copied: Index, killed: Index) -> Result<(), TestCaseError> {
+async fn every_copy_catches_up(
+    steps: Vec<[u8; 4]>,
+    copied: Index,
+    killed: Index,
+) -> Result<(), TestCaseError> {
     let mut base = Database::new().await;
     let users = [base.user("ada", None).await, base.user("bo", None).await];
     let (copied, killed) = (copied.index(steps.len()), killed.index(steps.len()));

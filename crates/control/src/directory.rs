@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use indelible_event::Timestamp;
 use uuid::Uuid;
 
-use crate::{ApiKey, KeyId, Reach, Role, Tenant, TenantKind, TenantNumber, TenantState, User, keys::hash_secret};
+use crate::{
+    ApiKey, KeyId, Reach, Role, Tenant, TenantKind, TenantNumber, TenantState, User, keys::hash_secret,
+};
 
 /// An immutable picture of the control data at one moment.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +22,7 @@ pub struct Directory {
     roles: Vec<Role>,
     users: BTreeMap<Uuid, User>,
     by_username: HashMap<String, Uuid>,
+    by_email: HashMap<String, Vec<Uuid>>,
     installation_audited_since: Option<Timestamp>,
 }
 
@@ -49,6 +52,9 @@ impl Directory {
         };
         for user in loaded.users {
             directory.by_username.insert(fold_username(&user.username), user.id);
+            if let Some(email) = &user.email {
+                directory.by_email.entry(fold_username(email)).or_default().push(user.id);
+            }
             directory.users.insert(user.id, user);
         }
         for tenant in loaded.tenants {
@@ -130,6 +136,12 @@ impl Directory {
         self.users.get(&id)
     }
 
+    /// The users with this e-mail address, without regard to case.
+    pub fn users_with_email(&self, email: &str) -> impl Iterator<Item = &User> {
+        let ids = self.by_email.get(&fold_username(email)).into_iter().flatten();
+        ids.filter_map(|id| self.users.get(id))
+    }
+
     /// The user with this username, without regard to case.
     pub fn user_named(&self, username: &str) -> Option<&User> {
         self.by_username.get(&fold_username(username)).and_then(|id| self.users.get(id))
@@ -174,7 +186,9 @@ impl Directory {
         match (outer, inner) {
             (Reach::Everything, _) => true,
             (Reach::Tenants(_), Reach::Everything) => false,
-            (Reach::Tenants(_), Reach::Tenants(roots)) => roots.iter().all(|root| self.is_within(*root, outer)),
+            (Reach::Tenants(_), Reach::Tenants(roots)) => {
+                roots.iter().all(|root| self.is_within(*root, outer))
+            }
         }
     }
 

@@ -71,18 +71,21 @@ impl Control {
         rows.iter().map(look_from).collect()
     }
 
-    /// Removes the looks of one window, principal, tenant and kind, whatever was asked: they are in the trail.
+    /// Removes a look that is in the trail.
     ///
     /// # Errors
     /// The database's.
-    pub async fn remove_looks(&self, of: &LookKey) -> Result<(), ControlError> {
-        sqlx::query("DELETE FROM looks WHERE window_start = ? AND principal = ? AND tenant = ? AND kind = ?")
-            .bind(of.window_start)
-            .bind(of.principal.as_slice())
-            .bind(to_sql(of.tenant))
-            .bind(&of.kind)
-            .execute(self.pool())
-            .await?;
+    pub async fn remove_look(&self, key: &LookKey) -> Result<(), ControlError> {
+        sqlx::query(
+            "DELETE FROM looks WHERE window_start = ? AND principal = ? AND tenant = ? AND kind = ? AND question = ?",
+        )
+        .bind(key.window_start)
+        .bind(key.principal.as_slice())
+        .bind(to_sql(key.tenant))
+        .bind(&key.kind)
+        .bind(&key.question)
+        .execute(self.pool())
+        .await?;
         Ok(())
     }
 }
@@ -123,9 +126,12 @@ mod tests {
             kind: kind.into(),
             question: question.into(),
         };
-        let look = |count| Look { who: "{}".into(), count, first_at: at(310), last_at: at(310 + count as i64) };
+        let look =
+            |count| Look { who: "{}".into(), count, first_at: at(310), last_at: at(310 + count as i64) };
         let control = Control::open(&file).await.unwrap();
-        for (kind, question, count) in [("search", "a", 1), ("search", "b", 1), ("feed", "", 1), ("search", "a", 4)] {
+        for (kind, question, count) in
+            [("search", "a", 1), ("search", "b", 1), ("feed", "", 1), ("search", "a", 4)]
+        {
             control.put_look(&key(kind, question), &look(count)).await.unwrap();
         }
         control.close().await;
@@ -135,7 +141,8 @@ mod tests {
         let expected =
             [(key("feed", ""), look(1)), (key("search", "a"), look(4)), (key("search", "b"), look(1))];
         assert_eq!(looks, expected);
-        control.remove_looks(&key("search", "whatever")).await.unwrap();
-        assert_eq!(control.looks().await.unwrap().len(), 1);
+        control.remove_look(&key("search", "whatever")).await.unwrap();
+        control.remove_look(&key("search", "a")).await.unwrap();
+        assert_eq!(control.looks().await.unwrap().len(), 2);
     }
 }

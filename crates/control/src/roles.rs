@@ -63,7 +63,9 @@ impl RoleReach {
 
 /// Ids of the ready-made roles; the last byte counts them.
 const fn ready_made_id(number: u8) -> Uuid {
-    Uuid::from_bytes([b'i', b'n', b'd', b'e', b'l', b'i', b'b', b'l', b'e', b'-', b'r', b'o', b'l', b'e', 0, number])
+    Uuid::from_bytes([
+        b'i', b'n', b'd', b'e', b'l', b'i', b'b', b'l', b'e', b'-', b'r', b'o', b'l', b'e', 0, number,
+    ])
 }
 
 impl Role {
@@ -87,7 +89,12 @@ impl Role {
             role(2, "Tech", tech, RoleReach::Everything),
             role(3, "White Label Partner", partner, RoleReach::Territories),
             role(4, "Channel Partner", partner, RoleReach::Territories),
-            role(5, "Tenant Auditor", of(&[AuditRead, AuditExport, AuditReports, AuditVerify]), RoleReach::Tenant),
+            role(
+                5,
+                "Tenant Auditor",
+                of(&[AuditRead, AuditExport, AuditReports, AuditVerify]),
+                RoleReach::Tenant,
+            ),
             role(6, "Reporter", of(&[AuditRead, AuditReports]), RoleReach::Tenant),
         ]
     }
@@ -115,7 +122,9 @@ mod tests {
 
     #[test]
     fn only_the_administrator_manages_anything() {
-        use Permission::{HoldsManage, KeysManage, RetentionManage, SettingsManage, TenantsManage, UsersManage};
+        use Permission::{
+            HoldsManage, KeysManage, RetentionManage, SettingsManage, TenantsManage, UsersManage,
+        };
         let managing = [UsersManage, TenantsManage, SettingsManage, KeysManage, RetentionManage, HoldsManage];
         for role in Role::ready_made() {
             let manages = managing.iter().any(|permission| role.permissions.has(*permission));

@@ -41,7 +41,9 @@ fn profile(username: &str) -> Profile {
 #[test]
 fn a_session_ends_at_its_end_and_when_it_is_not_used() {
     let session = Session { last_seen_at: at(500), expires_at: at(550), ..session(Uuid::nil(), 1, 0) };
-    for (now, idle, good) in [(549, 100, true), (550, 100, false), (519, 20, true), (520, 20, false), (0, 0, true)] {
+    for (now, idle, good) in
+        [(549, 100, true), (550, 100, false), (519, 20, true), (520, 20, false), (0, 0, true)]
+    {
         assert_eq!(session.is_valid_at(at(now), Duration::from_micros(idle)), good, "{now} {idle}");
     }
     assert!(session.is_valid_at(at(549), Duration::MAX));
@@ -78,9 +80,8 @@ async fn ended_sessions_stay_ended_and_others_go_on() {
     base.control.begin_session(hash(9), session(bo, 9, 9)).await.unwrap();
     assert!(base.control.end_session(Uuid::from_u128(1)).await.unwrap());
     assert!(!base.control.end_session(Uuid::from_u128(1)).await.unwrap(), "it had ended");
-    let left = |base: &Database| {
-        (0..10).filter(|n| base.control.session(&hash(*n)).is_some()).collect::<Vec<_>>()
-    };
+    let left =
+        |base: &Database| (0..10).filter(|n| base.control.session(&hash(*n)).is_some()).collect::<Vec<_>>();
     assert_eq!(left(&base), [2, 3, 4, 9]);
     base.control.end_sessions_of(ada, Some(Uuid::from_u128(3))).await.unwrap();
     assert_eq!(left(&base), [3, 9]);
@@ -97,7 +98,9 @@ async fn whoever_is_locked_or_gets_another_password_loses_the_sessions() {
         let (base, ada) = with_sessions(1..3).await;
         match UserState::parse(what) {
             Some(state) => base.control.change_user(ada, &profile("ada"), state).await.unwrap(),
-            None => base.control.set_password(ada, "$argon2id$x", Some(Uuid::from_u128(2)), at(9)).await.unwrap(),
+            None => {
+                base.control.set_password(ada, "$argon2id$x", Some(Uuid::from_u128(2)), at(9)).await.unwrap()
+            }
         }
         assert_eq!(base.control.sessions_of(ada).len(), expected, "{what}");
         assert_eq!(base.reopened().await.control.sessions_of(ada).len(), expected, "{what}, after a restart");
@@ -145,10 +148,17 @@ async fn a_link_is_good_once_until_its_end_for_its_purpose_and_until_a_newer_one
     let looked = async |n, purpose, now| base.control.link(&hash(n), purpose, at(now)).await.unwrap();
     let taken = async |n, purpose, now| base.control.take_link(&hash(n), purpose, at(now)).await.unwrap();
     assert_eq!(looked(1, LinkPurpose::Password, 99).await, Some(Some(ada)));
-    for (n, purpose, now) in
-        [(1, LinkPurpose::Password, 100), (1, LinkPurpose::Invitation, 99), (1, LinkPurpose::Setup, 99), (9, LinkPurpose::Password, 99)]
-    {
-        assert_eq!((looked(n, purpose, now).await, taken(n, purpose, now).await), (None, None), "{n} {purpose:?} {now}");
+    for (n, purpose, now) in [
+        (1, LinkPurpose::Password, 100),
+        (1, LinkPurpose::Invitation, 99),
+        (1, LinkPurpose::Setup, 99),
+        (9, LinkPurpose::Password, 99),
+    ] {
+        assert_eq!(
+            (looked(n, purpose, now).await, taken(n, purpose, now).await),
+            (None, None),
+            "{n} {purpose:?} {now}"
+        );
     }
     // Looking takes nothing, and a wrong attempt spoils nothing.
     assert_eq!(taken(1, LinkPurpose::Password, 99).await, Some(Some(ada)));
@@ -162,7 +172,10 @@ async fn a_link_is_good_once_until_its_end_for_its_purpose_and_until_a_newer_one
     for n in [6, 7] {
         make(n, LinkPurpose::Setup, None).await;
     }
-    assert_eq!((taken(6, LinkPurpose::Setup, 99).await, taken(7, LinkPurpose::Setup, 99).await), (None, Some(None)));
+    assert_eq!(
+        (taken(6, LinkPurpose::Setup, 99).await, taken(7, LinkPurpose::Setup, 99).await),
+        (None, Some(None))
+    );
 }
 
 #[tokio::test]

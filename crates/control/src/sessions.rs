@@ -219,6 +219,16 @@ impl Control {
         Ok(rows.commit().await?)
     }
 
+    /// Ends every link of a user.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn end_links_of(&self, user: Uuid) -> Result<(), ControlError> {
+        let statement = "DELETE FROM links WHERE user = ?";
+        sqlx::query(statement).bind(user.as_bytes().as_slice()).execute(self.pool()).await?;
+        Ok(())
+    }
+
     /// Whose link this is, if it is good at `now`; the outer `None`: it is not. The link stays.
     ///
     /// # Errors
@@ -248,12 +258,13 @@ impl Control {
         purpose: LinkPurpose,
         now: Timestamp,
     ) -> Result<Option<Option<Uuid>>, ControlError> {
-        let row = sqlx::query("DELETE FROM links WHERE hash = ? AND purpose = ? AND expires_at > ? RETURNING user")
-            .bind(hash.as_slice())
-            .bind(purpose.as_str())
-            .bind(now.as_micros())
-            .fetch_optional(self.pool())
-            .await?;
+        let row =
+            sqlx::query("DELETE FROM links WHERE hash = ? AND purpose = ? AND expires_at > ? RETURNING user")
+                .bind(hash.as_slice())
+                .bind(purpose.as_str())
+                .bind(now.as_micros())
+                .fetch_optional(self.pool())
+                .await?;
         row.map(|row| user_of(&row)).transpose()
     }
 }

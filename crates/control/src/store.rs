@@ -20,7 +20,8 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, Directory, KeyId, PermissionSet, Role, RoleGrant, RoleReach, Tenant, TenantKind, TenantNumber, TenantState, User, UserState,
+    ApiKey, Directory, KeyId, PermissionSet, Role, RoleGrant, RoleReach, Tenant, TenantKind, TenantNumber,
+    TenantState, User, UserState,
     change::{INSTALLATION_AUDITED_SINCE, audited_since},
     directory::{Loaded, fold_name},
     sessions::{SessionTable, load_sessions},
@@ -107,7 +108,9 @@ pub enum ControlError {
     #[error("the username is taken")]
     UsernameTaken,
     /// A role is given twice, or its territories do not fit it.
-    #[error("the role {role} reaches over {reach}; give it once, and territories only with a role that reaches over territories")]
+    #[error(
+        "the role {role} reaches over {reach}; give it once, and territories only with a role that reaches over territories"
+    )]
     WrongGrant {
         /// Name of the role.
         role: String,
@@ -226,7 +229,8 @@ impl Control {
         if directory.tenant_named(name).is_some() {
             return Err(ControlError::NameTaken);
         }
-        let above = parent.map(|number| directory.tenant(number).ok_or(ControlError::NoSuchTenant)).transpose()?;
+        let above =
+            parent.map(|number| directory.tenant(number).ok_or(ControlError::NoSuchTenant)).transpose()?;
         if above.is_some_and(|above| above.kind == Some(TenantKind::Domain)) {
             return Err(ControlError::BelowDomain);
         }
@@ -260,6 +264,24 @@ impl Control {
         .bind(tenant.created_at.as_micros())
         .execute(&self.pool)
         .await?;
+        self.refresh().await
+    }
+
+    /// Notes when keys were last used.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn note_keys_used(&self, used: &[(KeyId, Timestamp)]) -> Result<(), ControlError> {
+        let _turn = self.turn().await;
+        let mut rows = self.pool.begin().await?;
+        for (key, at) in used {
+            sqlx::query("UPDATE keys SET last_used_at = ? WHERE id = ?")
+                .bind(at.as_micros())
+                .bind(key.as_slice())
+                .execute(&mut *rows)
+                .await?;
+        }
+        rows.commit().await?;
         self.refresh().await
     }
 
@@ -382,7 +404,9 @@ async fn check_schema(pool: &SqlitePool, file: &Path) -> Result<(), ControlError
 }
 
 async fn load(pool: &SqlitePool) -> Result<Directory, ControlError> {
-    let all = async |table: &str| sqlx::query(AssertSqlSafe(format!("SELECT * FROM {table}"))).fetch_all(pool).await;
+    let all = async |table: &str| {
+        sqlx::query(AssertSqlSafe(format!("SELECT * FROM {table}"))).fetch_all(pool).await
+    };
     let tenants = all("tenants").await?;
     let former = all("former_names").await?;
     let grants = all("grants").await?;
@@ -423,7 +447,12 @@ fn permissions_from(row: &SqliteRow) -> Result<PermissionSet, ControlError> {
 
 fn role_from(row: &SqliteRow) -> Result<Role, ControlError> {
     let reach = RoleReach::parse(row.try_get("reach")?).ok_or(ControlError::Corrupt { what: "role" })?;
-    Ok(Role { id: uuid_from(row, "id")?, name: row.try_get("name")?, permissions: permissions_from(row)?, reach })
+    Ok(Role {
+        id: uuid_from(row, "id")?,
+        name: row.try_get("name")?,
+        permissions: permissions_from(row)?,
+        reach,
+    })
 }
 
 fn grant_from(row: &SqliteRow) -> Result<(Uuid, RoleGrant), ControlError> {
@@ -490,7 +519,11 @@ fn key_from(row: &SqliteRow) -> Result<ApiKey, ControlError> {
         default_tenant: row.try_get::<Option<i64>, _>("default_tenant")?.map(from_sql).transpose()?,
         tenant_from_target: row.try_get("tenant_from_target")?,
         create_tenants: row.try_get("create_tenants")?,
-        replaces: row.try_get::<Option<Vec<u8>>, _>("replaces")?.map(KeyId::try_from).transpose().map_err(corrupt)?,
+        replaces: row
+            .try_get::<Option<Vec<u8>>, _>("replaces")?
+            .map(KeyId::try_from)
+            .transpose()
+            .map_err(corrupt)?,
         expires_at: row.try_get::<Option<i64>, _>("expires_at")?.map(Timestamp::from_micros),
         created_at: Timestamp::from_micros(row.try_get("created_at")?),
         revoked_at: row.try_get::<Option<i64>, _>("revoked_at")?.map(Timestamp::from_micros),

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, Change, Control, ControlError, Directory, KeyRecord, NewKey, Permission, PermissionSet, Profile, Reach,
-    Tenant, TenantNumber, TenantSet, TenantState, UserState,
+    ApiKey, Change, Control, ControlError, Directory, KeyRecord, NewKey, Permission, PermissionSet, Profile,
+    Reach, Tenant, TenantNumber, TenantSet, TenantState, UserState,
 };
 
 pub(crate) const fn at(micros: i64) -> Timestamp {

@@ -2,13 +2,15 @@
 //! given.
 //!
 //! Failures count for a *pair*, an account from one network, and for a *network* over all accounts. A network is an
-//! IPv4 address, or the first 64 bits of an IPv6 address. Nothing counts for an account alone: whoever wants to lock
-//! somebody out would only have to fail often enough. Restarting forgets everything, which costs an attacker more
-//! than it gives.
+//! IPv4 address, or the first 64 bits of an IPv6 address. No password counts for an account alone: whoever wants to
+//! lock somebody out would only have to fail often enough. A second factor does count for its account over all
+//! networks: only who knows the password gets that far, and six digits must not be guessed from many addresses. So who
+//! knows a password can keep its owner waiting; the owner then needs another password, and the other has nothing.
+//! Restarting forgets everything, which costs an attacker more than it gives.
 //!
 //! An attempt counts as failed as soon as it is let through, so that a thousand at once are not all let through
-//! before the first has failed; success takes it back. Invariants: at most so many pairs and networks are held as
-//! [`Bounds`] says; where one has to be given up, one that has to wait goes only when all have to.
+//! before the first has failed; success takes it back. Invariants: at most so many pairs, networks and accounts are
+//! held as [`Bounds`] says; where one has to be given up, one that has to wait goes only when all have to.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -32,10 +34,19 @@ const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 /// When a pair's failures are forgotten: far beyond the longest wait, so that a day gives about 100 guesses.
 const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Failures of a network, over all accounts, within [`NETWORK_WINDOW`] before it has to wait.
-const NETWORK_FAILURES: usize = 50;
+/// Failures of a network, over all accounts.
+const OF_NETWORK: Limit = Limit { failures: 50, window: Duration::from_secs(15 * 60) };
 
-const NETWORK_WINDOW: Duration = Duration::from_secs(15 * 60);
+/// Failures of an account at the second factor, over all networks: of a million codes three are good at any time, so
+/// a month of guessing without a pause has a chance of 4 %, and every guess needs the password and is recorded.
+const OF_ACCOUNT: Limit = Limit { failures: 20, window: Duration::from_secs(60 * 60) };
+
+/// Failures within a window before there is to be waited for the oldest of them to leave it.
+#[derive(Clone, Copy, Debug)]
+struct Limit {
+    failures: usize,
+    window: Duration,
+}
 
 /// What is being proved. Failures count for each apart, so that the right password does not give new tries at the
 /// second factor.
@@ -66,12 +77,14 @@ pub struct Bounds {
     pub pairs: usize,
     /// Networks, of about 1,200 bytes each where they failed 50 times.
     pub networks: usize,
+    /// Accounts that failed at the second factor, of about 600 bytes each where they did 20 times.
+    pub accounts: usize,
 }
 
 impl Default for Bounds {
-    /// About 16 MB at most.
+    /// About 21 MB at most.
     fn default() -> Self {
-        Self { pairs: 65_536, networks: 8_192 }
+        Self { pairs: 65_536, networks: 8_192, accounts: 8_192 }
     }
 }
 
@@ -79,7 +92,7 @@ impl Default for Bounds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many failed attempts, expected the next one in {seconds} seconds")]
 pub struct Wait {
-    /// In how many seconds, rounded up; 1 to 900.
+    /// In how many seconds, rounded up; 1 to 900 for a password, to 3,600 for a second factor.
     pub seconds: u64,
 }
 
@@ -88,11 +101,14 @@ pub struct Wait {
 pub struct Throttle {
     pairs: HashMap<PairKey, Pair>,
     networks: HashMap<Network, Failures>,
+    accounts: HashMap<Account, Failures>,
     bounds: Bounds,
 }
 
-/// A digest of account and factor, so that a long name takes no more memory than a short one; and the network.
-type PairKey = ([u8; 16], Network);
+/// A digest of account and factor, so that a long name takes no more memory than a short one.
+type Account = [u8; 16];
+
+type PairKey = (Account, Network);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Network {
@@ -107,7 +123,7 @@ struct Pair {
     last: Duration,
 }
 
-/// When a network failed, oldest first; one to [`NETWORK_FAILURES`] times.
+/// When a network or an account failed, oldest first; once, to as often as its [`Limit`] says.
 #[derive(Debug, Default)]
 struct Failures(VecDeque<Duration>);
 
@@ -122,7 +138,7 @@ struct Weight {
 impl Throttle {
     /// A throttle that has seen no failure.
     pub fn new(bounds: Bounds) -> Self {
-        Self { pairs: HashMap::new(), networks: HashMap::new(), bounds }
+        Self { pairs: HashMap::new(), networks: HashMap::new(), accounts: HashMap::new(), bounds }
     }
 
     /// Asks whether an attempt may be looked at, and if so counts it as failed until [`Self::succeeded`] says
@@ -133,13 +149,19 @@ impl Throttle {
     pub fn check(&mut self, attempt: &Attempt<'_>, now: Duration) -> Result<(), Wait> {
         let (network, pair) = keys(attempt);
         let pair_until = self.pairs.get(&pair).map_or(Duration::ZERO, Pair::waits_until);
-        let network_until = self.networks.get(&network).map_or(Duration::ZERO, Failures::waits_until);
-        let left = pair_until.max(network_until).saturating_sub(now);
+        let until =
+            |failures: Option<&Failures>, limit| failures.map_or(Duration::ZERO, |it| it.waits_until(limit));
+        let network_until = until(self.networks.get(&network), OF_NETWORK);
+        let account_until = until(self.accounts.get(&pair.0), OF_ACCOUNT);
+        let left = pair_until.max(network_until).max(account_until).saturating_sub(now);
         if !left.is_zero() {
             return Err(Wait { seconds: left.as_secs() + u64::from(left.subsec_nanos() > 0) });
         }
         self.count_pair(pair, now);
-        self.count_network(network, now);
+        count(&mut self.networks, network, OF_NETWORK, self.bounds.networks, now);
+        if attempt.factor == Factor::Second {
+            count(&mut self.accounts, pair.0, OF_ACCOUNT, self.bounds.accounts, now);
+        }
         Ok(())
     }
 
@@ -150,11 +172,12 @@ impl Throttle {
         }
     }
 
-    /// The attempt that [`Self::check`] let through was good: the failures of its pair are forgotten, and it no
-    /// longer counts for its network. What others failed there stays.
+    /// The attempt that [`Self::check`] let through was good: the failures of its pair are forgotten, those of its
+    /// account at the second factor too, and it no longer counts for its network. What others failed there stays.
     pub fn succeeded(&mut self, attempt: &Attempt<'_>) {
         let (network, pair) = keys(attempt);
         self.pairs.remove(&pair);
+        self.accounts.remove(&pair.0);
         if let Some(failures) = self.networks.get_mut(&network) {
             failures.0.pop_back();
             if failures.0.is_empty() {
@@ -170,15 +193,22 @@ impl Throttle {
         let pair = self.pairs.entry(key).or_insert(Pair { failures: 0, last: now });
         *pair = Pair { failures: pair.failures_at(now).saturating_add(1), last: now };
     }
+}
 
-    fn count_network(&mut self, key: Network, now: Duration) {
-        if !self.networks.contains_key(&key) {
-            make_room(&mut self.networks, self.bounds.networks, |failures| failures.weight(now));
-        }
-        let failures = self.networks.entry(key).or_default();
-        failures.forget(now);
-        failures.0.push_back(now);
+/// Counts a failure, and makes room for it.
+fn count<K: Copy + Ord + Hash>(
+    held: &mut HashMap<K, Failures>,
+    key: K,
+    limit: Limit,
+    max: usize,
+    now: Duration,
+) {
+    if !held.contains_key(&key) {
+        make_room(held, max, |failures| failures.weight(limit, now));
     }
+    let failures = held.entry(key).or_default();
+    failures.forget(limit, now);
+    failures.0.push_back(now);
 }
 
 impl Pair {
@@ -196,21 +226,21 @@ impl Pair {
 }
 
 impl Failures {
-    fn forget(&mut self, now: Duration) {
-        while self.0.front().is_some_and(|at| *at + NETWORK_WINDOW <= now) {
+    fn forget(&mut self, limit: Limit, now: Duration) {
+        while self.0.front().is_some_and(|at| *at + limit.window <= now) {
             self.0.pop_front();
         }
     }
 
     /// When the oldest of too many leaves the window.
-    fn waits_until(&self) -> Duration {
-        if self.0.len() < NETWORK_FAILURES { Duration::ZERO } else { self.0[0] + NETWORK_WINDOW }
+    fn waits_until(&self, limit: Limit) -> Duration {
+        if self.0.len() < limit.failures { Duration::ZERO } else { self.0[0] + limit.window }
     }
 
-    fn weight(&self, now: Duration) -> Weight {
-        let recent = self.0.iter().filter(|at| **at + NETWORK_WINDOW > now).count();
+    fn weight(&self, limit: Limit, now: Duration) -> Weight {
+        let recent = self.0.iter().filter(|at| **at + limit.window > now).count();
         let last = self.0.back().copied().unwrap_or_default();
-        Weight { waits: self.waits_until() > now, failures: recent, last }
+        Weight { waits: self.waits_until(limit) > now, failures: recent, last }
     }
 }
 
@@ -398,6 +428,56 @@ mod tests {
     }
 
     #[test]
+    fn a_second_factor_has_twenty_failures_in_an_hour_wherever_they_come_from() {
+        let mut throttle = throttle();
+        let at = |number: u32| IpAddr::V4(Ipv4Addr::from_bits(number));
+        let second = |number| Attempt { account: "ada", factor: Factor::Second, address: at(number) };
+        for number in 0..20 {
+            assert_eq!(throttle.check(&second(number), seconds(number.into())), Ok(()), "{number}");
+            throttle.failed(&second(number), seconds(number.into()));
+        }
+        let fresh = second(1_000);
+        assert_eq!(throttle.check(&fresh, seconds(60)), Err(Wait { seconds: 3_540 }));
+        assert_eq!(throttle.check(&fresh, 60 * MINUTE - Duration::from_nanos(1)), Err(Wait { seconds: 1 }));
+        // Neither the same account's password nor another account's code has to wait.
+        assert_eq!(throttle.check(&password("ada", at(1_000)), seconds(60)), Ok(()));
+        assert_eq!(throttle.check(&Attempt { account: "bob", ..fresh }, seconds(60)), Ok(()));
+        // One has left the window, one has come in.
+        assert_eq!(throttle.check(&fresh, 60 * MINUTE), Ok(()));
+        assert_eq!(throttle.check(&second(1_001), 60 * MINUTE), Err(Wait { seconds: 1 }));
+        throttle.succeeded(&fresh);
+        for number in 2_000..2_020 {
+            assert_eq!(throttle.check(&second(number), 60 * MINUTE), Ok(()), "as if it had never failed");
+        }
+        assert!(throttle.check(&second(3_000), 60 * MINUTE).is_err());
+        throttle.succeeded(&password("ada", at(1_000)));
+        assert!(throttle.check(&second(3_000), 60 * MINUTE).is_err(), "the password gives no new tries");
+    }
+
+    #[test]
+    fn accounts_that_fail_at_the_second_factor_do_not_fill_the_memory() {
+        let mut throttle = Throttle::new(Bounds { accounts: 100, ..Bounds::default() });
+        let names: Vec<String> = (0..1_000).map(|number| format!("user{number}")).collect();
+        let attempt = |number: usize, from: u32| Attempt {
+            account: &names[number],
+            factor: Factor::Second,
+            address: IpAddr::V4(Ipv4Addr::from_bits(from)),
+        };
+        for from in 0..20 {
+            throttle.check(&attempt(0, from), seconds(0)).unwrap();
+        }
+        for number in 1..1_000 {
+            throttle.check(&attempt(number, 1_000 + number as u32), seconds(1)).unwrap();
+            assert!(throttle.accounts.len() <= 100);
+        }
+        assert_eq!(
+            throttle.check(&attempt(0, 5_000), seconds(1)),
+            Err(Wait { seconds: 3_599 }),
+            "it waits still"
+        );
+    }
+
+    #[test]
     fn an_office_that_signs_in_is_not_a_network_that_guesses() {
         let mut throttle = throttle();
         for number in 0..1_000 {
@@ -410,7 +490,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_addresses_neither_stop_the_owner_nor_fill_the_memory() {
-        let bounds = Bounds { pairs: 1_000, networks: 500 };
+        let bounds = Bounds { pairs: 1_000, networks: 500, ..Bounds::default() };
         let mut throttle = Throttle::new(bounds);
         let owner = password("ada", HOME);
         let mut now = seconds(0);
@@ -440,7 +520,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_others_does_not_shorten_a_wait() {
-        let mut throttle = Throttle::new(Bounds { pairs: 100, networks: 1_000_000 });
+        let mut throttle = Throttle::new(Bounds { pairs: 100, networks: 1_000_000, ..Bounds::default() });
         let guessers: Vec<String> = (0..99).map(|number| format!("guesser{number}")).collect();
         let address = |number: u32| IpAddr::V4(Ipv4Addr::from_bits(number));
         let mut now = seconds(0);
@@ -479,43 +559,54 @@ mod tests {
         assert_eq!(throttle.check(&password(&name[1..], HOME), seconds(0)), Ok(()));
     }
 
-    /// The rules once more, over everything that ever happened.
+    /// Somebody's account, what is proved, and the network.
+    type Who = (u8, bool, u8);
+
+    /// The rules once more, over everything that ever happened: who failed, when the attempt was let through, and when
+    /// it had failed.
     #[derive(Default)]
     struct Model {
-        pairs: Vec<(u8, u8, Duration)>,
+        pairs: Vec<(Who, Duration)>,
         networks: Vec<(u8, Duration)>,
+        seconds: Vec<(u8, Duration)>,
     }
 
     impl Model {
-        fn wait(&self, account: u8, network: u8, now: Duration) -> Duration {
+        fn wait(&self, who: Who, now: Duration) -> Duration {
             let mut count = 0;
             let mut last = Duration::ZERO;
-            for (_, _, at) in self.pairs.iter().filter(|pair| (pair.0, pair.1) == (account, network)) {
+            for (_, at) in self.pairs.iter().filter(|pair| pair.0 == who) {
                 count = if *at - last >= 24 * 60 * MINUTE && count > 0 { 1 } else { count + 1 };
                 last = *at;
             }
             let table = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900];
             let pair = if count < 5 { seconds(0) } else { seconds(table[(count - 5).min(10)]) + last };
-            let window: Vec<_> =
-                self.networks.iter().filter(|it| it.0 == network && it.1 + 15 * MINUTE > now).collect();
-            let of_network = if window.len() < 50 { seconds(0) } else { window[0].1 + 15 * MINUTE };
-            pair.max(of_network).saturating_sub(now)
+            let full = |list: &[(u8, Duration)], of: u8, max: usize, window: Duration| {
+                let recent: Vec<_> = list.iter().filter(|it| it.0 == of && it.1 + window > now).collect();
+                if recent.len() < max { seconds(0) } else { recent[0].1 + window }
+            };
+            let of_network = full(&self.networks, who.2, 50, 15 * MINUTE);
+            let of_account = if who.1 { full(&self.seconds, who.0, 20, 60 * MINUTE) } else { seconds(0) };
+            pair.max(of_network).max(of_account).saturating_sub(now)
         }
 
-        fn let_through(&mut self, account: u8, network: u8, now: Duration) {
-            self.pairs.push((account, network, now));
-            self.networks.push((network, now));
+        fn let_through(&mut self, who: Who, now: Duration) {
+            self.pairs.push((who, now));
+            self.networks.push((who.2, now));
+            if who.1 {
+                self.seconds.push((who.0, now));
+            }
         }
 
-        fn failed(&mut self, account: u8, network: u8, now: Duration) {
-            let own = self.pairs.iter_mut().rfind(|pair| (pair.0, pair.1) == (account, network));
-            own.unwrap().2 = now;
+        fn failed(&mut self, who: Who, now: Duration) {
+            self.pairs.iter_mut().rfind(|pair| pair.0 == who).unwrap().1 = now;
         }
 
-        fn succeeded(&mut self, account: u8, network: u8) {
-            self.pairs.retain(|pair| (pair.0, pair.1) != (account, network));
-            let own = self.networks.iter().rposition(|it| it.0 == network).unwrap();
+        fn succeeded(&mut self, who: Who) {
+            self.pairs.retain(|pair| pair.0 != who);
+            let own = self.networks.iter().rposition(|it| it.0 == who.2).unwrap();
             self.networks.remove(own);
+            self.seconds.retain(|it| !who.1 || it.0 != who.0);
         }
     }
 
@@ -537,6 +628,15 @@ mod tests {
         ]
     }
 
+    /// Few enough that an account fails often, from some networks more often than from others.
+    fn anybody() -> impl Strategy<Value = Who> {
+        (
+            prop_oneof![1 => Just(0_u8), 1 => 0_u8..12],
+            any::<bool>(),
+            prop_oneof![1 => Just(0_u8), 1 => 0_u8..5],
+        )
+    }
+
     fn pauses_ms() -> impl Strategy<Value = u64> {
         prop_oneof![6 => Just(0), 6 => 1_u64..2_000, 2 => 2_000_u64..1_000_000, 1 => 80_000_000_u64..90_000_000]
     }
@@ -544,35 +644,39 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_the_model(
-            attempts in prop::collection::vec((0_u8..12, 0_u8..2, pauses_ms(), any::<bool>(), endings()), 1..300),
+            attempts in prop::collection::vec((anybody(), pauses_ms(), any::<bool>(), endings()), 1..300),
         ) {
             let (mut throttle, mut model) = (throttle(), Model::default());
             let mut now = seconds(5);
-            for (account, network, pause_ms, patient, ending) in attempts {
+            for (who, pause_ms, patient, ending) in attempts {
                 now += Duration::from_millis(pause_ms);
-                let expected = model.wait(account, network, now);
-                let name = format!("user{account}");
-                let attempt = password(&name, IpAddr::V4(Ipv4Addr::new(192, 0, 2, network)));
+                let expected = model.wait(who, now);
+                let name = format!("user{}", who.0);
+                let attempt = Attempt {
+                    factor: if who.1 { Factor::Second } else { Factor::Password },
+                    ..password(&name, IpAddr::V4(Ipv4Addr::new(192, 0, 2, who.2)))
+                };
                 if !expected.is_zero() {
                     let told = expected.as_millis().div_ceil(1_000) as u64;
                     prop_assert_eq!(throttle.check(&attempt, now), Err(Wait { seconds: told }));
-                    prop_assert!((1..=900).contains(&told));
+                    let longest = if who.1 { 3_600 } else { 900 };
+                    prop_assert!((1..=longest).contains(&told));
                     if !patient {
                         continue;
                     }
                     now += expected;
                 }
                 prop_assert_eq!(throttle.check(&attempt, now), Ok(()));
-                model.let_through(account, network, now);
+                model.let_through(who, now);
                 match ending {
                     Ending::Fails { after_ms } => {
                         now += Duration::from_millis(after_ms);
                         throttle.failed(&attempt, now);
-                        model.failed(account, network, now);
+                        model.failed(who, now);
                     }
                     Ending::Succeeds => {
                         throttle.succeeded(&attempt);
-                        model.succeeded(account, network);
+                        model.succeeded(who);
                     }
                     Ending::Unknown => {}
                 }

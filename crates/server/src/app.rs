@@ -1,11 +1,16 @@
 //! What every request can reach, and the gate that is closed until the stores are open.
 
-use std::sync::{Arc, OnceLock, atomic::AtomicBool};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, OnceLock, atomic::AtomicBool},
+};
 
 use indelible_access::{Authenticator, Trail};
-use indelible_control::{Control, Reach};
+use indelible_control::{Control, ControlError, KeyId, Reach, UserState};
 use indelible_event::Timestamp;
 use indelible_ledger::{Clock, LedgerWriter};
+use indelible_openid::OpenId;
 use metrics_exporter_prometheus::PrometheusHandle;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
@@ -31,10 +36,16 @@ pub(crate) struct App {
     pub(crate) small_budget: Budget,
     /// Bodies that are unpacked and checked at one time: as many as there are processors.
     pub(crate) prepare_slots: Semaphore,
+    /// Sign-ins through providers.
+    pub(crate) openid: OpenId,
+    /// Address that the server listens on.
+    pub(crate) address: SocketAddr,
     /// What signing in needs.
     pub(crate) authentication: Authentication,
     /// Looks that are not in the trail yet.
     pub(crate) looking: Looking,
+    /// When keys were used that is not in their rows yet.
+    pub(crate) keys_used: Mutex<HashMap<KeyId, Timestamp>>,
     /// Turns of searches.
     pub(crate) queries: Queries,
     /// Places for streams and waiting feeds.
@@ -52,9 +63,39 @@ impl App {
         self.clock.now()
     }
 
-    /// Whether nobody can sign in: there is no user at all.
+    /// An address of this server for people and other servers: what a request says of its host is never believed.
+    pub(crate) fn link(&self, path: &str) -> String {
+        match &self.config.public_url {
+            Some(url) => url.link(path),
+            None => {
+                let scheme = if self.config.tls.is_some() { "https" } else { "http" };
+                format!("{scheme}://{}{}", self.address, self.path(path))
+            }
+        }
+    }
+
+    /// A path as browsers reach it.
+    pub(crate) fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.config.path_prefix)
+    }
+
+    /// Writes down when keys were used.
+    ///
+    /// # Errors
+    /// The database's; it is tried again with the next ones.
+    pub(crate) async fn note_keys_used(&self) -> Result<(), ControlError> {
+        let used: Vec<_> = self.keys_used.lock().iter().map(|(key, at)| (*key, *at)).collect();
+        if used.is_empty() {
+            return Ok(());
+        }
+        self.control.note_keys_used(&used).await?;
+        self.keys_used.lock().retain(|key, at| !used.contains(&(*key, *at)));
+        Ok(())
+    }
+
+    /// Whether nobody could ever sign in: no account was opened yet.
     pub(crate) fn needs_set_up(&self) -> bool {
-        self.control.directory().users().len() == 0
+        self.control.directory().users().all(|user| user.state == UserState::Invited)
     }
 
     /// The tenant of a name within a reach, or the answer that hides whether it exists.

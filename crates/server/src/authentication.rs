@@ -44,7 +44,7 @@ impl Authentication {
         let attempt = Attempt { account, factor, address: address(origin) };
         self.throttle.lock().check(&attempt, self.started.elapsed()).map_err(|wait| {
             ApiError::rate_limited(
-                format!("too many failed attempts from here; try again in {} seconds", wait.seconds),
+                format!("too many failed attempts; try again in {} seconds", wait.seconds),
                 wait.seconds,
             )
         })

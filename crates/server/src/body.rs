@@ -42,7 +42,7 @@ pub(crate) struct Pace {
 }
 
 /// Bytes that one permit of a budget stands for.
-const PERMIT_BYTES: usize = 1024;
+pub(crate) const PERMIT_BYTES: usize = 1024;
 
 impl Budget {
     /// For bodies of `bytes` together.

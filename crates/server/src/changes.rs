@@ -42,7 +42,8 @@ pub(crate) struct Told {
 impl Told {
     /// `event`, under an id of its own.
     pub(crate) fn new(event: &OwnEvent) -> Result<Self, ApiError> {
-        let json = RawValue::from_string(event.to_json()).map_err(|error| ApiError::internal(error.to_string()))?;
+        let json =
+            RawValue::from_string(event.to_json()).map_err(|error| ApiError::internal(error.to_string()))?;
         Ok(Self { id: Uuid::now_v7(), tenant: event.tenant(), event: json })
     }
 }
@@ -71,7 +72,12 @@ impl App {
     }
 
     /// What follows from an entry, the first time or again.
-    pub(crate) async fn carry_out(&self, index: u64, at: Timestamp, entry: &ChangeEntry) -> Result<(), ApiError> {
+    pub(crate) async fn carry_out(
+        &self,
+        index: u64,
+        at: Timestamp,
+        entry: &ChangeEntry,
+    ) -> Result<(), ApiError> {
         // The event before the rows, since the rows note that the entry is carried out.
         self.tell(&entry.told).await?;
         Ok(self.control.apply(index, at, &entry.change).await?)

@@ -54,7 +54,6 @@ pub(crate) struct Peer {
 
 /// Who sent a request. Every handler can take it as an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "sign-in, throttling and the trail of the trail read all of it")]
 pub(crate) struct Client {
     /// The client's address; that of the nearest trusted proxy where no more is known. Never an IPv4 address in IPv6.
     pub(crate) ip: IpAddr,
@@ -82,7 +81,6 @@ struct Said<'a> {
 impl Client {
     /// Whether cookies for this client are for TLS only: also where the connection is not known to be secure, but people
     /// are told to come by TLS.
-    #[allow(dead_code, reason = "sign-in sets the first cookies")]
     pub(crate) fn wants_secure_cookies(&self, public_url: Option<&PublicUrl>) -> bool {
         self.secure || public_url.is_some_and(PublicUrl::is_https)
     }

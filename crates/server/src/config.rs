@@ -169,6 +169,9 @@ pub struct Settings {
     /// Seconds after which a stream of /v1/tail says that it is alive. 1 to 300. Default 15.
     #[arg(long, env = "INDELIBLE_HEARTBEAT_SECONDS", value_name = "SECONDS")]
     pub heartbeat_seconds: Option<u64>,
+    /// File of authorities (PEM) whose certificates OpenID providers may have, beside the system's. Default none.
+    #[arg(long, env = "INDELIBLE_PROVIDER_CA_FILE", value_name = "FILE")]
+    pub provider_ca_file: Option<PathBuf>,
     /// Minutes after which a session that is not used ends. 1 to 43200 (30 days). Default 60.
     #[arg(long, env = "INDELIBLE_SESSION_IDLE_MINUTES", value_name = "MINUTES")]
     pub session_idle_minutes: Option<u64>,
@@ -252,6 +255,7 @@ pub struct Config {
     pub tail_queue_events: usize,
     pub tail_patience_seconds: u64,
     pub heartbeat_seconds: u64,
+    pub provider_ca_file: Option<PathBuf>,
     pub session_idle_minutes: u64,
     pub session_hours: u64,
     pub looking_window_seconds: u64,
@@ -363,6 +367,7 @@ impl Settings {
             tail_queue_events: self.tail_queue_events.or(lower.tail_queue_events),
             tail_patience_seconds: self.tail_patience_seconds.or(lower.tail_patience_seconds),
             heartbeat_seconds: self.heartbeat_seconds.or(lower.heartbeat_seconds),
+            provider_ca_file: self.provider_ca_file.or(lower.provider_ca_file),
             session_idle_minutes: self.session_idle_minutes.or(lower.session_idle_minutes),
             session_hours: self.session_hours.or(lower.session_hours),
             looking_window_seconds: self.looking_window_seconds.or(lower.looking_window_seconds),
@@ -585,6 +590,7 @@ impl Settings {
                 "0 to 3600",
             )?,
             heartbeat_seconds: within("heartbeat_seconds", self.heartbeat_seconds, 15, 1, 300, "1 to 300")?,
+            provider_ca_file: self.provider_ca_file,
             session_idle_minutes: within(
                 "session_idle_minutes",
                 self.session_idle_minutes,

@@ -28,7 +28,8 @@ pub(crate) fn set_cookie(token: Option<&SessionToken>, secure: bool, max_age_sec
     let (name, flag) = if secure { (SECURE, "; Secure") } else { (PLAIN, "") };
     let (value, age) = token.map_or(("", 0), |token| (token.expose(), max_age_seconds));
     let cookie = format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{flag}");
-    let mut cookie = HeaderValue::from_str(&cookie).expect("names, hex digits and numbers are valid in a header");
+    let mut cookie =
+        HeaderValue::from_str(&cookie).expect("names, hex digits and numbers are valid in a header");
     cookie.set_sensitive(true);
     cookie
 }
@@ -62,13 +63,18 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, String)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect::<HeaderMap>()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect::<HeaderMap>()
     }
 
     #[test]
     fn the_cookie_comes_back_and_of_two_the_secure_one_counts() {
         let (one, two) = (SessionToken::generate().unwrap(), SessionToken::generate().unwrap());
-        let read = |cookie: String| session_token(&headers(&[("cookie", cookie)])).map(|token| token.expose().to_owned());
+        let read = |cookie: String| {
+            session_token(&headers(&[("cookie", cookie)])).map(|token| token.expose().to_owned())
+        };
         assert_eq!(read(format!("a=b; {PLAIN}={}", one.expose())).as_deref(), Some(one.expose()));
         let both = format!("{SECURE}={}; {PLAIN}={}", two.expose(), one.expose());
         assert_eq!(read(both).as_deref(), Some(two.expose()));
@@ -78,7 +84,9 @@ mod tests {
         for part in ["__Host-", "; Path=/;", "HttpOnly", "SameSite=Lax", "; Secure", "Max-Age=60"] {
             assert!(set.contains(part), "{set}");
         }
-        assert!(set_cookie(None, false, 60).to_str().unwrap().contains("indelible_session=; Path=/; Max-Age=0"));
+        assert!(
+            set_cookie(None, false, 60).to_str().unwrap().contains("indelible_session=; Path=/; Max-Age=0")
+        );
     }
 
     #[test]
@@ -92,6 +100,9 @@ mod tests {
         assert!(check(Method::GET, &[site("cross-site")]));
         assert!(check(Method::POST, &[own()]) && check(Method::DELETE, &[own(), site("same-origin")]));
         assert!(!check(Method::POST, &[]) && !check(Method::PATCH, &[("x-csrf-token", "x".into())]));
-        assert!(!check(Method::PUT, &[own(), site("cross-site")]) && !check(Method::PUT, &[own(), site("same-site")]));
+        assert!(
+            !check(Method::PUT, &[own(), site("cross-site")])
+                && !check(Method::PUT, &[own(), site("same-site")])
+        );
     }
 }

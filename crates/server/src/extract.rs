@@ -6,7 +6,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
-use indelible_access::Principal;
+use indelible_access::{Principal, PrincipalId};
 use indelible_control::{Permission, Session};
 use indelible_event::Code;
 use indelible_identity::CsrfToken;
@@ -14,8 +14,10 @@ use indelible_search::KNOWN_PARAMETERS;
 
 use crate::{
     app::{App, Gate},
+    client::Client,
     cookies::{check_csrf, session_token},
     error::{ApiError, Known, REQUEST},
+    public_url::PublicUrl,
     recorder::Origin,
 };
 
@@ -99,14 +101,18 @@ impl FromRequestParts<Arc<Gate>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, gate: &Arc<Gate>) -> Result<Self, ApiError> {
         let Ready(app) = Ready::from_request_parts(parts, gate).await?;
-        let origin = Origin::of(parts);
-        let unauthorized =
-            || ApiError::new(Code::Unauthorized, "send a valid API key as Authorization: Bearer KEY, or sign in");
+        let origin = Origin::of(parts, app.config.public_url.as_ref());
+        let unauthorized = || {
+            ApiError::new(Code::Unauthorized, "send a valid API key as Authorization: Bearer KEY, or sign in")
+        };
         // A key that is given is what counts, good or not: a page never sends one beside its cookie.
         if parts.headers.contains_key(header::AUTHORIZATION) {
             let found = bearer(&parts.headers).and_then(|secret| app.auth.authenticate(secret, app.now()));
             let principal = found.ok_or_else(unauthorized)?;
             known(&principal, &origin);
+            if let PrincipalId::Key(id) = principal.id {
+                app.keys_used.lock().insert(id, app.now());
+            }
             return Ok(Self { principal, origin, session: None, csrf: None });
         }
         let token = session_token(&parts.headers).ok_or_else(unauthorized)?;
@@ -135,18 +141,24 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 impl Origin {
     /// Where a request came from.
-    pub(crate) fn of(parts: &Parts) -> Self {
+    pub(crate) fn of(parts: &Parts, public_url: Option<&PublicUrl>) -> Self {
         let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         let request = REQUEST.try_with(|request| request.id.clone()).ok();
-        Self { ip: None, user_agent: user_agent.map(str::to_owned), request, secure: false }
+        let client = parts.extensions.get::<Client>();
+        Self {
+            ip: client.map(|client| client.ip),
+            user_agent: user_agent.map(str::to_owned),
+            request,
+            secure: client.is_some_and(|client| client.wants_secure_cookies(public_url)),
+        }
     }
 }
 
 impl FromRequestParts<Arc<Gate>> for Origin {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _gate: &Arc<Gate>) -> Result<Self, ApiError> {
-        Ok(Self::of(parts))
+    async fn from_request_parts(parts: &mut Parts, gate: &Arc<Gate>) -> Result<Self, ApiError> {
+        Ok(Self::of(parts, gate.app().and_then(|app| app.config.public_url.as_ref())))
     }
 }
 

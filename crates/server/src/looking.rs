@@ -3,7 +3,7 @@
 //! A new question is on disk before its answer is given, so a crash loses only how often it was asked again. Reading
 //! nothing but such events is not recorded, or a collector that follows the trail would never come to an end.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use indelible_access::{EventView, ScopedReader};
 use indelible_control::{Look, LookKey, TenantNumber};
@@ -23,7 +23,14 @@ use crate::{
 /// Looks that are not in the trail yet.
 #[derive(Default)]
 pub(crate) struct Looking {
-    pending: Mutex<HashMap<LookKey, Look>>,
+    pending: Mutex<BTreeMap<LookKey, Pending>>,
+}
+
+/// A look, and whether it is on disk.
+#[derive(Clone)]
+struct Pending {
+    look: Look,
+    stored: bool,
 }
 
 /// How somebody looks.
@@ -141,35 +148,38 @@ impl App {
         };
         let new = {
             let mut pending = self.looking.pending.lock();
-            if !pending.contains_key(&key) {
-                let same = pending.keys().filter(|other| group(other) == group(&key)).count();
-                if same >= QUESTIONS_MAX {
-                    OTHERS.clone_into(&mut key.question);
-                }
+            if !pending.contains_key(&key) && of_group(&pending, &key).count() >= QUESTIONS_MAX {
+                OTHERS.clone_into(&mut key.question);
             }
-            match pending.get_mut(&key) {
-                Some(look) => {
-                    look.count += 1;
-                    look.last_at = now;
-                    None
-                }
-                None => {
-                    let look = Look { who, count: 1, first_at: now, last_at: now };
-                    pending.insert(key.clone(), look.clone());
-                    Some(look)
-                }
-            }
+            let first =
+                || Pending { look: Look { who, count: 0, first_at: now, last_at: now }, stored: false };
+            let noted = pending.entry(key.clone()).or_insert_with(first);
+            noted.look.count += 1;
+            noted.look.last_at = now;
+            (!noted.stored).then(|| noted.look.clone())
         };
         let Some(look) = new else { return Ok(()) };
+        // Of several who ask the same at one time none is answered before it is on disk.
         let stored = self.control.put_look(&key, &look).await;
-        if stored.is_err() {
-            self.looking.pending.lock().remove(&key);
+        let mut pending = self.looking.pending.lock();
+        match &stored {
+            Ok(()) => {
+                if let Some(noted) = pending.get_mut(&key) {
+                    noted.stored = true;
+                }
+            }
+            Err(_) => {
+                if pending.get(&key).is_some_and(|noted| !noted.stored) {
+                    pending.remove(&key);
+                }
+            }
         }
         Ok(stored?)
     }
 
     fn window_of(&self, at: Timestamp) -> i64 {
-        let micros = i64::try_from(self.config.looking_window_seconds).unwrap_or(i64::MAX / 1_000_000) * 1_000_000;
+        let micros =
+            i64::try_from(self.config.looking_window_seconds).unwrap_or(i64::MAX / 1_000_000) * 1_000_000;
         at.as_micros().div_euclid(micros) * micros
     }
 
@@ -179,6 +189,7 @@ impl App {
     /// The database's.
     pub(crate) async fn take_up_looks(&self) -> Result<(), ApiError> {
         let stored = self.control.looks().await?;
+        let stored = stored.into_iter().map(|(key, look)| (key, Pending { look, stored: true }));
         self.looking.pending.lock().extend(stored);
         Ok(())
     }
@@ -190,16 +201,18 @@ impl App {
     pub(crate) async fn roll_up_looks(&self) -> Result<(), ApiError> {
         let now = self.window_of(self.now());
         let mut groups: BTreeMap<_, Vec<(LookKey, Look)>> = BTreeMap::new();
-        for (key, look) in self.looking.pending.lock().iter() {
-            // A clock that was set back must not leave a window open for ever.
-            if key.window_start != now {
-                groups.entry(group_owned(key)).or_default().push((key.clone(), look.clone()));
+        for (key, noted) in self.looking.pending.lock().iter() {
+            // A clock that was set back must not leave a window open for ever. What is not on disk is not answered yet.
+            if key.window_start != now && noted.stored {
+                groups.entry(group_owned(key)).or_default().push((key.clone(), noted.look.clone()));
             }
         }
+        let mut all = Ok(());
         for looks in groups.into_values() {
-            self.roll_up(looks).await?;
+            // One that can't be told must not keep the others back.
+            all = all.and(self.roll_up(looks).await);
         }
-        Ok(())
+        all
     }
 
     async fn roll_up(&self, mut looks: Vec<(LookKey, Look)>) -> Result<(), ApiError> {
@@ -208,19 +221,30 @@ impl App {
         let began = looks.iter().map(|(_, look)| look.first_at).min().unwrap_or_else(|| self.now());
         // The same id for the same looks, so that a crash before the rows are removed makes no second event.
         self.record_as(id_of(&first, began), first.tenant, event_of(&looks)).await?;
-        self.control.remove_looks(&first).await?;
-        let mut pending = self.looking.pending.lock();
         for (key, _) in &looks {
-            pending.remove(key);
+            self.control.remove_look(key).await?;
+        }
+        let mut pending = self.looking.pending.lock();
+        for (key, told) in &looks {
+            // What was asked again meanwhile goes into another event.
+            match pending.get_mut(key) {
+                Some(noted) if noted.look.count > told.count => {
+                    noted.look.count -= told.count;
+                    noted.look.first_at = noted.look.last_at;
+                }
+                _ => {
+                    pending.remove(key);
+                }
+            }
         }
         Ok(())
     }
 }
 
-type Group<'k> = (i64, &'k [u8; 16], TenantNumber, &'k str);
-
-fn group(key: &LookKey) -> Group<'_> {
-    (key.window_start, &key.principal, key.tenant, &key.kind)
+/// The looks of the same window, principal, tenant and kind.
+fn of_group<'p>(pending: &'p BTreeMap<LookKey, Pending>, key: &LookKey) -> impl Iterator<Item = &'p LookKey> {
+    let (from, wanted) = (LookKey { question: String::new(), ..key.clone() }, group_owned(key));
+    pending.range(from..).map(|(key, _)| key).take_while(move |other| group_owned(other) == wanted)
 }
 
 fn group_owned(key: &LookKey) -> (i64, [u8; 16], TenantNumber, String) {
@@ -243,11 +267,12 @@ fn id_of(key: &LookKey, began: Timestamp) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-/// Stands for an address where nobody is signed in.
+/// Stands for an address where nobody is signed in; of IPv6 for its network, since one host has as many addresses as it
+/// likes.
 fn address_id(origin: &Origin) -> [u8; 16] {
     match origin.ip {
         Some(std::net::IpAddr::V4(ip)) => ip.to_ipv6_mapped().octets(),
-        Some(std::net::IpAddr::V6(ip)) => ip.octets(),
+        Some(std::net::IpAddr::V6(ip)) => (u128::from(ip) >> 64 << 64).to_be_bytes(),
         None => [0; 16],
     }
 }
@@ -290,9 +315,16 @@ fn event_of(looks: &[(LookKey, Look)]) -> String {
 /// The people whom questions name, so that they are found when somebody's data is to be erased.
 fn people_of(looks: &[(LookKey, Look)]) -> Vec<Value> {
     let mut named: Vec<String> = Vec::new();
-    for (key, _) in looks {
+    // Of the other kinds it is an event's id, or a route.
+    let questions = looks.iter().filter(|(key, _)| !["proof", "refused"].contains(&key.kind.as_str()));
+    for (key, _) in questions {
         let pairs = form_urlencoded::parse(key.question.as_bytes());
-        let of_people = pairs.filter(|(name, _)| OF_PEOPLE.contains(&name.as_ref()));
+        let pairs: Vec<_> = pairs.collect();
+        let of_person =
+            pairs.iter().any(|(name, field)| name == "field" && OF_PEOPLE.contains(&field.as_ref()));
+        let of_people = pairs
+            .iter()
+            .filter(|(name, _)| OF_PEOPLE.contains(&name.as_ref()) || of_person && name == "prefix");
         named.extend(of_people.map(|(_, value)| value.trim_start_matches('!').to_owned()));
     }
     named.retain(|name| !name.is_empty());
@@ -323,7 +355,8 @@ mod tests {
     fn one_event_tells_of_all_questions_and_of_the_people_in_them() {
         let looks = [look("user=ada%40x.org&q=delete", 2), look("actor=!bob", 1), look("q=user", 3)];
         let limits = indelible_event::Limits::default();
-        let parsed = indelible_event::parse(&event_of(&looks), &limits, Timestamp::from_micros(9_000_000)).unwrap();
+        let parsed =
+            indelible_event::parse(&event_of(&looks), &limits, Timestamp::from_micros(9_000_000)).unwrap();
         let event = parsed.event;
         assert!(parsed.warnings.is_empty(), "{:?}", parsed.warnings);
         assert_eq!(event.occurrences.unwrap().count, 6);

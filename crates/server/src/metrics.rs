@@ -110,7 +110,7 @@ pub(crate) async fn track(State(gate): State<Arc<Gate>>, request: Request, next:
     let instance =
         Instance { id: format!("urn:uuid:{id}"), prefix: gate.prefix.clone(), caller: caller.clone() };
     let (parts, body) = request.into_parts();
-    let origin = Origin::of(&parts);
+    let origin = Origin::of(&parts, None);
     let request = Request::from_parts(parts, body);
     let mut response = REQUEST.scope(instance, next.run(request)).await;
     let status = response.status().as_u16();
@@ -122,7 +122,10 @@ pub(crate) async fn track(State(gate): State<Arc<Gate>>, request: Request, next:
     }
     counter!("indelible_http_requests_total", "route" => route.clone(), "method" => known(&method), "status" => status.to_string())
         .increment(1);
-    if let (Some(app), true) = (gate.app(), [StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED].contains(&response.status())) {
+    // What becomes of sign-ins is told by events of their own.
+    let refused = [StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED].contains(&response.status())
+        && route != "/v1/sign-in";
+    if let Some(app) = gate.app().filter(|_| refused) {
         let what = format!("{} {route} {}", known(&method), code.as_deref().unwrap_or_default());
         if let Err(error) = app.note_refusal(caller.get(), &origin, &what).await {
             tracing::error!(cause = error.cause(), "a refusal could not be recorded");

@@ -4,8 +4,12 @@
 //! so only what is unambiguous counts: one user for all names together, in a place that a person may stand in. What the
 //! event itself says of groups and roles is left alone.
 
+use indelible_control::{Directory, Reach, User};
 use indelible_event::{Actor, ActorType, Event, Target};
 use indelible_verify::{Names, People, Person, Place, UserId};
+use uuid::Uuid;
+
+use crate::recorder::INSTALLATION_NUMBER;
 
 /// The users of the installation as one moment knows them.
 pub(crate) trait Users {
@@ -35,7 +39,6 @@ pub(crate) struct Context<'e> {
 }
 
 /// Whom a name means.
-#[cfg_attr(not(test), expect(dead_code, reason = "who is asked knows no users yet"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Called {
     /// No user.
@@ -46,25 +49,50 @@ pub(crate) enum Called {
     Several,
 }
 
-/// An installation without users.
-pub(crate) struct NoUsers;
-
-impl Users for NoUsers {
+/// Whom an event of a tenant can mean: people of that tenant and of those below it. People above it stay unknown to
+/// whoever reads its events; an event of the installation itself can mean everybody.
+impl Users for Directory {
     fn is_empty(&self) -> bool {
-        true
+        self.users().len() == 0
     }
 
-    fn called(&self, _: &str, _: Context<'_>) -> Called {
-        Called::Nobody
+    fn called(&self, name: &str, context: Context<'_>) -> Called {
+        let by_id = Uuid::try_parse(name).ok().and_then(|id| self.user(id));
+        let by_name = self.user_named(name);
+        let meant = by_id.into_iter().chain(by_name).chain(self.users_with_email(name));
+        let mut one = None;
+        for user in meant.filter(|user| may_be(self, user, context)) {
+            match one {
+                Some(known) if known != user.id => return Called::Several,
+                _ => one = Some(user.id),
+            }
+        }
+        one.map_or(Called::Nobody, |id| Called::One(UserId(id.into_bytes())))
     }
 
-    fn groups(&self, _: UserId) -> Names {
-        Names::default()
+    fn groups(&self, user: UserId) -> Names {
+        self.user(Uuid::from_bytes(user.0))
+            .map_or_else(Names::default, |user| known(user.groups.iter().cloned()))
     }
 
-    fn roles(&self, _: UserId) -> Names {
-        Names::default()
+    fn roles(&self, user: UserId) -> Names {
+        let user = self.user(Uuid::from_bytes(user.0));
+        let roles = user.into_iter().flat_map(|user| &user.grants).filter_map(|grant| self.role(grant.role));
+        known(roles.map(|role| role.name.clone()))
     }
+}
+
+/// Names as an envelope has them; names of groups and roles are far shorter than it allows.
+fn known(names: impl Iterator<Item = String>) -> Names {
+    Names::new(names).unwrap_or_default()
+}
+
+fn may_be(directory: &Directory, user: &User, context: Context<'_>) -> bool {
+    let own = |name: &str| {
+        user.tenant.is_some() && directory.tenant_named(name).map(|own| own.number) == user.tenant
+    };
+    let within = |tenant| directory.is_within(tenant, &Reach::Tenants(vec![context.tenant]));
+    (context.tenant == INSTALLATION_NUMBER || user.tenant.is_some_and(within)) && context.own.is_none_or(own)
 }
 
 /// Types of targets that are people, without case. Fewer than are counted as users in figures: an account or an agent
@@ -309,7 +337,10 @@ mod tests {
             ("/targets/1", None, None),
         ];
         assert_eq!(shown, expected.map(|(place, groups, roles)| (place.to_owned(), groups, roles)));
-        assert_eq!(recognise(&NoUsers, 1, &event(json), &mut Room::of_request()), People::default());
+        assert_eq!(
+            recognise(&Directory::default(), 1, &event(json), &mut Room::of_request()),
+            People::default()
+        );
     }
 
     #[test]

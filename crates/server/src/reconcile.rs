@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What the server adds to the body of a `chain-open` entry: the tenant as it was when its chain was opened.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct ChainDetails {
     pub(crate) display_name: Option<String>,
     pub(crate) parent: Option<u64>,
@@ -111,7 +111,8 @@ pub(crate) async fn catch_up(app: &App) -> Result<usize, ReconcileError> {
         Ok::<Vec<OwnEntry>, ReadError>(entries)
     };
     let scanned = tokio::task::spawn_blocking(scan).await;
-    let entries = scanned.map_err(|error| ReconcileError::Entry { index: from, what: error.to_string() })??;
+    let entries =
+        scanned.map_err(|error| ReconcileError::Entry { index: from, what: error.to_string() })??;
     let chains: HashMap<_, _> = own.chains().into_iter().map(|chain| (chain.opened_index, chain)).collect();
     for entry in &entries {
         match chains.get(&entry.index) {

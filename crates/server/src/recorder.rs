@@ -7,13 +7,17 @@ use std::net::IpAddr;
 
 use indelible_access::{Principal, PrincipalId};
 use indelible_control::{Directory, TenantNumber, User};
-use indelible_event::{TimeSource, Timestamp};
+use indelible_event::{Limits, TimeSource, Timestamp, parse};
 use indelible_ledger::{AppendRequest, NewEvent, OnConflict, Receipt};
 use indelible_verify::{ChainId, Envelope, Protocol};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::{app::App, error::ApiError};
+use crate::{
+    app::App,
+    error::ApiError,
+    people::{Room, recognise},
+};
 
 /// The name under which the installation's own chain is found and shown; no tenant can have it.
 pub(crate) const INSTALLATION: &str = "_installation";
@@ -30,7 +34,7 @@ pub(crate) struct Origin {
     pub(crate) user_agent: Option<String>,
     /// The request's id.
     pub(crate) request: Option<String>,
-    /// Whether the client's connection is encrypted.
+    /// Whether cookies are for encrypted connections only.
     pub(crate) secure: bool,
 }
 
@@ -179,7 +183,9 @@ const NAME_MAX: usize = 256;
 
 fn actor(principal: &Principal, directory: &Directory) -> Value {
     match principal.id {
-        PrincipalId::AdminKey => json!({"type": "api_key", "id": "administrator-key", "username": principal.name}),
+        PrincipalId::AdminKey => {
+            json!({"type": "api_key", "id": "administrator-key", "username": principal.name})
+        }
         PrincipalId::Key(id) => {
             json!({"type": "api_key", "id": Uuid::from_bytes(id).to_string(), "username": principal.name})
         }
@@ -225,6 +231,10 @@ impl App {
             None => (self.installation_chain()?, INSTALLATION.to_owned()),
         };
         let tenant = directory.tenant(tenant).map_or(INSTALLATION_NUMBER, |tenant| tenant.number);
+        let parsed = parse(&body, &Limits::default(), self.now());
+        let parsed =
+            parsed.map_err(|_| ApiError::internal("an event of the server's own can't be understood"))?;
+        let people = recognise(&*directory, tenant, &parsed.event, &mut Room::of_request());
         let event = NewEvent {
             chain,
             envelope: Envelope {
@@ -239,6 +249,7 @@ impl App {
                 tenant_name: name,
                 media_type: "application/json".into(),
                 mapping_name: String::new(),
+                people,
             },
             id_given: true,
             body: body.into_bytes(),
@@ -274,7 +285,11 @@ mod tests {
     fn an_own_event_is_one_that_any_reader_understands() {
         let event = OwnEvent::new("Change tenant", "tenant.change", "update")
             .by_unknown("ada")
-            .from(&Origin { ip: Some([10, 0, 0, 1].into()), user_agent: Some("x".repeat(9_999)), ..Origin::default() })
+            .from(&Origin {
+                ip: Some([10, 0, 0, 1].into()),
+                user_agent: Some("x".repeat(9_999)),
+                ..Origin::default()
+            })
             .to("tenant", "1", "acme")
             .to("tenant", "2", "north")
             .parameter("reason", "move")

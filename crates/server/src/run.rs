@@ -17,6 +17,7 @@ use indelible_ingest::MappingErrors;
 use indelible_ledger::{
     Clock, Ledger, LedgerConfig, LedgerReader, LedgerWriter, OpenError, OpenProgress, SystemClock,
 };
+use indelible_openid::{OpenId, OpenIdSettings};
 use indelible_search::{Search, SearchConfig, SearchError};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
@@ -28,13 +29,13 @@ use tokio::{
 use crate::{
     Config, Decoder,
     app::{App, Gate},
+    authentication::Authentication,
     body::{Budget, Pace},
     client::Proxies,
     guard::guard,
     looking::Looking,
     mappings::{self, Mappings},
     metrics,
-    authentication::Authentication,
     queries::Queries,
     reconcile::{ReconcileError, catch_up},
     routes,
@@ -73,6 +74,9 @@ pub enum RunError {
     /// The key that secrets are sealed with can't be used.
     #[error("the key of sealed secrets can't be used")]
     Seal(#[from] IdentityError),
+    /// Authorities of providers' certificates can't be read.
+    #[error("sign-ins through providers can't be set up")]
+    OpenId(#[source] io::Error),
     /// Who looked at the trail before the last stop can't be read.
     #[error("who looked at the trail before the last stop can't be read: {0}")]
     Looks(String),
@@ -176,7 +180,15 @@ async fn keep_up(app: Arc<App>, metrics: PrometheusHandle, mut stopped: watch::R
         // Histograms keep every sample until somebody does this.
         metrics.run_upkeep();
         if let Err(error) = app.roll_up_looks().await {
-            tracing::warn!(cause = error.cause(), "who looked at the trail could not be put into it; it stays written down");
+            tracing::warn!(
+                cause = error.cause(),
+                "who looked at the trail could not be put into it; it stays written down"
+            );
+        }
+        if round % 12 == 11
+            && let Err(error) = app.note_keys_used().await
+        {
+            tracing::warn!(%error, "when keys were used could not be noted");
         }
         if round % 12 == 11
             && let Err(error) = app.control.forget_expired(app.now(), app.config.session_idle()).await
@@ -273,7 +285,7 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
     if let Some(upkeep) = upkeep {
         tokio::spawn(upkeep.run(stopped.clone()));
     }
-    let (app, ledger) = match open(config, &gate, stopped.clone()).await {
+    let (app, ledger) = match open(config, address, &gate, stopped.clone()).await {
         Ok(opened) => opened,
         Err(error) => {
             serving.abort();
@@ -307,6 +319,7 @@ impl Running {
             let _turn = app.control_turn.lock().await;
             app.note_carried_out().await?;
         }
+        app.note_keys_used().await?;
         let closing = app.clone();
         let closed = tokio::task::spawn_blocking(move || {
             closing.trail.close();
@@ -321,6 +334,7 @@ impl Running {
 
 async fn open(
     config: Config,
+    address: SocketAddr,
     gate: &Arc<Gate>,
     stopped: watch::Receiver<bool>,
 ) -> Result<(Arc<App>, LedgerWriter), RunError> {
@@ -342,18 +356,25 @@ async fn open(
         let opening = move || Search::open(&dir, SearchConfig::default(), reader, decode);
         tokio::task::spawn_blocking(opening).await.map_err(|_| RunError::Panicked)??
     };
-    let seal = CursorSeal::new(&cursor_key(&control).await?);
+    let seal = CursorSeal::new(&stored_key(&control, CURSOR_KEY).await?);
     let catalogue = Arc::new(rules.clone());
     let pace =
         Pace { time_min: Duration::from_secs(config.body_timeout_seconds), rate_min: config.body_rate_min };
     let trail = Trail::new(ledger, search, control.clone(), decoder.clone(), catalogue, seal);
-    let seal = SealKey::load_or_create(&config.data.join("control.key"))?;
+    let seal = seal_key(&control, &config.data.join("control.key")).await?;
+    let openid_settings =
+        OpenIdSettings { ca_file: config.provider_ca_file.clone(), ..OpenIdSettings::default() };
+    let openid =
+        OpenId::new(&stored_key(&control, OPENID_KEY).await?, &openid_settings).map_err(RunError::OpenId)?;
     let app = Arc::new(App {
         auth: Authenticator::new(control.clone(), config.admin_key.as_deref(), config.session_idle()),
         body_budget: Budget::new(config.queue_bytes_max, pace),
         small_budget: Budget::new(SMALL_BYTES_MAX, pace),
         authentication: Authentication::new(seal),
+        openid,
+        address,
         looking: Looking::default(),
+        keys_used: parking_lot::Mutex::default(),
         prepare_slots: Semaphore::new(std::thread::available_parallelism().map_or(2, Into::into)),
         queries: Queries::new(&config),
         streams: Streams::new(config.streams_max, config.streams_per_key_max),
@@ -424,14 +445,25 @@ fn words(progress: OpenProgress) -> String {
 
 /// The name of the stored key that seals cursors.
 const CURSOR_KEY: &str = "cursor_key";
+/// The name of the stored key that seals what browsers keep while their user is at a provider.
+const OPENID_KEY: &str = "openid_key";
 
-async fn cursor_key(control: &Control) -> Result<[u8; 32], RunError> {
-    if let Some(stored) = control.setting(CURSOR_KEY).await? {
-        let corrupt = |_| ControlError::Corrupt { what: "cursor key" };
+/// The key that secrets are sealed with. It is made at the first start; where something is sealed already a new one would
+/// only hide that the old one is lost.
+async fn seal_key(control: &Control, file: &Path) -> Result<SealKey, RunError> {
+    let sealed = control.directory().users().any(|user| user.has_second_factor)
+        || control.providers().await?.iter().any(|provider| provider.secret.is_some());
+    Ok(if sealed { SealKey::load(file)? } else { SealKey::load_or_create(file)? })
+}
+
+/// A random key that is made at the first start.
+async fn stored_key(control: &Control, name: &str) -> Result<[u8; 32], RunError> {
+    if let Some(stored) = control.setting(name).await? {
+        let corrupt = |_| ControlError::Corrupt { what: "stored key" };
         return Ok(stored.try_into().map_err(corrupt)?);
     }
     let mut key = [0u8; 32];
     getrandom::fill(&mut key).map_err(RunError::Randomness)?;
-    control.set_setting(CURSOR_KEY, &key).await?;
+    control.set_setting(name, &key).await?;
     Ok(key)
 }

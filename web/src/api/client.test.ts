@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { ExactNumber } from '$lib/json';
 
 import { TestServer, problem } from '../test/server';
-import { Api } from './client';
+import { Api, VISITOR, type Credential } from './client';
 import { Problem } from './problem';
 
-function apiOf(server: TestServer, key: string | null = 'secret', base = ''): Api {
-  return new Api({ base, key: () => key, fetch: server.fetch });
+function apiOf(server: TestServer, key = 'secret', base = ''): Api {
+  return new Api({ base, credential: () => ({ kind: 'key', key }), fetch: server.fetch });
 }
 
 async function failure(promise: Promise<unknown>): Promise<Problem> {
@@ -26,6 +26,65 @@ describe('the client', () => {
     const [request] = server.requests;
     expect(request?.headers.get('authorization')).toBe('Bearer secret');
     expect(request?.url.href).toBe(`${location.origin}/v1/events?q=a%20b&tenant=acme&limit=10`);
+  });
+
+  it('leaves cookies out of what a key asks, and keys out of what a session asks', async () => {
+    const server = new TestServer();
+    await apiOf(server).session();
+    await failure(apiOf(server).as({ kind: 'session', csrf: 'token' }).session());
+    const [byKey, bySession] = server.requests;
+    expect([byKey?.credentials, byKey?.headers.has('x-csrf-token')]).toEqual(['omit', false]);
+    expect([bySession?.credentials, bySession?.headers.has('authorization')]).toEqual(['same-origin', false]);
+    expect(bySession?.headers.has('x-csrf-token')).toBe(false);
+  });
+
+  it('shows with every change of a session that it comes from the page', async () => {
+    const server = new TestServer();
+    server.intercept = () => new Response(null, { status: 204 });
+    const api = new Api({ base: '', credential: () => ({ kind: 'session', csrf: 'token' }), fetch: server.fetch });
+    await api.changePassword({ current: 'a', password: 'b' });
+    await api.endSession('one');
+    await api.removeSecondFactor({ current: 'a' });
+    await api.signOut();
+    const told = server.requests.map(({ method, url, headers }) => `${method} ${url.pathname} ${headers.get('x-csrf-token')}`);
+    expect(told).toEqual([
+      'PUT /v1/profile/password token',
+      'DELETE /v1/sessions/one token',
+      'DELETE /v1/profile/second-factor token',
+      'POST /v1/sign-out token',
+    ]);
+  });
+
+  it('signs in as nobody, whoever was signed in before', async () => {
+    const server = new TestServer();
+    server.intercept = () => new Response('{"user":"1","username":"ada","csrf":"c","expires_at":""}');
+    await apiOf(server).signIn({ username: 'ada', password: 'x' });
+    const [request] = server.requests;
+    expect(request?.headers.has('authorization')).toBe(false);
+    // Else the browser would not keep the cookie.
+    expect(request?.credentials).toBe('same-origin');
+  });
+
+  it('tells what was refused, but not of somebody who tries to sign in', async () => {
+    const server = new TestServer();
+    const refused: Credential[] = [];
+    const credential: Credential = { kind: 'session', csrf: null };
+    const api = new Api({ base: '', credential: () => credential, fetch: server.fetch, onRefused: (which) => refused.push(which) });
+    await failure(api.signIn({ username: 'ada', password: 'x' }));
+    await failure(api.as({ kind: 'key', key: 'wrong' }).session());
+    expect(refused).toEqual([]);
+    await failure(api.session());
+    expect(refused).toEqual([credential]);
+    expect(refused[0]).toBe(credential);
+  });
+
+  it('knows no provider where the server knows none, and leads to those that there are', async () => {
+    const server = new TestServer();
+    expect(await apiOf(server).providers()).toEqual([]);
+    const api = apiOf(server, 'secret', '/audit');
+    expect(api.providerAddress({ id: 'a/b', name: 'A' }, '/?q=x&tz=UTC')).toBe(
+      '/audit/v1/sign-in/providers/a%2Fb?return_to=%2F%3Fq%3Dx%26tz%3DUTC',
+    );
   });
 
   it('finds the server under a path prefix', async () => {
@@ -51,8 +110,8 @@ describe('the client', () => {
   it("passes the server's clock on", async () => {
     const server = new TestServer();
     const times: number[] = [];
-    const api = new Api({ base: '', key: () => 'secret', fetch: server.fetch, onServerTime: (time) => times.push(time) });
-    await api.events({});
+    const api = new Api({ base: '', credential: () => VISITOR, fetch: server.fetch, onServerTime: (time) => times.push(time) });
+    await api.as({ kind: 'key', key: 'secret' }).events({});
     expect(times).toEqual([server.now.getTime()]);
   });
 
@@ -61,6 +120,8 @@ describe('the client', () => {
     expect(await failure(apiOf(server, 'wrong').session())).toMatchObject({ status: 401, code: 'unauthorized', requestId: 'req-4711' });
     server.intercept = () => problem(400, 'invalid_filter', 'Wrong', 'since');
     expect(await failure(apiOf(server).events({}))).toMatchObject({ status: 400, title: 'Wrong', detail: 'since' });
+    server.intercept = () => problem(429, 'rate_limited', 'Too many', 'wait', { retryAfter: 8 });
+    expect(await failure(apiOf(server).session())).toMatchObject({ code: 'rate_limited', retryAfterSeconds: 8 });
     server.intercept = () => new Response('<h1>Bad gateway</h1>', { status: 502, statusText: 'Bad Gateway' });
     expect(await failure(apiOf(server).events({}))).toMatchObject({ status: 502, code: null, title: '502 Bad Gateway' });
     server.intercept = () => new Response('<html>', { status: 200 });

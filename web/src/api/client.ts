@@ -24,11 +24,6 @@ import type {
 export type EventsQuery = NonNullable<paths['/v1/events']['get']['parameters']['query']>;
 type Bodies = components['schemas'];
 
-/** Not in the document yet. */
-interface Coming {
-  '/v1/sign-in/providers': { get: { responses: { 200: { content: { 'application/json': unknown } } } } };
-}
-
 /** What requests bear: a key of this tab, or the browser's session cookie and what shows that the page sent them. */
 export type Credential = { kind: 'key'; key: string } | { kind: 'session'; csrf: string | null };
 
@@ -51,11 +46,11 @@ export interface ApiOptions {
 type Outcome<T> = { data?: T; error?: unknown; response: Response };
 
 export class Api {
-  private readonly client: Client<paths & Coming>;
+  private readonly client: Client<paths>;
 
   constructor(private readonly options: ApiOptions) {
     const send = options.fetch;
-    this.client = createClient<paths & Coming>({
+    this.client = createClient<paths>({
       // Requests need an absolute address outside of a page, in tests.
       baseUrl: new URL(options.base, globalThis.location.origin).href.replace(/\/$/, ''),
       ...(send === undefined ? {} : { fetch: send }),
@@ -97,14 +92,14 @@ export class Api {
   async providers(signal?: AbortSignal): Promise<Provider[]> {
     try {
       const request = this.client.GET('/v1/sign-in/providers', { parseAs: 'text', ...abort(signal) });
-      return (await this.json<{ data: Provider[] }>(request as Promise<Outcome<string>>)).data;
+      return (await this.json<{ data: Provider[] }>(request)).data;
     } catch (error) {
       if (error instanceof Problem && error.status === 404) return [];
       throw error;
     }
   }
 
-  /** Where a provider's button leads; `returnTo` is where the visitor wants to be, a path of this host. */
+  /** Where a provider's button leads; `returnTo` is where the visitor wants to be, a path below the prefix. */
   providerAddress(provider: Provider, returnTo: string): string {
     const path = `/v1/sign-in/providers/${encodeURIComponent(provider.id)}`;
     return `${this.options.base}${path}?return_to=${encodeURIComponent(returnTo)}`;

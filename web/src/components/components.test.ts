@@ -1,12 +1,12 @@
 // The components as a reader meets them: found by role and by name.
 
-import { render, screen, waitFor, within } from '@testing-library/svelte';
+import { render, screen, within } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
 import type { Component } from 'svelte';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Problem } from '$api/problem';
-import type { AuditEvent, Session } from '$api/types';
+import type { AuditEvent } from '$api/types';
 import { announcer } from '$lib/announce.svelte';
 import { NO_FILTERS, type Filters } from '$lib/url';
 
@@ -19,7 +19,6 @@ import EventTable from './EventTable.svelte';
 import FilterBar from './FilterBar.svelte';
 import Pager from './Pager.svelte';
 import ProblemPanel from './ProblemPanel.svelte';
-import SignIn from './SignIn.svelte';
 
 let server = new TestServer();
 beforeEach(() => {
@@ -36,57 +35,6 @@ function sample(id: string): AuditEvent {
   if (event === undefined) throw new Error(`no sample ${id}`);
   return event;
 }
-
-describe('signing in', () => {
-  const who: Session = { name: 'auditor', permissions: ['audit.read'], reach: 'everything', tenants: 1 };
-
-  function show(identify: (key: string) => Promise<Session>, expired = false) {
-    const onsignin = vi.fn();
-    render(SignIn, { identify, onsignin, expired });
-    return { onsignin, key: screen.getByLabelText('API key'), button: screen.getByRole('button', { name: 'Sign in' }) };
-  }
-
-  it('takes up a key that the server knows', async () => {
-    const { onsignin, key, button } = show(() => Promise.resolve(who));
-    await userEvent.type(key, ' secret ');
-    await userEvent.click(button);
-    await waitFor(() => expect(onsignin).toHaveBeenCalledWith('secret', who));
-    expect(key).toHaveAttribute('type', 'password');
-  });
-
-  it.each([
-    ['a refused key', new Problem(401, 'unauthorized', 'No', null, null), /does not accept this key/],
-    ['no answer', new Problem(0, null, 'no answer', null, null), /could not be reached/],
-    ['a fault', new Problem(500, 'internal', 'Broken', null, null), /Signing in failed: Broken/],
-  ])('explains %s', async (_, error, text) => {
-    const { onsignin, key, button } = show(() => Promise.reject(error));
-    await userEvent.type(key, 'wrong');
-    await userEvent.click(button);
-    expect(await screen.findByText(text)).toBeVisible();
-    expect(key).toHaveAccessibleDescription(text);
-    expect(key).toHaveFocus();
-    expect(onsignin).not.toHaveBeenCalled();
-  });
-
-  it('refuses a key that may not read, an empty one, and one that no header can carry', async () => {
-    const identify = vi.fn(() => Promise.resolve({ ...who, permissions: ['events.send'] }));
-    const { key, button } = show(identify);
-    await userEvent.click(button);
-    expect(screen.getByText('Enter a key.')).toBeVisible();
-    await userEvent.type(key, 'schlüssel\u2603');
-    await userEvent.click(button);
-    expect(screen.getByText(/does not accept/)).toBeVisible();
-    expect(identify).not.toHaveBeenCalled();
-    await userEvent.clear(key);
-    await userEvent.type(key, 'sender{Enter}');
-    expect(await screen.findByText(/lacks the permission audit.read/)).toBeVisible();
-  });
-
-  it('says why it asks again', () => {
-    show(() => Promise.resolve(who), true);
-    expect(screen.getByRole('status')).toHaveTextContent('no longer accepts the key');
-  });
-});
 
 describe('the table', () => {
   beforeAll(() => import('./EventDetail.svelte'), 60_000);
@@ -236,11 +184,11 @@ describe('the detail', () => {
   });
 
   it('says which permission is missing', async () => {
-    server.keys.set('secret', { name: 'reader', permissions: ['audit.read'], reach: 'everything', tenants: 1 });
+    server.keys.set('secret', { kind: 'api_key', name: 'reader', permissions: ['audit.read'], reach: 'everything', tenants: 1 });
     show('update-1');
-    expect(await screen.findByText(/does not let this key fetch what the proof needs: Not permitted/)).toBeVisible();
+    expect(await screen.findByText(/does not let you fetch what the proof needs: Not permitted/)).toBeVisible();
     await userEvent.click(screen.getByText('Show the original as sent'));
-    expect(await screen.findByText(/does not let this key see originals: Not permitted/)).toBeVisible();
+    expect(await screen.findByText(/does not let you see originals: Not permitted/)).toBeVisible();
   });
 });
 

@@ -5,10 +5,12 @@ import { VISITOR, type Api, type Credential } from '$api/client';
 import { Problem } from '$api/problem';
 import type { Profile, Session as Who } from '$api/types';
 
+import type { Refusal } from './refusal';
+
 const STORAGE_KEY = 'indelible.key';
 
 /** Why somebody is asked to sign in, where that is not plain. */
-export type Notice = 'key_ended' | 'session_ended' | 'no_cookie' | 'password_set';
+export type Notice = 'key_ended' | 'session_ended' | 'no_cookie' | 'password_set' | Refusal;
 
 class SignedIn {
   /** Whether somebody is; `unknown` until the server said so. */

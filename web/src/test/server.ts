@@ -26,14 +26,14 @@ export class TestServer {
   private readonly bodies = new Map<string, string>();
   private readonly places = new Map<string, number>();
   /** Requests as they came: method, path and query. */
-  readonly requests: { url: URL; headers: Headers }[] = [];
+  readonly requests: { method: string; url: URL; headers: Headers; credentials: RequestCredentials }[] = [];
   keys = new Map<string, Session>([
-    ['secret', { name: 'auditor', permissions: ['audit.read', 'audit.verify', 'audit.originals'], reach: 'everything', tenants: 2 }],
+    ['secret', { kind: 'api_key', name: 'auditor', permissions: ['audit.read', 'audit.verify', 'audit.originals'], reach: 'everything', tenants: 2 }],
   ]);
   completeThrough = '2026-11-21T12:00:00.000000Z';
   now = new Date('2026-11-21T12:00:00Z');
   /** Answers a request otherwise, once. */
-  intercept: ((url: URL) => Response | Promise<Response> | null) | null = null;
+  intercept: ((url: URL, request: Request) => Response | Promise<Response | null> | null) | null = null;
 
   constructor(sent: Sent[] = SAMPLES) {
     sent.forEach((event, index) => this.add(event, index));
@@ -73,8 +73,9 @@ export class TestServer {
 
   readonly fetch = async (request: Request): Promise<Response> => {
     const url = new URL(request.url);
-    this.requests.push({ url, headers: request.headers });
-    const other = await this.intercept?.(url);
+    const { method, headers, credentials } = request;
+    this.requests.push({ method, url, headers, credentials });
+    const other = await this.intercept?.(url, request);
     if (other !== null && other !== undefined) return other;
     const who = this.keys.get((request.headers.get('authorization') ?? '').replace('Bearer ', ''));
     if (who === undefined) return problem(401, 'unauthorized', 'No valid key');
@@ -147,9 +148,20 @@ export class TestServer {
   }
 }
 
-export function problem(status: number, code: string, title: string, detail?: string): Response {
-  const body = { type: 'about:blank', title, status, code, detail, instance: 'req-4711' };
-  return new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/problem+json' } });
+export function problem(status: number, code: string, title: string, detail?: string, more: ProblemExtras = {}): Response {
+  const { field, retryAfter } = more;
+  const errors = field === undefined ? [] : [{ code, field, message: detail ?? title }];
+  const body = { type: 'about:blank', title, status, code, detail, instance: 'req-4711', errors };
+  const headers = new Headers({ 'Content-Type': 'application/problem+json' });
+  if (retryAfter !== undefined) headers.set('Retry-After', String(retryAfter));
+  return new Response(JSON.stringify(body), { status, headers });
+}
+
+export interface ProblemExtras {
+  /** JSON pointer of what is wrong. */
+  field?: string;
+  /** Seconds. */
+  retryAfter?: number;
 }
 
 /** One event of each kind that the page treats in its own way. */

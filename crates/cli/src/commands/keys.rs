@@ -40,7 +40,11 @@ pub(crate) fn run(args: KeysArgs) -> Done {
         KeysCommand::Rotate { remote, overlap, json, id } => {
             let path = format!("/v1/keys/{}/rotation", segment(&id));
             let made = Client::new(&remote).send_json("POST", &path, &json!({"overlap_seconds": overlap}))?;
-            let until = if overlap == 0 { "is refused now".to_owned() } else { format!("ends in {overlap} s at the latest") };
+            let until = if overlap == 0 {
+                "is refused now".to_owned()
+            } else {
+                format!("ends in {overlap} s at the latest")
+            };
             show(json, &made, &format!("the old key {until}; the new one is shown this once:"))
         }
         KeysCommand::Revoke { remote, json, id } => {

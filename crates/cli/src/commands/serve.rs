@@ -34,7 +34,9 @@ pub(crate) fn run(args: ServeArgs) -> Done {
     let ready = move |address, set_up: Option<&str>| {
         eprintln!("indelible is ready at {scheme}://{address}{prefix}/");
         if let Some(link) = set_up {
-            eprintln!("set up the first administrator within a day: {scheme}://{address}{prefix}/set-up#{link}");
+            eprintln!(
+                "set up the first administrator within a day: {scheme}://{address}{prefix}/set-up#{link}"
+            );
         }
     };
     runtime.block_on(indelible_server::run(config, ready)).map_err(|error| refused(&error))
@@ -98,6 +100,7 @@ fn to_json(config: &Config) -> Value {
         "tail_queue_events": config.tail_queue_events,
         "tail_patience_seconds": config.tail_patience_seconds,
         "heartbeat_seconds": config.heartbeat_seconds,
+        "provider_ca_file": config.provider_ca_file.as_ref().map(|file| file.display().to_string()),
         "session_idle_minutes": config.session_idle_minutes,
         "session_hours": config.session_hours,
         "looking_window_seconds": config.looking_window_seconds,

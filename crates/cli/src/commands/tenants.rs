@@ -31,7 +31,9 @@ pub(crate) fn run(args: TenantsArgs) -> Done {
         TenantsCommand::Set { remote, about, json, name } => {
             let set = members(&about);
             if set.is_empty() {
-                return Err(Exit::usage("nothing to set: give --display-name, --kind, --external-id or --zone"));
+                return Err(Exit::usage(
+                    "nothing to set: give --display-name, --kind, --external-id or --zone",
+                ));
             }
             let changed = change(&remote, &name, &set.into())?;
             tell(json, &changed, &format!("described tenant {name}"))
@@ -76,7 +78,9 @@ fn members(about: &TenantAbout) -> Map<String, Value> {
         ("zone", &about.zone),
     ];
     let given = members.into_iter().filter_map(|(name, value)| value.as_ref().map(|value| (name, value)));
-    given.map(|(name, value)| (name.to_owned(), Some(value.as_str()).filter(|value| !value.is_empty()).into())).collect()
+    given
+        .map(|(name, value)| (name.to_owned(), Some(value.as_str()).filter(|value| !value.is_empty()).into()))
+        .collect()
 }
 
 /// The answer as JSON, or what was done in words, with the server's warnings.
@@ -104,7 +108,15 @@ fn list(remote: &Remote, json: bool) -> Done {
     let rows = tenants["data"].as_array().into_iter().flatten().map(|tenant| {
         let text = |name: &str| tenant[name].as_str().unwrap_or("-").to_owned();
         let auditing = tenant["audited_since"].as_str().map_or("off".to_owned(), |at| format!("since {at}"));
-        vec![text("name"), text("parent"), text("kind"), text("state"), auditing, text("display_name"), text("external_id")]
+        vec![
+            text("name"),
+            text("parent"),
+            text("kind"),
+            text("state"),
+            auditing,
+            text("display_name"),
+            text("external_id"),
+        ]
     });
     print_table(&["Name", "Below", "Kind", "State", "Auditing", "Shown as", "External id"], rows)
 }

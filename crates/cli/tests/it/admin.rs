@@ -14,6 +14,19 @@ fn server() -> (Installation, Server, Api) {
     (installation, server, admin)
 }
 
+/// What is there to become somebody, or tells nothing.
+const OPEN: [(&str, &str); 9] = [
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("POST", "/v1/sign-in"),
+    ("GET", "/v1/set-up"),
+    ("POST", "/v1/set-up"),
+    ("POST", "/v1/password"),
+    ("GET", "/v1/sign-in/providers"),
+    ("GET", "/v1/sign-in/providers/x"),
+    ("GET", "/v1/sign-in/providers/x/callback"),
+];
+
 #[test]
 fn without_a_valid_key_there_is_no_answer() {
     let (_installation, server, admin) = server();
@@ -25,40 +38,18 @@ fn without_a_valid_key_there_is_no_answer() {
     let made = made.expect(201).json();
     let key = made["key"].as_str().unwrap();
     let almost = format!("{}x", &key[..key.len() - 1]);
-    let routes = [
-        ("GET", "/v1/events"),
-        ("POST", "/v1/events"),
-        ("GET", "/v1/events/x"),
-        ("GET", "/v1/events/x/original"),
-        ("GET", "/v1/events/x/proof"),
-        ("GET", "/v1/feed"),
-        ("GET", "/v1/tail"),
-        ("GET", "/v1/stats"),
-        ("GET", "/v1/histogram"),
-        ("GET", "/v1/values/actor"),
-        ("GET", "/v1/session"),
-        ("GET", "/v1/tenants"),
-        ("POST", "/v1/tenants"),
-        ("GET", "/v1/tenants/acme"),
-        ("PATCH", "/v1/tenants/acme"),
-        ("GET", "/v1/keys"),
-        ("POST", "/v1/keys"),
-        ("DELETE", "/v1/keys/x"),
-        ("GET", "/v1/actions"),
-        ("GET", "/v1/objects"),
-        ("GET", "/v1/mappings"),
-        ("GET", "/v1/mappings/x"),
-        ("PUT", "/v1/mappings/x"),
-        ("GET", "/v1/rules"),
-        ("PUT", "/v1/rules"),
-        ("GET", "/v1/ledger"),
-        ("GET", "/v1/ledger/consistency?from=0"),
-        ("GET", "/checkpoint"),
-        ("GET", "/tile/0/000.p/1"),
-        ("GET", "/tile/entries/000.p/1"),
-        ("GET", "/metrics"),
-    ];
-    for (method, path) in routes {
+    let document = server.stranger().read("/openapi.json");
+    let documented = document["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
+        let named: Vec<_> =
+            path.split('/').map(|part| if part.starts_with('{') { "x" } else { part }).collect();
+        methods.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), named.join("/")))
+    });
+    let routes: Vec<_> = documented
+        .filter(|(method, path)| !OPEN.contains(&(method.as_str(), path.as_str())))
+        .chain(["/tile/0/000.p/1", "/tile/entries/000.p/1"].map(|path| ("GET".to_owned(), path.to_owned())))
+        .collect();
+    assert!(routes.len() > 50, "{routes:?}");
+    for (method, path) in &routes {
         for api in [server.stranger(), server.with_key(&almost), server.with_key("")] {
             let answer = api.request(method, path, &[("Content-Type", "application/json")], b"{}");
             assert_eq!(answer.header("www-authenticate"), "Bearer", "{method} {path}");
@@ -69,16 +60,6 @@ fn without_a_valid_key_there_is_no_answer() {
     for path in ["/healthz", "/readyz", "/openapi.json", "/docs/errors", "/"] {
         assert_eq!(server.stranger().get(path).status, 200, "{path}");
     }
-    // The document names every route that was tried.
-    let document = server.stranger().read("/openapi.json");
-    let documented: usize = document["paths"]
-        .as_object()
-        .unwrap()
-        .iter()
-        .filter(|(path, _)| !["/healthz", "/readyz"].contains(&path.as_str()))
-        .map(|(_, methods)| methods.as_object().unwrap().len())
-        .sum();
-    assert_eq!(documented, routes.len() - 1, "tiles are one route in the document");
 }
 
 #[test]

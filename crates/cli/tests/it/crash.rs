@@ -195,7 +195,8 @@ impl World {
         }
         let sequences = self.log.acme_sequences();
         // Beside them the server's own lie there: that the events were looked at.
-        let mut expected: Vec<_> = self.events.values().map(|(_, seq)| *seq).chain(own_sequences(&api)).collect();
+        let mut expected: Vec<_> =
+            self.events.values().map(|(_, seq)| *seq).chain(own_sequences(&api)).collect();
         expected.retain(|seq| *seq <= *sequences.last().unwrap_or(&0));
         expected.sort_unstable();
         assert_eq!(sequences.len(), expected.len(), "{place}: events in the chain");
@@ -207,7 +208,8 @@ impl World {
         let ready = Instant::now();
         let known = self.events.len() as u64;
         loop {
-            let total = api.read("/v1/events?limit=1&total=true&application=!indelible")["total"].as_u64().unwrap();
+            let total =
+                api.read("/v1/events?limit=1&total=true&application=!indelible")["total"].as_u64().unwrap();
             if total >= known {
                 let unanswered: usize = self.unanswered.iter().map(|batch| batch.ids.len()).sum();
                 assert!(total <= known + unanswered as u64, "{place}: {total} found, {known} acknowledged");

@@ -341,7 +341,7 @@ fn the_command_counts_in_every_way() {
     api.send(&Value::from_iter(events)).expect(201);
     api.found("", 10);
     let run = |arguments: &[&str]| {
-        let output = server.run(&installation, arguments);
+        let output = server.run(&installation, &[arguments, &["--tenant", "acme"]].concat());
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
     };
     assert_eq!(run(&["count", "--outcome", "failure"]).0, "3\n");

@@ -142,7 +142,8 @@ fn an_import_can_be_tried_interrupted_and_aimed_at_one_tenant() {
     fs::write(&file, cut).unwrap();
     let broken = run(&["--create-tenants", "--batch", "100"]);
     assert!(!broken.status.success());
-    let total = admin.read("/v1/events?total=true&application=!indelible&tenant=!wiki")["total"].as_u64().unwrap();
+    let total =
+        admin.read("/v1/events?total=true&application=!indelible&tenant=!wiki")["total"].as_u64().unwrap();
     assert!(total <= 300);
     fs::write(&file, sample.join("\n")).unwrap();
     let mended = run(&["--create-tenants", "--restart"]);
@@ -197,11 +198,15 @@ fn search_shows_a_table_json_or_csv_and_count_a_number() {
     assert!(!table.contains('\u{1b}'), "an event steers the terminal: {table:?}");
     assert!(table.find("red").unwrap() < table.find("ada").unwrap(), "newest first: {table}");
 
-    let json = text(&server.run(&installation, &["search", "--format", "json", "--limit", "2"]).stdout);
+    let json = text(
+        &server
+            .run(&installation, &["search", "--tenant", "acme", "--format", "json", "--limit", "2"])
+            .stdout,
+    );
     let events: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events.iter().map(|event| event["id"].clone()).collect::<Vec<_>>(), ["e3", "e2"]);
 
-    let csv = server.run(&installation, &["search", "--all", "--format", "csv"]).stdout;
+    let csv = server.run(&installation, &["search", "--tenant", "acme", "--all", "--format", "csv"]).stdout;
     let mut reader = csv::Reader::from_reader(csv.as_slice());
     let header = reader.headers().unwrap().clone();
     let column = |name: &str| header.iter().position(|column| column == name).unwrap();
@@ -213,7 +218,9 @@ fn search_shows_a_table_json_or_csv_and_count_a_number() {
     let found = text(&server.run(&installation, &["search", "--json", "plain"]).stdout);
     assert_eq!(found.lines().count(), 1, "{found}");
     assert_eq!(text(&server.run(&installation, &["count", "action=user.update"]).stdout), "3\n");
-    let since = server.run(&installation, &["count", "--json", "--since", "2026-03-01T00:00:02Z"]).stdout;
+    let since = server
+        .run(&installation, &["count", "--json", "--tenant", "acme", "--since", "2026-03-01T00:00:02Z"])
+        .stdout;
     assert_eq!(serde_json::from_slice::<Value>(&since).unwrap()["total"], 2);
     let wrong = server.command(&installation, &["search", "acton=x"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));

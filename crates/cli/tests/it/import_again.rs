@@ -28,7 +28,8 @@ fn import(server: &Server, installation: &Installation, code: i32, arguments: &[
 }
 
 fn total(server: &Server, query: &str) -> Value {
-    server.admin().read(&format!("/v1/events?total=true&limit=1&application=!indelible{query}"))["total"].clone()
+    server.admin().read(&format!("/v1/events?total=true&limit=1&application=!indelible{query}"))["total"]
+        .clone()
 }
 
 #[test]

@@ -60,10 +60,13 @@ fn a_rotated_key_is_the_same_with_another_secret_and_the_old_one_ends_after_the_
         let before = shown(&admin, &old["id"]);
         let made = rotate(&admin, &old["id"], overlap).expect(201).json();
         let (now, successor) = (shown(&admin, &old["id"]), shown(&admin, &made["id"]));
-        for member in ["name", "permissions", "reach", "default_tenant", "tenant_from_target", "create_tenants"] {
+        for member in
+            ["name", "permissions", "reach", "default_tenant", "tenant_from_target", "create_tenants"]
+        {
             assert_eq!(successor[member], before[member], "{member}");
         }
-        assert_eq!((&successor["replaces"], &successor["expires"]), (&old["id"], &Value::Null));
+        // A key that ends has successors that end then too, also where its end is that of an overlap.
+        assert_eq!((&successor["replaces"], &successor["expires"]), (&old["id"], &before["expires"]));
         assert_ne!(made["key"], old["key"]);
         assert!(made["key"].as_str().unwrap().starts_with(successor["prefix"].as_str().unwrap()));
         assert_eq!((&now["valid"], &now["revoked_at"]), (&json!(true), &Value::Null));
@@ -140,7 +143,11 @@ fn what_a_key_that_ends_makes_ends_with_it() {
     let brief = with(&admin, &brief);
     let mut long = in_tenant(&["audit.read"], "acme");
     long["expires"] = "2999-01-01T00:00:00Z".into();
-    for made in [create(&brief, &in_tenant(&["audit.read"], "acme")), create(&brief, &long), rotate(&brief, &for_ever["id"], None)] {
+    for made in [
+        create(&brief, &in_tenant(&["audit.read"], "acme")),
+        create(&brief, &long),
+        rotate(&brief, &for_ever["id"], None),
+    ] {
         let made = made.expect(201).json();
         assert_eq!(shown(&admin, &made["id"])["expires"], end);
     }
@@ -192,14 +199,24 @@ fn every_change_of_a_key_is_an_event_and_its_secret_is_nowhere() {
     let told = admin.told("key.create", 3);
     for (event, key) in [(&told[1], &made), (&told[2], &rotated)] {
         assert_eq!(event["targets"][0]["id"], key["id"], "{event}");
-        assert_eq!((&event["targets"][0]["type"], &event["actor"]["username"]), (&json!("api_key"), &json!("test")));
-        assert_eq!(changed(event, "permissions"), (Value::Null, json!(["events.send", "audit.read"])), "{event}");
+        assert_eq!(
+            (&event["targets"][0]["type"], &event["actor"]["username"]),
+            (&json!("api_key"), &json!("test"))
+        );
+        assert_eq!(
+            changed(event, "permissions"),
+            (Value::Null, json!(["events.send", "audit.read"])),
+            "{event}"
+        );
         assert_eq!(changed(event, "reach"), (Value::Null, json!(["acme"])), "{event}");
         assert!(event["request_id"].is_string(), "{event}");
     }
     assert_eq!(told[2]["parameters"]["replaces"], made["id"]);
     let told = admin.told("key.rotate", 1);
-    assert_eq!((&told[0]["targets"][0]["id"], &told[0]["parameters"]["replaced_by"]), (&made["id"], &rotated["id"]));
+    assert_eq!(
+        (&told[0]["targets"][0]["id"], &told[0]["parameters"]["replaced_by"]),
+        (&made["id"], &rotated["id"])
+    );
     let (old, new) = changed(&told[0], "expires");
     assert!(old.is_null() && new.is_string(), "{}", told[0]);
     assert_eq!(admin.told("key.revoke", 1)[0]["targets"][0]["id"], made["id"]);
@@ -227,7 +244,8 @@ fn the_command_line_rotates_keys() {
     for api in [with(&admin, &made), admin.with_key(secret.trim())] {
         api.read("/v1/events");
     }
-    let last: Value = serde_json::from_slice(&run(&["rotate", id, "--overlap", "PT0S", "--json"]).stdout).unwrap();
+    let last: Value =
+        serde_json::from_slice(&run(&["rotate", id, "--overlap", "PT0S", "--json"]).stdout).unwrap();
     with(&admin, &made).get("/v1/events").refused(401, "unauthorized");
     with(&admin, &last).read("/v1/events");
     for (arguments, code) in [
@@ -241,4 +259,17 @@ fn the_command_line_rotates_keys() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {words}");
         assert!(words.starts_with("error: "), "{words}");
     }
+}
+
+#[test]
+fn a_key_says_when_it_was_last_used_also_after_a_restart() {
+    let (installation, server, admin) = server();
+    let made = create(&admin, &in_tenant(&["audit.read"], "acme")).expect(201).json();
+    assert_eq!(shown(&admin, &made["id"])["last_used_at"], Value::Null);
+    with(&admin, &made).read("/v1/session");
+    let used = shown(&admin, &made["id"])["last_used_at"].clone();
+    assert!(used.is_string(), "{used}");
+    server.stop();
+    let server = installation.start();
+    assert_eq!(shown(&server.admin(), &made["id"])["last_used_at"], used);
 }

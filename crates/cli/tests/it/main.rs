@@ -3,8 +3,11 @@
 //! | module | asks |
 //! |---|---|
 //! | `send`, `ids`, `limits` | what becomes of events that are sent |
-//! | `find`, `reach`, `admin` | who finds what, who may do what |
+//! | `find`, `reach`, `admin`, `gate` | who finds what, who may do what |
+//! | `looking` | that looking leaves a trace |
 //! | `tenants`, `keys` | the tree, the auditing switch, keys, and the entries that come before their rows |
+//! | `people`, `roles`, `sign_in` | accounts, who manages whom, roles; passwords, second factors, sessions, links |
+//! | `openid` | signing in through a provider |
 //! | `figures` | totals, histograms, values |
 //! | `feed`, `tail` | everything in order, what matches as it comes |
 //! | `proofs` | whether outsiders' programs agree with what is proven |
@@ -28,16 +31,22 @@ mod feed;
 mod figures;
 mod find;
 mod formats;
+mod gate;
 mod hostile;
 mod ids;
 mod import;
 mod import_again;
 mod keys;
 mod limits;
+mod looking;
+mod openid;
 mod operate;
+mod people;
 mod proofs;
 mod reach;
+mod roles;
 mod send;
+mod sign_in;
 mod support;
 mod tail;
 mod tenants;

@@ -105,8 +105,8 @@ fn the_answer_names_each_event_and_its_place_in_the_tenants_chain() {
     assert_eq!(short["accepted"], 1);
     let vkey = server.admin().read("/v1/ledger")["vkey"].as_str().unwrap().to_owned();
     let (size, _) = crate::support::their_checkpoint(short["checkpoint"].as_str().unwrap(), &vkey);
-    // The installation's chain, acme's chain, five events.
-    assert_eq!(size, 7);
+    // The installation's chain with acme's event of its creation, the key's entry and event, acme's chain, five events.
+    assert_eq!(size, 10);
 }
 
 #[test]

@@ -130,7 +130,8 @@ fn ends_when_the_server_stops_when_the_range_is_done_and_when_the_key_ends() {
     let short = short.expect(201).json();
     assert_eq!(server.with_key(short["key"].as_str().unwrap()).tail("", None).end(), "unauthorized");
     let cursors: Vec<_> = (0..3).map(|_| ours.event().1).collect();
-    let mut range = admin.tail(&format!("application=!indelible&after={}&before={}", cursors[0], cursors[2]), None);
+    let mut range =
+        admin.tail(&format!("application=!indelible&after={}&before={}", cursors[0], cursors[2]), None);
     assert_eq!(range.events(2), named(1..3));
     assert_eq!(range.end(), "complete");
     let stopping = thread::spawn(move || server.stop());

@@ -31,7 +31,9 @@ fn delete(api: &Api, name: &str) -> Answer {
 fn changes(event: &Value) -> Vec<(String, Value, Value)> {
     let changes = event["changes"].as_array().into_iter().flatten();
     changes
-        .map(|change| (change["field"].as_str().unwrap().to_owned(), change["old"].clone(), change["new"].clone()))
+        .map(|change| {
+            (change["field"].as_str().unwrap().to_owned(), change["old"].clone(), change["new"].clone())
+        })
         .collect()
 }
 
@@ -98,7 +100,10 @@ fn a_tenant_is_as_it_was_described_and_every_change_is_an_event_with_old_and_new
         ("zone", json!("Europe/Rome"), json!("UTC")),
     ];
     assert_eq!(found, expected.map(|(field, old, new)| (field.to_owned(), old, new)));
-    assert_eq!((&told[1]["actor"]["type"], &told[1]["targets"][0]["type"]), (&json!("api_key"), &json!("tenant")));
+    assert_eq!(
+        (&told[1]["actor"]["type"], &told[1]["targets"][0]["type"]),
+        (&json!("api_key"), &json!("tenant"))
+    );
     assert_eq!(told[1]["outcome"]["result"], "success");
 
     let before = admin.read("/v1/tenants");
@@ -136,7 +141,11 @@ fn a_renamed_tenants_history_has_the_new_name_with_the_next_query_and_the_old_on
     change(&admin, "acme", &json!({"name": "acme-west"})).expect(200);
     let named = |api: &Api, name: &str, expected: &[&str]| {
         let page = api.read(&format!("/v1/events?total=true&{}", sent(&format!("tenant={name}"))));
-        assert_eq!((ids(&page), &page["total"]), (expected.iter().map(|id| (*id).to_owned()).collect(), &json!(expected.len())), "{name}");
+        assert_eq!(
+            (ids(&page), &page["total"]),
+            (expected.iter().map(|id| (*id).to_owned()).collect(), &json!(expected.len())),
+            "{name}"
+        );
         for event in page["data"].as_array().unwrap() {
             assert_eq!(event["tenant"], "acme-west", "{name}: {event}");
         }
@@ -187,7 +196,10 @@ fn names_that_look_alike_are_told_of_only_where_the_other_may_be_known() {
     };
     warned(create(&manager, &json!({"name": "0ffice", "parent": "north"})).expect(201), "office");
     warned(change(&admin, "paypa1", &json!({"zone": "UTC"})).expect(200), "paypal");
-    assert_eq!(change(&manager, "paypa1", &json!({"zone": "Europe/Rome"})).expect(200).json().get("warnings"), None);
+    assert_eq!(
+        change(&manager, "paypa1", &json!({"zone": "Europe/Rome"})).expect(200).json().get("warnings"),
+        None
+    );
     warned(change(&manager, "paypa1", &json!({"display_name": "Office"})).expect(200), "office");
 }
 
@@ -218,9 +230,27 @@ fn auditing_once_on_stays_on_by_whatever_way_and_each_attempt_is_an_event() {
         ("delete it", delete(&admin, "acme-2"), 403, "tenant.delete", "auditing_stays_on"),
         ("delete it by the old name", delete(&admin, "acme"), 403, "tenant.delete", "auditing_stays_on"),
         ("make it again", create(&admin, &new("acme-2", Value::Null)), 409, "tenant.create", "name_taken"),
-        ("make it again, off", create(&admin, &new("acme-2", json!(false))), 403, "tenant.create", "auditing_stays_on"),
-        ("make it under the old name", create(&admin, &new("ACME", json!(true))), 409, "tenant.create", "name_taken"),
-        ("make another one, off", create(&admin, &new("fresh", json!(false))), 403, "tenant.create", "auditing_stays_on"),
+        (
+            "make it again, off",
+            create(&admin, &new("acme-2", json!(false))),
+            403,
+            "tenant.create",
+            "auditing_stays_on",
+        ),
+        (
+            "make it under the old name",
+            create(&admin, &new("ACME", json!(true))),
+            409,
+            "tenant.create",
+            "name_taken",
+        ),
+        (
+            "make another one, off",
+            create(&admin, &new("fresh", json!(false))),
+            403,
+            "tenant.create",
+            "auditing_stays_on",
+        ),
         (
             "switch the installation off",
             admin.write("PUT", "/v1/auditing", &off),
@@ -259,7 +289,11 @@ fn auditing_once_on_stays_on_by_whatever_way_and_each_attempt_is_an_event() {
     }
     // A tenant begins with what the installation has, without a word of it.
     let fresh = create(&admin, &json!({"name": "fresh"})).expect(201).json();
-    assert_eq!((&fresh["auditing"], fresh["audited_since"] == fresh["created_at"]), (&json!(true), true), "{fresh}");
+    assert_eq!(
+        (&fresh["auditing"], fresh["audited_since"] == fresh["created_at"]),
+        (&json!(true), true),
+        "{fresh}"
+    );
     // Tenants that were there are switched one by one.
     admin.send(&event("south", "a")).refused(403, "auditing_off");
     let auditing = admin.read("/v1/auditing");
@@ -277,7 +311,14 @@ fn the_switch_needs_complete_user_management_and_nothing_less() {
         create(&admin, &json!({"name": name})).expect(201);
     }
     let on = json!({"auditing": true});
-    let all_but = ["tenants.manage", "settings.manage", "keys.manage", "retention.manage", "holds.manage", "audit.read"];
+    let all_but = [
+        "tenants.manage",
+        "settings.manage",
+        "keys.manage",
+        "retention.manage",
+        "holds.manage",
+        "audit.read",
+    ];
     let managers = [
         ("tenants", admin.key(&["tenants.manage"], &["north"])),
         ("tenants everywhere", admin.key_everywhere(&["tenants.manage"])),
@@ -334,7 +375,9 @@ fn an_event_is_taken_by_what_the_switch_was_when_it_came_and_older_ones_may_foll
 #[test]
 fn nobody_describes_moves_or_deletes_what_lies_outside_their_reach() {
     let (_installation, _server, admin) = server();
-    for (name, parent) in [("north", Value::Null), ("south", Value::Null), ("acme", json!("north")), ("lab", json!("south"))] {
+    for (name, parent) in
+        [("north", Value::Null), ("south", Value::Null), ("acme", json!("north")), ("lab", json!("south"))]
+    {
         create(&admin, &json!({"name": name, "parent": parent})).expect(201);
     }
     let north = admin.key(&["tenants.manage"], &["north"]);
@@ -403,7 +446,9 @@ fn rows(api: &Api) -> (Value, Value, Value) {
 
 /// Changes of every kind; returns the secret of a key that is good before the second half and revoked in it.
 fn first_half(admin: &Api) -> Api {
-    for (name, parent) in [("north", Value::Null), ("south", Value::Null), ("acme", json!("north")), ("spare", Value::Null)] {
+    for (name, parent) in
+        [("north", Value::Null), ("south", Value::Null), ("acme", json!("north")), ("spare", Value::Null)]
+    {
         create(admin, &json!({"name": name, "parent": parent, "zone": "UTC"})).expect(201);
     }
     change(admin, "acme", &json!({"auditing": true, "external_id": "7"})).expect(200);
@@ -456,7 +501,13 @@ fn what_the_ledger_knows_comes_back_whatever_copy_of_the_database_there_is() {
         server.with_key(&secret).get("/v1/events").refused(401, "unauthorized");
         // Each event once, however often its entry was followed.
         assert_eq!(admin.told("tenant.change", 4).len(), told, "{what}");
-        for (code, count) in [("tenant.create", 5), ("tenant.delete", 1), ("key.create", 2), ("key.revoke", 1), ("key.rotate", 1)] {
+        for (code, count) in [
+            ("tenant.create", 5),
+            ("tenant.delete", 1),
+            ("key.create", 2),
+            ("key.revoke", 1),
+            ("key.rotate", 1),
+        ] {
             admin.told(code, count);
         }
         server.kill();
@@ -473,7 +524,8 @@ fn a_switch_that_the_first_version_wrote_says_since_when() {
     }
     let made = admin.read("/v1/tenants/acme")["created_at"].as_str().unwrap().to_owned();
     server.stop();
-    let config = LedgerConfig { wal_segment_bytes: 4 << 20, min_free_bytes: 1 << 20, ..LedgerConfig::default() };
+    let config =
+        LedgerConfig { wal_segment_bytes: 4 << 20, min_free_bytes: 1 << 20, ..LedgerConfig::default() };
     let ledger = installation.data().join("ledger");
     let (writer, reader) = Ledger::open(&ledger, config, Arc::new(SystemClock), &|_| {}).unwrap();
     let chain = reader.chains().into_iter().find(|chain| chain.tenant_name == "acme").unwrap().chain;
@@ -488,7 +540,11 @@ fn a_switch_that_the_first_version_wrote_says_since_when() {
         }
         let server = installation.start();
         let tenant = server.admin().read("/v1/tenants/acme");
-        assert_eq!((&tenant["auditing"], &tenant["audited_since"]), (&json!(true), &json!(written)), "lost {lost}");
+        assert_eq!(
+            (&tenant["auditing"], &tenant["audited_since"]),
+            (&json!(true), &json!(written)),
+            "lost {lost}"
+        );
         assert!(written > made);
         assert_eq!(server.admin().read("/v1/tenants/other")["auditing"], false);
         server.stop();
@@ -503,24 +559,58 @@ fn the_command_line_does_with_tenants_what_the_interface_does() {
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
     };
     let json_of = |arguments: &[&str]| serde_json::from_str::<Value>(&run(arguments).0).unwrap();
-    let made = json_of(&["create", "north", "--kind", "territory", "--zone", "Europe/Rome", "--external-id", "7", "--json"]);
-    assert_eq!((&made["kind"], &made["zone"], &made["external_id"]), (&json!("territory"), &json!("Europe/Rome"), &json!("7")));
+    let made = json_of(&[
+        "create",
+        "north",
+        "--kind",
+        "territory",
+        "--zone",
+        "Europe/Rome",
+        "--external-id",
+        "7",
+        "--json",
+    ]);
+    assert_eq!(
+        (&made["kind"], &made["zone"], &made["external_id"]),
+        (&json!("territory"), &json!("Europe/Rome"), &json!("7"))
+    );
     let (_, words) = run(&["create", "acme", "--parent", "north"]);
     assert_eq!(words, "created tenant acme (auditing off: events are refused until it is on)\n");
     let (_, words) = run(&["create", "acrne", "--parent", "north"]);
     assert!(words.contains("warning: its name can be taken for that of acme"), "{words}");
     run(&["delete", "acrne"]);
-    let set = json_of(&["set", "north", "--display-name", "The North", "--external-id", "", "--kind", "", "--json"]);
-    assert_eq!((&set["display_name"], &set["external_id"], &set["zone"]), (&json!("The North"), &Value::Null, &json!("Europe/Rome")));
+    let set = json_of(&[
+        "set",
+        "north",
+        "--display-name",
+        "The North",
+        "--external-id",
+        "",
+        "--kind",
+        "",
+        "--json",
+    ]);
+    assert_eq!(
+        (&set["display_name"], &set["external_id"], &set["zone"]),
+        (&json!("The North"), &Value::Null, &json!("Europe/Rome"))
+    );
     assert_eq!(json_of(&["rename", "acme", "acme-west", "--json"])["former_names"], json!(["acme"]));
     assert_eq!(json_of(&["suspend", "acme", "--json"])["state"], "suspended");
     assert_eq!(json_of(&["activate", "acme", "--json"])["state"], "active");
     assert_eq!(json_of(&["audit", "acme", "--json"])["auditing"], true);
-    for (arguments, code) in
-        [(&["delete", "acme"][..], 1), (&["delete", "nobody"], 2), (&["set", "acme"], 2), (&["rename", "acme"], 2)]
-    {
+    for (arguments, code) in [
+        (&["delete", "acme"][..], 1),
+        (&["delete", "nobody"], 2),
+        (&["set", "acme"], 2),
+        (&["rename", "acme"], 2),
+    ] {
         let output = server.command(&installation, &[&["tenants"], arguments].concat()).output().unwrap();
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     let (list, _) = run(&["list"]);
     for word in ["acme-west", "The North", "active", "domain", "since 20"] {
@@ -530,4 +620,34 @@ fn the_command_line_does_with_tenants_what_the_interface_does() {
     admin.write("PUT", "/v1/auditing", &json!({"auditing": true})).expect(200);
     let (_, words) = run(&["create", "fresh"]);
     assert_eq!(words, "created tenant fresh (auditing on)\n");
+}
+
+#[test]
+fn a_tenant_is_made_when_a_key_that_may_first_names_it() {
+    let installation = Installation::new().with("TENANTS_ON_FIRST_USE", "true");
+    let server = installation.start();
+    let admin = server.admin();
+    admin.tenant("north");
+    let key = |create: bool| {
+        let new = json!({"name": "app", "permissions": ["events.send", "audit.read"], "reach": {"tenants": ["north"]}, "create_tenants": create});
+        let made = admin.write("POST", "/v1/keys", &new).expect(201).json();
+        server.with_key(made["key"].as_str().unwrap())
+    };
+    let (may, may_not) = (key(true), key(false));
+    let event = |tenant: &str| json!({"action": "a", "tenant": tenant});
+    // Where the installation takes no events by itself, a tenant that is made would take none either.
+    may.send(&event("new.example")).refused(403, "tenant_forbidden");
+    admin.write("PUT", "/v1/auditing", &json!({"auditing": true})).expect(200);
+    may_not.send(&event("new.example")).refused(403, "tenant_forbidden");
+    may.send(&json!([event("new.example"), event("New.Example"), event("other.example")])).expect(201);
+    may.send(&event("no name")).refused(403, "tenant_forbidden");
+    let made = admin.read("/v1/tenants/new.example");
+    assert_eq!((&made["parent"], &made["auditing"]), (&json!("north"), &json!(true)));
+    may_not.found("tenant=new.example", 2);
+    let told = admin.told("tenant.create", 3);
+    assert!(told[1..].iter().all(|event| event["parameters"]["by"] == "first_use"), "{told:?}");
+    // A request whose names are all wrong makes nothing.
+    let many = Value::from_iter((0..101).map(|n| event(&format!("n{n}.example"))));
+    may.send(&many).refused(400, "too_many_items");
+    assert_eq!(admin.read("/v1/tenants")["data"].as_array().unwrap().len(), 3);
 }

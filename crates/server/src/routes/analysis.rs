@@ -187,7 +187,7 @@ pub(crate) async fn histogram(
         })?),
     };
     let by = params.one("by")?.map(|name| facet("by", &name)).transpose()?;
-    let asked = Asked::read(&mut params)?;
+    let asked = Asked::read(&mut params)?.telling("by", by.map_or("", FacetField::name));
     params.finish()?;
     let named = asked.question.filters.iter().find(|(name, _)| name == "tz").map(|(_, zone)| zone.as_str());
     let tz = named.unwrap_or("UTC").to_owned();
@@ -282,7 +282,7 @@ pub(crate) async fn values(
     let field = facet("field", &name)?;
     let prefix = params.one("prefix")?.unwrap_or_default();
     let limit = limit(&mut params, VALUES_DEFAULT, VALUES_MAX)?;
-    let asked = Asked::read(&mut params)?;
+    let asked = Asked::read(&mut params)?.telling("field", field.name()).telling("prefix", &prefix);
     params.finish()?;
     let find = move |reader: &ScopedReader, question: &_, now, budget: &_| {
         reader.values(question, field, &prefix, limit, now, budget)

@@ -60,6 +60,8 @@ pub(crate) fn filters(params: &mut Params) -> Result<Vec<(String, String)>, ApiE
 pub(crate) struct Asked {
     pub(crate) question: Question,
     pub(crate) explain: bool,
+    /// What the record of it says beside the filters, such as whose values are asked for.
+    pub(crate) told: Vec<(String, String)>,
 }
 
 impl Asked {
@@ -67,7 +69,15 @@ impl Asked {
     pub(crate) fn read(params: &mut Params) -> Result<Self, ApiError> {
         let filters = filters(params)?;
         let question = Question { filters, as_of: params.one("as_of")? };
-        Ok(Self { question, explain: params.flag("explain", false)? })
+        Ok(Self { question, explain: params.flag("explain", false)?, told: Vec::new() })
+    }
+
+    /// The same with something more for its record.
+    pub(crate) fn telling(mut self, name: &str, value: &str) -> Self {
+        if !value.is_empty() {
+            self.told.push((name.to_owned(), value.to_owned()));
+        }
+        self
     }
 
     /// Answers it when its turn comes: what `find` found as `show` shows it, with what all answers say of themselves.
@@ -82,7 +92,7 @@ impl Asked {
         + 'static,
         show: impl FnOnce(T, About) -> B,
     ) -> Result<Response, ApiError> {
-        let Self { question, explain } = self;
+        let Self { question, explain, told } = self;
         let (now, filters, reading) = (app.now(), question.filters.clone(), reader.clone());
         let work = move |budget: &_| {
             let (found, standing) = find(&reading, &question, now, budget)?;
@@ -91,7 +101,8 @@ impl Asked {
         };
         let Done { answer: (found, standing, explain), waited } =
             app.queries.run(kind, &filters, work).await?;
-        app.look(caller, &reader, LookKind::Figures, &filters).await?;
+        let told = [filters, told].concat();
+        app.look(caller, &reader, LookKind::Figures, &told).await?;
         let body = show(found, About::new(&standing, explain, &reader));
         respond(kind, &reader, &Done { answer: (), waited }, &standing, &body)
     }

@@ -92,7 +92,8 @@ pub(crate) async fn list(
     };
     let done = app.queries.run(kind, &filters, work).await?;
     let (page, explain) = &done.answer;
-    if !only_looks(&page.events) {
+    // A total, or a cost, tells of events that are not on the page.
+    if total || explain.is_some() || !only_looks(&page.events) {
         app.look(&caller, &reader, LookKind::Search, &filters).await?;
     }
     let links = links(&filters, limit, total, page);
@@ -148,7 +149,13 @@ enum Opened {
 
 impl Opened {
     /// Records it in the chain of the event's tenant, before anything of it is shown.
-    async fn record(self, app: &App, caller: &Caller, tenant: TenantNumber, id: &str) -> Result<(), ApiError> {
+    async fn record(
+        self,
+        app: &App,
+        caller: &Caller,
+        tenant: TenantNumber,
+        id: &str,
+    ) -> Result<(), ApiError> {
         let (action, code) = match self {
             Self::Event => ("Open event", "event.open"),
             Self::Original => ("Read original", "event.original"),
@@ -183,7 +190,12 @@ impl<'c> Single<'c> {
     async fn answer<T: Send + 'static>(
         self,
         what: Opened,
-        find: impl FnOnce(&ScopedReader, &str, Option<&str>, &Budget) -> Result<(T, Cost, TenantNumber), ReadError>
+        find: impl FnOnce(
+            &ScopedReader,
+            &str,
+            Option<&str>,
+            &Budget,
+        ) -> Result<(T, Cost, TenantNumber), ReadError>
         + Send
         + 'static,
         show: impl FnOnce(T) -> Response,
@@ -193,7 +205,8 @@ impl<'c> Single<'c> {
         // All that can narrow it.
         let filters: Vec<_> = tenant.iter().map(|tenant| ("tenant".to_owned(), tenant.clone())).collect();
         let work = move |budget: &_| find(&reading, &id, tenant.as_deref(), budget);
-        let Done { answer: (found, cost, tenant), waited } = app.queries.run(Kind::Event, &filters, work).await?;
+        let Done { answer: (found, cost, tenant), waited } =
+            app.queries.run(Kind::Event, &filters, work).await?;
         what.record(&app, caller, tenant, &opened).await?;
         let done = Done { answer: (), waited };
         Ok(timed(Kind::Event, &reader, &done, &cost, show(found)))

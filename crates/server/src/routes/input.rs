@@ -45,7 +45,9 @@ pub(crate) async fn read_json<T: for<'de> Deserialize<'de>>(
         // serde quotes the name of the field first.
         let named = matches!(code, Code::MissingField | Code::UnknownParameter);
         let field = message.split('`').nth(1).filter(|_| named);
-        let field = field.map(|name| format!("/{}", excerpt(&name.replace('~', "~0").replace('/', "~1"))));
+        let field = field.map(|name| {
+            format!("/{}", excerpt(&name.replace('~', "~0").replace('/', "~1")).trim_matches('"'))
+        });
         let message: String = message.chars().take(200).flat_map(shown).collect();
         ApiError::field(code, &field.unwrap_or_default(), message)
     })

@@ -6,7 +6,9 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use indelible_access::Principal;
-use indelible_control::{ApiKey, Change, ControlError, Directory, KeyRecord, NewKey, Permission, PermissionSet, Reach};
+use indelible_control::{
+    ApiKey, Change, ControlError, Directory, KeyRecord, NewKey, Permission, PermissionSet, Reach,
+};
 use indelible_event::{Code, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -53,7 +55,7 @@ pub(crate) struct KeyView {
     expires: Option<String>,
     created_at: String,
     revoked_at: Option<String>,
-    /// When it was last used, to within a few minutes.
+    /// When it was last used.
     last_used_at: Option<String>,
     /// Whether it is accepted now.
     valid: bool,
@@ -80,7 +82,7 @@ impl KeyView {
             expires: key.expires_at.map(Timestamp::to_rfc3339),
             created_at: key.created_at.to_rfc3339(),
             revoked_at: key.revoked_at.map(Timestamp::to_rfc3339),
-            last_used_at: key.last_used_at.map(Timestamp::to_rfc3339),
+            last_used_at: None,
             valid: key.is_valid_at(now),
         }
     }
@@ -105,7 +107,12 @@ pub(crate) async fn list(
     let now = app.now();
     let mut keys: Vec<_> = directory.keys().filter(|key| within(&caller, key, &directory)).collect();
     keys.sort_by_key(|key| key.created_at);
-    Ok(Json(KeyList { data: keys.into_iter().map(|key| KeyView::new(key, &directory, now)).collect() }))
+    let used = app.keys_used.lock();
+    let view = |key: &ApiKey| {
+        let last_used_at = used.get(&key.id).copied().or(key.last_used_at).map(Timestamp::to_rfc3339);
+        KeyView { last_used_at, ..KeyView::new(key, &directory, now) }
+    };
+    Ok(Json(KeyList { data: keys.into_iter().map(view).collect() }))
 }
 
 fn within(caller: &Caller, key: &ApiKey, directory: &Directory) -> bool {
@@ -204,9 +211,11 @@ fn told(
 fn reach_names(reach: &Reach, directory: &Directory) -> Vec<String> {
     match reach {
         Reach::Everything => vec!["everything".to_owned()],
-        Reach::Tenants(roots) => {
-            roots.iter().filter_map(|root| directory.tenant(*root)).map(|tenant| tenant.name.clone()).collect()
-        }
+        Reach::Tenants(roots) => roots
+            .iter()
+            .filter_map(|root| directory.tenant(*root))
+            .map(|tenant| tenant.name.clone())
+            .collect(),
     }
 }
 
@@ -313,7 +322,10 @@ pub(crate) async fn revoke(
     let work = async move {
         let _turn = app.control_turn.lock().await;
         let directory = app.control.directory();
-        let key = directory.key(id.as_bytes()).filter(|key| within(&caller, key, &directory)).ok_or_else(not_found)?;
+        let key = directory
+            .key(id.as_bytes())
+            .filter(|key| within(&caller, key, &directory))
+            .ok_or_else(not_found)?;
         let told = told(&caller, key, &directory, "Revoke API key", "key.revoke", "delete");
         let change = Change::KeyEnds { key: id, at: app.now().as_micros(), revoked: true };
         app.make_change(change, &told).await?;

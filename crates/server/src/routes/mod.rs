@@ -6,12 +6,14 @@ mod auditing;
 mod catalogue;
 mod events;
 mod feed;
+mod first_use;
 mod health;
 pub(crate) mod input;
 mod keys;
 mod log;
 mod mappings;
 mod profile;
+mod providers;
 mod roles;
 mod send;
 mod session;
@@ -82,6 +84,11 @@ fn api() -> OpenApiRouter<Arc<Gate>> {
         .routes(routes!(sign_in::sign_out))
         .routes(routes!(sign_in::set_up_state, sign_in::set_up))
         .routes(routes!(sign_in::choose_password))
+        .routes(routes!(providers::buttons))
+        .routes(routes!(providers::begin))
+        .routes(routes!(providers::callback))
+        .routes(routes!(providers::list))
+        .routes(routes!(providers::put, providers::delete))
         .routes(routes!(profile::profile, profile::change))
         .routes(routes!(profile::change_password))
         .routes(routes!(

@@ -33,7 +33,9 @@ fn own(app: &App, caller: &Caller) -> Result<(User, Uuid), ApiError> {
         let user = app.control.directory().user(session.user).cloned()?;
         Some((user, session.id))
     });
-    found.ok_or_else(|| ApiError::new(Code::Forbidden, "this is for people who signed in; an API key has no account"))
+    found.ok_or_else(|| {
+        ApiError::new(Code::Forbidden, "this is for people who signed in; an API key has no account")
+    })
 }
 
 fn told(app: &App, caller: &Caller, action: &str, code: &str, user: &User) -> OwnEvent {
@@ -188,6 +190,7 @@ pub(crate) async fn change_password(
         prove_password(&app, &caller, &user, &change.current).await?;
         let password = checked_password(&change.password, &Profile::from(&user))?;
         let hash = app.authentication.hash(password).await?;
+        let _turn = app.control_turn.lock().await;
         app.record(&told(&app, &caller, "Change password", "profile.password", &user)).await?;
         app.control.set_password(user.id, &hash, Some(session), app.now()).await?;
         Ok(())
@@ -238,7 +241,11 @@ pub(crate) async fn offer_second_factor(
     let (user, _) = own(&app, &caller)?;
     let internal = |error: indelible_identity::IdentityError| ApiError::internal(error.to_string());
     let secret = TotpSecret::generate().map_err(internal)?;
-    let pending = app.authentication.seal.seal(Purpose::TotpSecret, &pending_of(&user), secret.as_bytes()).map_err(internal)?;
+    let pending = app
+        .authentication
+        .seal
+        .seal(Purpose::TotpSecret, &pending_of(&user), secret.as_bytes())
+        .map_err(internal)?;
     Ok(Json(FactorOffer {
         secret: secret.to_base32().expose().to_owned(),
         uri: secret.provisioning_uri("Indelible", &user.username).expose().to_owned(),
@@ -291,17 +298,31 @@ pub(crate) async fn take_second_factor(
         let internal = |error: indelible_identity::IdentityError| ApiError::internal(error.to_string());
         let wrong = || ApiError::field(Code::InvalidString, "/pending", "expected what the offer gave");
         let pending = URL_SAFE_NO_PAD.decode(&proof.pending).map_err(|_| wrong())?;
-        let secret =
-            app.authentication.seal.open(Purpose::TotpSecret, &pending_of(&user), &pending).map_err(|_| wrong())?;
+        let secret = app
+            .authentication
+            .seal
+            .open(Purpose::TotpSecret, &pending_of(&user), &pending)
+            .map_err(|_| wrong())?;
         let secret = TotpSecret::from_bytes(&secret).map_err(internal)?;
         let Some(step) = secret.check(&proof.code, app.now(), None) else {
-            return Err(ApiError::field(Code::InvalidString, "/code", "this is not the code that the app shows now"));
+            return Err(ApiError::field(
+                Code::InvalidString,
+                "/code",
+                "this is not the code that the app shows now",
+            ));
         };
-        let sealed = app.authentication.seal.seal(Purpose::TotpSecret, &user.id.to_string(), secret.as_bytes()).map_err(internal)?;
+        let sealed = app
+            .authentication
+            .seal
+            .seal(Purpose::TotpSecret, &user.id.to_string(), secret.as_bytes())
+            .map_err(internal)?;
         let codes = new_recovery_codes().map_err(internal)?;
         let hashes: Vec<_> = codes.iter().map(|code| *code.digest.as_bytes()).collect();
-        let told = told(&app, &caller, "Set second factor", "profile.second_factor", &user)
-            .changed("second_factor", user.has_second_factor, true);
+        let told = told(&app, &caller, "Set second factor", "profile.second_factor", &user).changed(
+            "second_factor",
+            user.has_second_factor,
+            true,
+        );
         app.record(&told).await?;
         app.control.set_second_factor(user.id, Some((&sealed, &hashes))).await?;
         app.control.take_totp_step(user.id, step.number()).await?;
@@ -335,8 +356,11 @@ pub(crate) async fn remove_second_factor(
     let work = async move {
         let (user, session) = own(&app, &caller)?;
         prove_password(&app, &caller, &user, &given.current).await?;
-        let told = told(&app, &caller, "Remove second factor", "profile.second_factor", &user)
-            .changed("second_factor", user.has_second_factor, false);
+        let told = told(&app, &caller, "Remove second factor", "profile.second_factor", &user).changed(
+            "second_factor",
+            user.has_second_factor,
+            false,
+        );
         if told.has_changes() {
             app.record(&told).await?;
             app.control.set_second_factor(user.id, None).await?;

@@ -61,7 +61,11 @@ pub(crate) struct RoleList {
 
 /// Lists the roles, the ready-made ones first; needs `users.manage` over everything.
 #[utoipa::path(get, path = "/v1/roles", tag = "roles", responses((status = 200, body = RoleList), (status = 403, body = ProblemDetails)))]
-pub(crate) async fn list(Ready(app): Ready, caller: Caller, params: Params) -> Result<Json<RoleList>, ApiError> {
+pub(crate) async fn list(
+    Ready(app): Ready,
+    caller: Caller,
+    params: Params,
+) -> Result<Json<RoleList>, ApiError> {
     params.finish()?;
     caller.needs_everywhere(Permission::UsersManage)?;
     let directory = app.control.directory();

@@ -28,13 +28,14 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::first_use::make_tenants;
 use crate::{
     Receipts,
     app::App,
     body::{PERMIT_BYTES, Received, receive},
     error::{ApiError, ItemError, ProblemDetails, chain},
     extract::{Caller, Params, Ready},
-    people::{NoUsers, Room, recognise},
+    people::{Room, recognise},
 };
 
 /// What became of a request's events.
@@ -153,7 +154,9 @@ pub(crate) async fn send(
     // The body may have taken minutes: a key that was revoked meanwhile stores nothing.
     caller.still_valid(&app)?;
     let replay = idempotency_key
-        .map(|key| replay_key(&caller.principal, key, &headers, uri.query().unwrap_or_default(), &received.bytes))
+        .map(|key| {
+            replay_key(&caller.principal, key, &headers, uri.query().unwrap_or_default(), &received.bytes)
+        })
         .transpose()?;
     if let Some(key) = &replay
         && let Some(first) = app.writer.replayed(key).map_err(|error| ApiError::internal(chain(&error)))?
@@ -165,6 +168,10 @@ pub(crate) async fn send(
                 answer_again(&app, &caller.principal, note, &receipt)
             }
         };
+    }
+    if mode.mapping.is_none() {
+        let encoding = encoding.as_deref();
+        make_tenants(&app, &caller, mode.media, mode.tenant.as_deref(), encoding, &received.bytes).await?;
     }
     // What is packed may become a thousand times larger, so its size says nothing about the work.
     let inline = received.bytes.len() <= INLINE_BYTES_MAX && encoding.is_none();
@@ -325,7 +332,6 @@ fn prepare(
         received,
     };
     let mut ids: HashMap<(u64, String), &str> = HashMap::new();
-    let users = NoUsers;
     let (mut room, mut people_bytes) = (Room::of_request(), 0);
     for item in &items {
         let index = Some(item.index);
@@ -341,7 +347,7 @@ fn prepare(
                 let sent = Sent { index: item.index, line: item.line, tenant: tenant.name.clone() };
                 prepared.note.sent.push(sent);
                 let mut new = new_event(mode, item, &event, &tenant, principal, rule_version, received_at);
-                new.envelope.people = recognise(&users, tenant.number, &event, &mut room);
+                new.envelope.people = recognise(&*directory, tenant.number, &event, &mut room);
                 // They were not sent, so the memory that the request holds does not cover them.
                 people_bytes += new.envelope.people.memory();
                 if people_bytes >= PERMIT_BYTES {
@@ -418,7 +424,9 @@ fn tenant_of<'d>(
             },
         },
     };
-    let Some(tenant) = found.filter(|tenant| directory.is_within(tenant.number, &principal.reach(Permission::EventsSend))) else {
+    let Some(tenant) =
+        found.filter(|tenant| directory.is_within(tenant.number, &principal.reach(Permission::EventsSend)))
+    else {
         let message = "no such tenant within the key's reach";
         return Err(Problem { code: Code::TenantForbidden, field: field.into(), message: message.into() });
     };

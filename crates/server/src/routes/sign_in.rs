@@ -20,7 +20,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{input::read_json, uncancelled, users::checked_username};
+use super::{
+    input::{checked_optional, read_json},
+    uncancelled,
+    users::{TEXT_MAX, checked_email, checked_username},
+};
 use crate::{
     app::App,
     cookies::{refuse_other_sites, set_cookie},
@@ -68,8 +72,15 @@ pub(crate) async fn sign_in(
     refuse_other_sites(&headers)?;
     let given: SignIn = read_json(&app, &headers, body).await?;
     uncancelled(async move {
-        let (user, method) = prove(&app, &origin, &given).await?;
-        begin_session(&app, &origin, &user, method).await
+        let proven = prove(&app, &origin, &given).await?;
+        // Whoever was locked, or has another password, since that was looked at must not get a session that stays.
+        let _turn = app.control_turn.lock().await;
+        let user = app.control.directory().user(proven.user).cloned().ok_or_else(refused)?;
+        let password = app.control.credentials(user.id).await?.password;
+        if unusable(&app, &user).is_some() || password != proven.password {
+            return Err(refused());
+        }
+        begin_session(&app, &origin, &user, proven.method).await
     })
     .await
 }
@@ -79,7 +90,14 @@ fn refused() -> ApiError {
     ApiError::new(Code::Unauthorized, "username or password is wrong, or the account can't be used")
 }
 
-async fn prove(app: &App, origin: &Origin, given: &SignIn) -> Result<(User, &'static str), ApiError> {
+/// Who signs in, by which password's hash, and how.
+struct Proven {
+    user: Uuid,
+    password: Option<String>,
+    method: &'static str,
+}
+
+async fn prove(app: &App, origin: &Origin, given: &SignIn) -> Result<Proven, ApiError> {
     let user = app.control.directory().user_named(&given.username).cloned();
     let account = user.as_ref().map_or_else(|| given.username.clone(), |user| user.id.to_string());
     app.authentication.begin(&account, Factor::Password, origin)?;
@@ -106,8 +124,9 @@ async fn prove(app: &App, origin: &Origin, given: &SignIn) -> Result<(User, &'st
         return Err(refused());
     };
     app.authentication.succeeded(&account, Factor::Password, origin);
-    rehash(app, user, password, &credentials).await?;
-    let Some(sealed) = &credentials.totp else { return Ok((user.clone(), "password")) };
+    let hash = rehash(app, user, password, &credentials).await?;
+    let proven = |method| Proven { user: user.id, password: hash, method };
+    let Some(sealed) = &credentials.totp else { return Ok(proven("password")) };
     let Some(code) = given.code.as_deref().filter(|code| !code.trim().is_empty()) else {
         let message = "enter the code of your authenticator app, or a recovery code";
         return Err(ApiError::new(Code::SecondFactorRequired, message));
@@ -117,7 +136,7 @@ async fn prove(app: &App, origin: &Origin, given: &SignIn) -> Result<(User, &'st
     match method {
         Some(method) => {
             app.authentication.succeeded(&account, Factor::Second, origin);
-            Ok((user.clone(), method))
+            Ok(proven(method))
         }
         None => {
             app.authentication.failed(&account, Factor::Second, origin);
@@ -128,7 +147,7 @@ async fn prove(app: &App, origin: &Origin, given: &SignIn) -> Result<(User, &'st
 }
 
 /// Why an account can't be used, if it can't.
-fn unusable(app: &App, user: &User) -> Option<&'static str> {
+pub(crate) fn unusable(app: &App, user: &User) -> Option<&'static str> {
     let suspended = user.tenant.is_some_and(|tenant| app.control.directory().is_suspended(tenant));
     match user.state {
         UserState::Active if suspended => Some("tenant_suspended"),
@@ -139,20 +158,21 @@ fn unusable(app: &App, user: &User) -> Option<&'static str> {
     }
 }
 
-/// Hashes a password that was right anew where the parameters are others today.
+/// Hashes a password that was right anew where the parameters are others today; returns the hash that holds.
 async fn rehash(
     app: &App,
     user: &User,
     password: Password,
     credentials: &Credentials,
-) -> Result<(), ApiError> {
-    let Some(old) = &credentials.password else { return Ok(()) };
+) -> Result<Option<String>, ApiError> {
+    let Some(old) = &credentials.password else { return Ok(None) };
     let stale = PasswordHash::from_phc(old).is_ok_and(|hash| hash.needs_rehash());
-    if stale {
-        let new = app.authentication.hash(password).await?;
-        app.control.rehash_password(user.id, old, &new).await?;
+    if !stale {
+        return Ok(Some(old.clone()));
     }
-    Ok(())
+    let new = app.authentication.hash(password).await?;
+    app.control.rehash_password(user.id, old, &new).await?;
+    Ok(Some(new))
 }
 
 /// Whether a code is good, and of which kind; a code that is, is good no longer.
@@ -164,7 +184,8 @@ pub(crate) async fn second_factor(
     code: &str,
 ) -> Result<Option<&'static str>, ApiError> {
     let internal = |error: indelible_identity::IdentityError| ApiError::internal(error.to_string());
-    let secret = app.authentication.seal.open(Purpose::TotpSecret, &user.id.to_string(), sealed).map_err(internal)?;
+    let secret =
+        app.authentication.seal.open(Purpose::TotpSecret, &user.id.to_string(), sealed).map_err(internal)?;
     let secret = TotpSecret::from_bytes(&secret).map_err(internal)?;
     let last = credentials.totp_last_step.map(TotpStep::from_number);
     if let Some(step) = secret.check(code, app.now(), last) {
@@ -272,10 +293,7 @@ pub(crate) struct SetUpState {
 
 /// Tells whether the server waits for its first administrator.
 #[utoipa::path(get, path = "/v1/set-up", tag = "session", security(()), responses((status = 200, body = SetUpState)))]
-pub(crate) async fn set_up_state(
-    Ready(app): Ready,
-    params: Params,
-) -> Result<Json<SetUpState>, ApiError> {
+pub(crate) async fn set_up_state(Ready(app): Ready, params: Params) -> Result<Json<SetUpState>, ApiError> {
     params.finish()?;
     Ok(Json(SetUpState { needed: app.needs_set_up() }))
 }
@@ -295,11 +313,14 @@ pub(crate) async fn set_up(
     params.finish()?;
     refuse_other_sites(&headers)?;
     let given: SetUp = read_json(&app, &headers, body).await?;
+    let text = |field, text: Option<String>| {
+        Ok::<_, ApiError>(checked_optional(field, Some(text), TEXT_MAX)?.flatten())
+    };
     let profile = Profile {
         username: checked_username(&given.username)?,
-        first_name: given.first_name.clone(),
-        last_name: given.last_name.clone(),
-        email: given.email.clone(),
+        first_name: text("/first_name", given.first_name)?,
+        last_name: text("/last_name", given.last_name)?,
+        email: text("/email", given.email)?.map(checked_email).transpose()?,
         ..Profile::default()
     };
     let hash = link_digest(&given.link)?;
@@ -309,6 +330,11 @@ pub(crate) async fn set_up(
             return Err(no_such_link());
         }
         let password = app.authentication.hash(password).await?;
+        let _turn = app.control_turn.lock().await;
+        // Somebody may have been made with a key since the link was printed.
+        if !app.needs_set_up() {
+            return Err(no_such_link());
+        }
         app.control.check_profile(Uuid::nil(), &profile)?;
         // From here on the link is used up: of two at one time, one goes on.
         if app.control.take_link(&hash, LinkPurpose::Setup, app.now()).await?.is_none() {
@@ -320,15 +346,14 @@ pub(crate) async fn set_up(
     .await
 }
 
+/// Whoever calls holds `control_turn`.
 async fn first_administrator(
     app: &App,
     origin: &Origin,
     profile: &Profile,
     password: &str,
 ) -> Result<User, ApiError> {
-    let _turn = app.control_turn.lock().await;
     let id = app.control.create_user(profile, UserState::Invited, app.now()).await?;
-    app.control.set_password(id, password, None, app.now()).await?;
     let grants = vec![RoleGrant { role: Role::ADMINISTRATOR, territories: Vec::new() }];
     let told = OwnEvent::new("Set up", "installation.set_up", "create")
         .by_unknown(&profile.username)
@@ -336,6 +361,8 @@ async fn first_administrator(
         .to("user", &id.to_string(), &profile.username)
         .changed("roles", serde_json::Value::Null, vec!["Administrator"]);
     app.make_change(Change::GrantsSet { user: id, grants }, &told).await?;
+    // Last, since it opens the account: a set-up that breaks off before can be done again after a restart.
+    app.control.set_password(id, password, None, app.now()).await?;
     let user = app.control.directory().user(id).cloned();
     user.ok_or_else(|| ApiError::internal("a user disappeared"))
 }
@@ -351,7 +378,12 @@ fn link_digest(link: &str) -> Result<[u8; 32], ApiError> {
 /// A password that this user may choose.
 pub(crate) fn checked_password(typed: &str, profile: &Profile) -> Result<Password, ApiError> {
     let password = Password::new(typed);
-    let names = [Some(&profile.username), profile.email.as_ref(), profile.first_name.as_ref(), profile.last_name.as_ref()];
+    let names = [
+        Some(&profile.username),
+        profile.email.as_ref(),
+        profile.first_name.as_ref(),
+        profile.last_name.as_ref(),
+    ];
     let names: Vec<_> = names.into_iter().flatten().map(String::as_str).collect();
     password
         .check(&names)
@@ -388,6 +420,11 @@ pub(crate) async fn choose_password(
         let (purpose, user) = user_of_link(&app, &hash).await?.ok_or_else(no_such_link)?;
         let password = checked_password(&given.password, &Profile::from(&user))?;
         let password = app.authentication.hash(password).await?;
+        let _turn = app.control_turn.lock().await;
+        // The account may have been closed meanwhile.
+        if user_of_link(&app, &hash).await?.is_none() {
+            return Err(no_such_link());
+        }
         if app.control.take_link(&hash, purpose, app.now()).await?.is_none() {
             return Err(no_such_link());
         }
@@ -403,13 +440,14 @@ pub(crate) async fn choose_password(
     .await
 }
 
-/// The user of a link that is good, unless the account is closed.
+/// The user of a link that is good, unless the account is closed; an invitation is good until the account is opened.
 async fn user_of_link(app: &App, hash: &[u8; 32]) -> Result<Option<(LinkPurpose, User)>, ApiError> {
-    for purpose in [LinkPurpose::Invitation, LinkPurpose::Password] {
+    let purposes =
+        [(LinkPurpose::Invitation, UserState::Invited), (LinkPurpose::Password, UserState::Active)];
+    for (purpose, state) in purposes {
         if let Some(Some(user)) = app.control.link(hash, purpose, app.now()).await? {
             let directory = app.control.directory();
-            let user = directory.user(user);
-            let open = user.filter(|user| matches!(user.state, UserState::Invited | UserState::Active));
+            let open = directory.user(user).filter(|user| user.state == state);
             return Ok(open.map(|user| (purpose, user.clone())));
         }
     }

@@ -175,8 +175,7 @@ impl Tail {
             }
             if !batch.events.is_empty() {
                 if !only_looks(batch.events.iter().map(|followed| &followed.event)) {
-                    let looked = self.app.look(&self.caller, &reader, LookKind::Tail, &self.filters).await;
-                    looked.map_err(|_| "unavailable")?;
+                    self.note_look(&reader).await?;
                 }
                 return Ok(render(&batch));
             }
@@ -210,16 +209,23 @@ impl Tail {
         Ok(batch)
     }
 
+    /// Records that the caller sees something, before it is sent.
+    async fn note_look(&self, reader: &ScopedReader) -> Result<(), Ends> {
+        let looked = self.app.look(&self.caller, reader, LookKind::Tail, &self.filters).await;
+        looked.map_err(|_| "unavailable")
+    }
+
     /// Passes over what waits, if it is more than may wait.
     async fn drop_waiting(&mut self, reader: &ScopedReader) -> Result<Option<Bytes>, Ends> {
-        let (reader, filters) = (reader.clone(), self.filters.clone());
+        let (reading, filters) = (reader.clone(), self.filters.clone());
         let (started, from) = (self.started, self.position);
-        let skipped: Skipped = self.run(move |budget| reader.skip(&filters, started, from, budget)).await?;
+        let skipped: Skipped = self.run(move |budget| reading.skip(&filters, started, from, budget)).await?;
         note(Kind::Tail, &skipped.cost);
         self.kept_up = Instant::now();
         if skipped.count <= self.app.config.tail_queue_events as u64 {
             return Ok(None);
         }
+        self.note_look(reader).await?;
         counter!("indelible_tail_dropped_total").increment(skipped.count);
         self.position = skipped.position;
         let Skipped { count, after, before, .. } = skipped;

@@ -9,7 +9,8 @@ use axum::{
 };
 use indelible_access::Principal;
 use indelible_control::{
-    Change, ControlError, Directory, Permission, Reach, Tenant, TenantKind, TenantNumber, TenantSet, TenantState,
+    Change, ControlError, Directory, Permission, Reach, Tenant, TenantKind, TenantNumber, TenantSet,
+    TenantState,
 };
 use indelible_event::Code;
 use indelible_ledger::{ChainOpen, Outcome};
@@ -401,7 +402,11 @@ pub(crate) async fn change(
 
 /// The tenants that a caller may change something about.
 fn managed(principal: &Principal) -> Reach {
-    if principal.manages_users_completely() { Reach::Everything } else { principal.reach(Permission::TenantsManage) }
+    if principal.manages_users_completely() {
+        Reach::Everything
+    } else {
+        principal.reach(Permission::TenantsManage)
+    }
 }
 
 /// Checks everything, then writes the ledger, then the row; returns the tenant's number.
@@ -415,11 +420,19 @@ async fn change_tenant(
     let tenant = app.tenant_within(&managed(&caller.principal), name)?;
     let directory = app.control.directory();
     let event = |action, code| {
-        target(OwnEvent::new(action, code, "update"), &tenant).by(&caller.principal, &caller.origin, &directory)
+        target(OwnEvent::new(action, code, "update"), &tenant).by(
+            &caller.principal,
+            &caller.origin,
+            &directory,
+        )
     };
     let switching = match change.auditing {
         Some(false) if tenant.auditing => {
-            tracing::warn!(tenant = tenant.name, by = caller.principal.name, "refused to switch auditing off");
+            tracing::warn!(
+                tenant = tenant.name,
+                by = caller.principal.name,
+                "refused to switch auditing off"
+            );
             let attempt = event("Switch auditing", "tenant.auditing").changed("auditing", true, false);
             app.record(&attempt.refused("denied", "auditing_stays_on")).await?;
             return Err(ControlError::AuditingStaysOn.into());
@@ -457,7 +470,8 @@ fn check_set(
     tenant: &Tenant,
     change: TenantChange,
 ) -> Result<TenantSet, ApiError> {
-    let zone = change.zone.map(|zone| zone.map(|zone| checked_zone("/zone", &zone)).transpose()).transpose()?;
+    let zone =
+        change.zone.map(|zone| zone.map(|zone| checked_zone("/zone", &zone)).transpose()).transpose()?;
     let kind = change.kind.map(|kind| kind.as_deref().map(checked_kind).transpose()).transpose()?;
     let state = change.state.as_deref().map(|state| {
         TenantState::parse(state)

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::{
     input::{checked_optional, checked_text, checked_zone, given, read_json},
+    sign_in::unusable,
     uncancelled,
 };
 use crate::{
@@ -87,7 +88,7 @@ impl UserView {
             has_password: user.has_password,
             has_second_factor: user.has_second_factor,
             created_at: user.created_at.to_rfc3339(),
-            sessions: app.control.sessions_of(user.id).len(),
+            sessions: sessions_of(app, user.id, None).data.len(),
         }
     }
 }
@@ -148,7 +149,11 @@ pub(crate) struct UserList {
 
 /// Lists the users whom the caller manages, by username.
 #[utoipa::path(get, path = "/v1/users", tag = "users", responses((status = 200, body = UserList), (status = 403, body = ProblemDetails)))]
-pub(crate) async fn list(Ready(app): Ready, caller: Caller, params: Params) -> Result<Json<UserList>, ApiError> {
+pub(crate) async fn list(
+    Ready(app): Ready,
+    caller: Caller,
+    params: Params,
+) -> Result<Json<UserList>, ApiError> {
     params.finish()?;
     caller.needs(Permission::UsersManage)?;
     let directory = app.control.directory();
@@ -215,7 +220,7 @@ pub(crate) struct UserRequest {
 
 /// Characters of a username, and of other texts about a user.
 const USERNAME_MAX: usize = 150;
-const TEXT_MAX: usize = 200;
+pub(crate) const TEXT_MAX: usize = 200;
 /// Groups of one user.
 const GROUPS_MAX: usize = 100;
 
@@ -231,7 +236,8 @@ pub(crate) fn checked_username(username: &str) -> Result<String, ApiError> {
 /// An address that mail can be sent to, as far as can be told.
 pub(crate) fn checked_email(email: String) -> Result<String, ApiError> {
     let parts = email.split_once('@');
-    let good = parts.is_some_and(|(name, host)| !name.is_empty() && host.contains('.') && !host.contains('@'));
+    let good =
+        parts.is_some_and(|(name, host)| !name.is_empty() && host.contains('.') && !host.contains('@'));
     if good && email.is_ascii() && !email.contains(|c: char| c.is_whitespace() || "<>,;\"".contains(c)) {
         return Ok(email);
     }
@@ -309,19 +315,37 @@ fn checked_roles(
     let mut grants = Vec::new();
     for (at, given) in roles.iter().enumerate() {
         let field = format!("/roles/{at}");
-        let role = directory
-            .role_named(&given.role)
-            .ok_or_else(|| ApiError::field(Code::InvalidEnum, &field, "no role has this name; GET /v1/roles lists them"))?;
-        let territories = given.territories.iter().map(|name| app.tenant_within(&reach, name).map(|tenant| tenant.number));
-        let grant = RoleGrant { role: role.id, territories: territories.collect::<Result<_, _>>()? };
-        if !gives(caller, &grant, tenant, &directory) {
-            let message = "nobody gives a role that may do more, or reaches further, than they";
-            return Err(ApiError::field(Code::Forbidden, &field, message));
-        }
-        grants.push(grant);
+        let role = directory.role_named(&given.role).ok_or_else(|| {
+            ApiError::field(Code::InvalidEnum, &field, "no role has this name; GET /v1/roles lists them")
+        })?;
+        let territories =
+            given.territories.iter().map(|name| app.tenant_within(&reach, name).map(|tenant| tenant.number));
+        let mut territories = territories.collect::<Result<Vec<_>, _>>()?;
+        territories.sort_unstable();
+        territories.dedup();
+        grants.push(RoleGrant { role: role.id, territories });
     }
+    check_roles(app, caller, tenant, &grants)?;
     grants.sort();
     Ok(grants)
+}
+
+/// Refuses roles that a user of this tenant can't have, or that the caller can't give there.
+fn check_roles(
+    app: &App,
+    caller: &Caller,
+    tenant: Option<u64>,
+    grants: &[RoleGrant],
+) -> Result<(), ApiError> {
+    app.control.check_grants(tenant, grants)?;
+    let directory = app.control.directory();
+    match grants.iter().position(|grant| !gives(caller, grant, tenant, &directory)) {
+        None => Ok(()),
+        Some(at) => {
+            let message = "nobody gives a role that may do more, or reaches further, than they";
+            Err(ApiError::field(Code::Forbidden, &format!("/roles/{at}"), message))
+        }
+    }
 }
 
 /// Creates a user, who is invited: a link lets them choose a password.
@@ -404,9 +428,13 @@ async fn set_roles(
     }
     let directory = app.control.directory();
     let user = directory.user(id).ok_or_else(no_such_user)?;
-    let shown = |grants: &[RoleGrant]| serde_json::to_value(given_roles(grants, &directory)).unwrap_or(Value::Null);
-    let told = told(app, caller, "Change roles", "user.roles", "update", id, &user.username)
-        .changed("roles", shown(old), shown(&grants));
+    let shown =
+        |grants: &[RoleGrant]| serde_json::to_value(given_roles(grants, &directory)).unwrap_or(Value::Null);
+    let told = told(app, caller, "Change roles", "user.roles", "update", id, &user.username).changed(
+        "roles",
+        shown(old),
+        shown(&grants),
+    );
     app.make_change(Change::GrantsSet { user: id, grants }, &told).await
 }
 
@@ -449,18 +477,26 @@ async fn change_one(
     let grants = match &request.roles {
         Some(roles) => checked_roles(app, caller, profile.tenant, roles)?,
         // The roles that stay may reach further in another tenant.
-        None => checked_roles(app, caller, profile.tenant, &given_roles(&user.grants, &app.control.directory()))?,
+        None => {
+            check_roles(app, caller, profile.tenant, &user.grants)?;
+            user.grants.clone()
+        }
     };
-    let was_administrator = is_administrator(user.state, &user.grants);
-    if was_administrator && !is_administrator(state, &grants) && is_last_administrator(app, user.id) {
+    if is_administrator(user.state, &user.grants)
+        && !is_administrator(state, &grants)
+        && is_last_administrator(app, user.id)
+    {
         let message = "this is the last administrator; make another one first";
         return Err(ApiError::new(Code::Forbidden, message));
     }
     app.control.check_profile(user.id, &profile)?;
     let directory = app.control.directory();
     let told = told(app, caller, "Change user", "user.change", "update", user.id, &user.username);
-    let told = described_changes(told, &Profile::from(user), &profile, &directory)
-        .changed("state", user.state.as_str(), state.as_str());
+    let told = described_changes(told, &Profile::from(user), &profile, &directory).changed(
+        "state",
+        user.state.as_str(),
+        state.as_str(),
+    );
     if told.has_changes() {
         app.record(&told).await?;
         app.control.change_user(user.id, &profile, state).await?;
@@ -469,19 +505,22 @@ async fn change_one(
 }
 
 fn is_administrator(state: UserState, grants: &[RoleGrant]) -> bool {
-    state == UserState::Active && grants.iter().any(|grant| grant.role == indelible_control::Role::ADMINISTRATOR)
+    state == UserState::Active
+        && grants.iter().any(|grant| grant.role == indelible_control::Role::ADMINISTRATOR)
 }
 
+/// Whether nobody else could do what this administrator can.
 fn is_last_administrator(app: &App, id: Uuid) -> bool {
-    !app.control.directory().users().any(|user| user.id != id && is_administrator(user.state, &user.grants))
+    let stays = |user: &User| is_administrator(user.state, &user.grants) && unusable(app, user).is_none();
+    !app.control.directory().users().any(|user| user.id != id && stays(user))
 }
 
 /// A state that an administrator can give: an account that nobody opened yet stays invited.
 fn checked_state(user: &User, state: &str) -> Result<UserState, ApiError> {
     match UserState::parse(state) {
-        Some(UserState::Active) if !user.has_password && user.state == UserState::Invited => {
-            Err(ApiError::field(Code::InvalidEnum, "/state", "the user becomes active by choosing a password"))
-        }
+        Some(UserState::Active) if !user.has_password && user.state == UserState::Invited => Err(
+            ApiError::field(Code::InvalidEnum, "/state", "the user becomes active by choosing a password"),
+        ),
         Some(UserState::Invited) if user.state != UserState::Invited => {
             Err(ApiError::field(Code::InvalidEnum, "/state", "expected active, locked or disabled"))
         }
@@ -514,18 +553,19 @@ pub(crate) async fn link(
     params: Params,
 ) -> Result<(StatusCode, Json<UserLink>), ApiError> {
     params.finish()?;
-    let user = managed(&app, &caller, &id)?;
-    let purpose = match user.state {
-        UserState::Invited => LinkPurpose::Invitation,
-        UserState::Active => LinkPurpose::Password,
-        UserState::Locked | UserState::Disabled => {
-            return Err(ApiError::new(Code::Forbidden, "the account is closed; open it first"));
-        }
-    };
     let token = LinkToken::generate().map_err(|error| ApiError::internal(error.to_string()))?;
     let expires_at = Timestamp::from_micros(app.now().as_micros() + LINK_HOURS * 3_600_000_000);
     let made = UserLink { link: token.expose().to_owned(), expires_at: expires_at.to_rfc3339() };
     let work = async move {
+        let _turn = app.control_turn.lock().await;
+        let user = managed(&app, &caller, &id)?;
+        let purpose = match user.state {
+            UserState::Invited => LinkPurpose::Invitation,
+            UserState::Active => LinkPurpose::Password,
+            UserState::Locked | UserState::Disabled => {
+                return Err(ApiError::new(Code::Forbidden, "the account is closed; open it first"));
+            }
+        };
         let told = told(&app, &caller, "Make link", "user.link", "create", user.id, &user.username);
         let what = if purpose == LinkPurpose::Invitation { "invitation" } else { "password" };
         app.record(&told.parameter("for", what)).await?;
@@ -547,10 +587,19 @@ pub(crate) async fn remove_second_factor(
     params: Params,
 ) -> Result<StatusCode, ApiError> {
     params.finish()?;
-    let user = managed(&app, &caller, &id)?;
     uncancelled(async move {
-        let told = told(&app, &caller, "Remove second factor", "user.second_factor", "update", user.id, &user.username)
-            .changed("second_factor", user.has_second_factor, false);
+        let _turn = app.control_turn.lock().await;
+        let user = managed(&app, &caller, &id)?;
+        let told = told(
+            &app,
+            &caller,
+            "Remove second factor",
+            "user.second_factor",
+            "update",
+            user.id,
+            &user.username,
+        )
+        .changed("second_factor", user.has_second_factor, false);
         if told.has_changes() {
             app.record(&told).await?;
             app.control.set_second_factor(user.id, None).await?;
@@ -636,10 +685,11 @@ pub(crate) async fn end_sessions(
     params: Params,
 ) -> Result<StatusCode, ApiError> {
     params.finish()?;
-    let user = managed(&app, &caller, &id)?;
     uncancelled(async move {
+        let _turn = app.control_turn.lock().await;
+        let user = managed(&app, &caller, &id)?;
         let told = told(&app, &caller, "End sessions", "user.sessions", "delete", user.id, &user.username)
-            .parameter("sessions", app.control.sessions_of(user.id).len());
+            .parameter("sessions", sessions_of(&app, user.id, None).data.len());
         app.control.end_sessions_of(user.id, None).await?;
         app.record(&told).await
     })

@@ -16,6 +16,8 @@ pub(crate) struct Api {
     agent: ureq::Agent,
     url: String,
     pub(crate) key: Option<String>,
+    /// Headers of every request beside the key: the cookie of a session, and the token of its page.
+    headers: Vec<(&'static str, String)>,
 }
 
 /// An answer, whatever its status.
@@ -45,12 +47,67 @@ impl Api {
             .allow_non_standard_methods(true)
             .timeout_global(Some(LONG))
             .build();
-        Self { agent: config.into(), url: url.to_owned(), key: key.map(str::to_owned) }
+        Self { agent: config.into(), url: url.to_owned(), key: key.map(str::to_owned), headers: Vec::new() }
     }
 
     /// The same server with another key.
     pub(crate) fn with_key(&self, key: &str) -> Self {
         Self { key: Some(key.to_owned()), ..self.clone() }
+    }
+
+    /// The same server as a user who signs in, with a session of its own.
+    #[track_caller]
+    pub(crate) fn signed_in(&self, username: &str, password: &str) -> Self {
+        let nobody = Self { key: None, headers: Vec::new(), ..self.clone() };
+        let answer =
+            nobody.write("POST", "/v1/sign-in", &json!({"username": username, "password": password}));
+        let answer = answer.expect(200);
+        let cookie = answer.header("set-cookie").split(';').next().unwrap().to_owned();
+        let token = answer.json()["csrf"].as_str().unwrap().to_owned();
+        Self { headers: vec![("Cookie", cookie), ("X-CSRF-Token", token)], ..nobody }
+    }
+
+    /// Makes a user of this tenant with these roles, who chooses this password and can sign in; returns the id.
+    #[track_caller]
+    pub(crate) fn user(&self, username: &str, tenant: Option<&str>, roles: &Value, password: &str) -> String {
+        let new = json!({"username": username, "tenant": tenant, "roles": roles});
+        let made = self.write("POST", "/v1/users", &new).expect(201).json();
+        let id = made["id"].as_str().unwrap().to_owned();
+        let link = self.request("POST", &format!("/v1/users/{id}/link"), &[], b"").expect(201).json();
+        let chosen = json!({"link": link["link"], "password": password});
+        self.write("POST", "/v1/password", &chosen).expect(204);
+        id
+    }
+
+    /// The session that an answer began, as its browser would go on.
+    #[track_caller]
+    pub(crate) fn session(&self, answer: Answer) -> Self {
+        let answer = answer.expect(200);
+        let cookie = answer.header("set-cookie").split(';').next().unwrap();
+        let token = answer.json()["csrf"].as_str().unwrap().to_owned();
+        let nobody = Self { key: None, ..self.clone() };
+        nobody.with_header("Cookie", cookie).with_header("X-CSRF-Token", &token)
+    }
+
+    /// The same with another value of a header; none where it is empty.
+    pub(crate) fn with_header(&self, name: &'static str, value: &str) -> Self {
+        let mut headers = self.headers.clone();
+        headers.retain(|(known, _)| *known != name);
+        if !value.is_empty() {
+            headers.push((name, value.to_owned()));
+        }
+        Self { headers, ..self.clone() }
+    }
+
+    /// What a header of every request is.
+    #[track_caller]
+    pub(crate) fn own_header(&self, name: &str) -> &str {
+        &self.headers.iter().find(|(known, _)| *known == name).unwrap().1
+    }
+
+    #[track_caller]
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        self.request("DELETE", path, &[], b"")
     }
 
     /// Sends a request; an error is a connection that broke.
@@ -67,10 +124,19 @@ impl Api {
         if let Some(key) = &self.key {
             request = request.header("Authorization", format!("Bearer {key}"));
         }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let mut answer = match method {
+            "DELETE" if !body.is_empty() => {
+                let (parts, ()) = request.body(()).unwrap().into_parts();
+                let bare = self.agent.delete(parts.uri.to_string());
+                let with = parts.headers.iter().fold(bare, |bare, (name, value)| bare.header(name, value));
+                with.force_send_body().send(body)?
+            }
             "GET" | "DELETE" => self.agent.run(request.body(()).unwrap())?,
             _ => self.agent.run(request.body(body).unwrap())?,
         };
@@ -84,6 +150,9 @@ impl Api {
         let mut request = Request::builder().method(Method::GET).uri(format!("{}{path}", self.url));
         if let Some(key) = &self.key {
             request = request.header("Authorization", format!("Bearer {key}"));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
         }
         if let Some(id) = last_event_id {
             request = request.header("Last-Event-ID", id);
