@@ -56,7 +56,12 @@ say_what_to_try() {
   Indelible    http://$listen/
   key          $(<"$key_file")   (everything; kept in $key_file)
 
-  Open the address, sign in with the key. Or, in another terminal:
+  Open the address and sign in, in one of two ways:
+
+    account    open the /set-up link that the server printed above and make one; from then on, username and password
+    key        "Sign in with an API key instead"; while there is no account, the page asks for the key at once
+
+  Or, in another terminal:
 
     export INDELIBLE_URL=http://$listen INDELIBLE_KEY=\$(cat $key_file) PATH="\$PATH:$PWD/target/release"
     indelible search --limit 10 outcome=failure

@@ -14,7 +14,6 @@ fn main() -> io::Result<()> {
     let web = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../../web");
     let built = web.join("build");
     println!("cargo::rerun-if-env-changed=INDELIBLE_WEB_DIR");
-    println!("cargo::rerun-if-changed={}", built.join("index.html").display());
     if out.exists() {
         fs::remove_dir_all(&out)?;
     }
@@ -22,6 +21,8 @@ fn main() -> io::Result<()> {
     if let Some(dir) = env::var_os("INDELIBLE_WEB_DIR") {
         return copy(Path::new(&dir), &out);
     }
+    // Looked for anew by every build until it is there.
+    println!("cargo::rerun-if-changed={}", built.join("index.html").display());
     if built.join("index.html").exists() {
         return copy(&built, &out);
     }
@@ -44,7 +45,12 @@ fn main() -> io::Result<()> {
     copy(&built, &out)
 }
 
+/// Copies a folder and has cargo watch each of its parts.
+///
+/// Cargo asks only what is newer than the last run, and a page that was moved here (`cp -a`, `mv`, an archive) may be
+/// older. But its files are named after their content: those of the last run are missing then, which cargo notices too.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    println!("cargo::rerun-if-changed={}", from.display());
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
@@ -52,6 +58,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
             fs::create_dir_all(&target)?;
             copy(&entry.path(), &target)?;
         } else {
+            println!("cargo::rerun-if-changed={}", entry.path().display());
             fs::copy(entry.path(), target)?;
         }
     }

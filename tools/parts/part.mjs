@@ -18,7 +18,7 @@ export function options(usage, spec) {
 }
 
 /** Writes one line for the starter. */
-export function say(value) {
+function say(value) {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 

@@ -44,23 +44,21 @@ impl Part {
         part
     }
 
-    /// Waits for its next line.
+    /// Gives it a command and waits for its answer.
     ///
     /// # Panics
     /// When it ended.
-    pub(crate) fn line(&mut self) -> Value {
-        let mut line = String::new();
-        self.output.read_line(&mut line).expect("the part's output can be read");
-        assert!(!line.is_empty(), "the part ended; what it wrote to standard error says why");
-        serde_json::from_str(&line).expect("a part writes lines of JSON")
-    }
-
-    /// Gives it a command and waits for its answer.
-    #[allow(dead_code, reason = "not every test that names this file commands its part")]
     pub(crate) fn tell(&mut self, command: &Value) -> Value {
         let input = self.input.as_mut().expect("standard input is open until the end");
         writeln!(input, "{command}").expect("the part reads its input");
         self.line()
+    }
+
+    fn line(&mut self) -> Value {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("the part's output can be read");
+        assert!(!line.is_empty(), "the part ended; what it wrote to standard error says why");
+        serde_json::from_str(&line).expect("a part writes lines of JSON")
     }
 }
 

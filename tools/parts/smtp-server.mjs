@@ -1,11 +1,12 @@
 // An SMTP server for tests: the npm package `smtp-server`, each mail shown as the npm package `postal-mime` reads it.
 //
-// The first line on standard output is {"host":"127.0.0.1","port":N}; then each accepted mail is a line {"mail":{...}}
-// before its sender is told. It ends when its standard input ends.
+// The first line on standard output is {"host":"127.0.0.1","port":N}. The command {"take":"mail"} is answered with the
+// oldest mail that was not taken yet, {"mail":{...}}, or {"mail":null}; a mail is there before its sender is told. It
+// ends when its standard input ends.
 
 import { readFileSync } from 'node:fs';
 
-import { options, run, say } from './part.mjs';
+import { options, run } from './part.mjs';
 
 import PostalMime from 'postal-mime';
 import { SMTPServer } from 'smtp-server';
@@ -41,6 +42,9 @@ function refusal(answer) {
   return Object.assign(new Error(answer.slice(4)), { responseCode: Number(answer.slice(0, 3)) });
 }
 
+/** Accepted and not taken yet, the oldest first. */
+const mails = [];
+
 async function accept(stream, session) {
   const parts = [];
   for await (const part of stream) parts.push(part);
@@ -50,7 +54,7 @@ async function accept(stream, session) {
   const { mailFrom, rcptTo } = session.envelope;
   const envelope = { from: mailFrom.address, to: rcptTo.map((recipient) => recipient.address) };
   const mail = { envelope, secure: session.secure, user: session.user ?? null, hello: session.hostNameAppearsAs };
-  say({ mail: { ...mail, headers, from, to, subject, messageId, date, text, html, raw: raw.toString('latin1') } });
+  mails.push({ ...mail, headers, from, to, subject, messageId, date, text, html, raw: raw.toString('latin1') });
 }
 
 const server = new SMTPServer({
@@ -78,4 +82,4 @@ const server = new SMTPServer({
 // A client that breaks off, such as one that does not trust the certificate, is no end of the server.
 server.on('error', () => {});
 
-run(server.server, Number(given.port), (port) => ({ host: '127.0.0.1', port }), () => ({ done: true }));
+run(server.server, Number(given.port), (port) => ({ host: '127.0.0.1', port }), () => ({ mail: mails.shift() ?? null }));

@@ -135,6 +135,13 @@ test.describe('signing in', () => {
     await followed;
   });
 
+  test('no address of this page makes a provider send anybody to another site', async ({ page }) => {
+    await page.route('**/v1/sign-in/providers', (route) => route.fulfill({ json: { data: [{ id: 'corp', name: 'Example Corp' }] } }));
+    await page.goto(`${hosted.url}//evil.example/`);
+    const link = page.getByRole('link', { name: 'Sign in with Example Corp' });
+    await expect(link).toHaveAttribute('href', '/v1/sign-in/providers/corp?return_to=%2F');
+  });
+
   test('a key of this tab goes before the session, and takes no cookie along', async ({ page }) => {
     const { username } = await somebody();
     await signInAs(page, `${hosted.url}/?q=-indelible&tenant=acme`, username);
@@ -199,6 +206,33 @@ test.describe('a session', () => {
     await other.getByRole('button', { name: 'Refresh' }).click();
     await expect(other.getByText('your session has ended')).toBeVisible();
     await elsewhere.close();
+  });
+
+  test('that began behind the back of a page serves the same user, and nobody changes anything as another', async ({ page, context }) => {
+    const { id, username } = await somebody();
+    const other = await somebody();
+    /** Gives the browser a session by no page of its own. */
+    const begin = async (whose: string): Promise<void> => {
+      const answer = await context.request.post(`${hosted.url}/v1/sign-in`, { data: { username: whose, password: PASSWORD } });
+      expect(answer.ok()).toBe(true);
+    };
+    await signInAs(page, hosted.url, username);
+    await openProfile(page);
+    await begin(username);
+    await page.getByLabel('First name').fill('Grace');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await expect(page.getByText('Profile saved')).toBeVisible();
+    await expect(account(page)).toHaveAccessibleName('Account: Grace');
+
+    await begin(other.username);
+    await page.getByLabel('First name').fill('Mallory');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await expect(account(page)).toHaveAccessibleName(`Account: ${other.username}`);
+    const names: (string | null)[] = [];
+    for (const whose of [id, other.id]) {
+      names.push((await hosted.call<{ first_name: string | null }>('GET', `/v1/users/${whose}`)).first_name);
+    }
+    expect(names).toEqual(['Grace', null]);
   });
 
   test('stays when signing out fails, which is said', async ({ page }) => {

@@ -93,7 +93,8 @@ impl World {
         tenant: Option<TenantNumber>,
         roles: &[(&str, &[TenantNumber])],
     ) -> Uuid {
-        let user = self.control.create_user(&profile(name, tenant), UserState::Active, at(1)).await.unwrap();
+        let user = Uuid::new_v4();
+        self.control.create_user(user, &profile(name, tenant), UserState::Active, at(1)).await.unwrap();
         let directory = self.control.directory();
         let grant = |(role, territories): &(&str, &[TenantNumber])| RoleGrant {
             role: directory.role_named(role).unwrap().id,

@@ -1,5 +1,8 @@
 use super::*;
-use crate::testing::{Database, at, tenant};
+use crate::{
+    Change, RoleGrant, TenantSet, TenantState,
+    testing::{Database, at, set, tenant},
+};
 
 fn profile(username: &str) -> Profile {
     Profile { username: username.into(), ..Profile::default() }
@@ -20,7 +23,10 @@ async fn an_account_is_as_it_was_described_after_a_restart_too() {
         tenant: Some(1),
         groups: vec!["night shift".into(), "B".into()],
     };
-    let ada = base.control.create_user(&first, UserState::Invited, at(5)).await.unwrap();
+    let ada = Uuid::from_u128(7);
+    base.control.create_user(ada, &first, UserState::Invited, at(5)).await.unwrap();
+    let again = base.control.create_user(ada, &profile("eve"), UserState::Active, at(6)).await;
+    assert!(matches!(again, Err(ControlError::Database(_))), "{again:?}");
     let base = base.reopened().await;
     let user = base.now().user_named("ADA@example").unwrap().clone();
     assert_eq!((Profile::from(&user), user.id, user.state), (first.clone(), ada, UserState::Invited));
@@ -39,11 +45,13 @@ async fn an_account_is_as_it_was_described_after_a_restart_too() {
 async fn usernames_are_unique_without_regard_to_case_and_tenants_exist() {
     let base = Database::new().await;
     let ada = base.user("Äda", None).await;
-    let create = async |profile: Profile| base.control.create_user(&profile, UserState::Active, at(1)).await;
+    let bo = Uuid::new_v4();
+    let create =
+        async |profile: Profile| base.control.create_user(bo, &profile, UserState::Active, at(1)).await;
     assert!(matches!(create(profile("äDA")).await, Err(ControlError::UsernameTaken)));
     let nowhere = Profile { tenant: Some(9), ..profile("bo") };
     assert!(matches!(create(nowhere.clone()).await, Err(ControlError::NoSuchTenant)));
-    let bo = create(profile("bo")).await.unwrap();
+    create(profile("bo")).await.unwrap();
     let change = async |id, profile: Profile| base.control.change_user(id, &profile, UserState::Active).await;
     assert!(matches!(change(bo, profile("ÄDA")).await, Err(ControlError::UsernameTaken)));
     assert!(matches!(change(bo, nowhere).await, Err(ControlError::NoSuchTenant)));
@@ -60,7 +68,8 @@ async fn a_first_password_makes_the_invited_active_and_nobody_else() {
         (UserState::Locked, UserState::Locked),
         (UserState::Disabled, UserState::Disabled),
     ] {
-        let id = base.control.create_user(&profile(state.as_str()), state, at(1)).await.unwrap();
+        let id = Uuid::new_v4();
+        base.control.create_user(id, &profile(state.as_str()), state, at(1)).await.unwrap();
         assert_eq!(base.control.credentials(id).await.unwrap().password, None);
         base.control.set_password(id, "$argon2id$one", None, at(2)).await.unwrap();
         let user = base.now().user(id).unwrap().clone();
@@ -153,4 +162,56 @@ async fn a_providers_subject_is_one_user_for_ever() {
             "{provider} {subject}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_first_identity_makes_the_invited_active_and_nobody_else() {
+    let base = Database::new().await;
+    for (state, expected) in [
+        (UserState::Invited, UserState::Active),
+        (UserState::Active, UserState::Active),
+        (UserState::Locked, UserState::Locked),
+        (UserState::Disabled, UserState::Disabled),
+    ] {
+        let (id, other) = (Uuid::new_v4(), Uuid::new_v4());
+        for (id, name) in [(id, state.as_str().to_owned()), (other, format!("other {state:?}"))] {
+            base.control.create_user(id, &profile(&name), state, at(1)).await.unwrap();
+        }
+        let subject = state.as_str();
+        assert!(base.control.bind_identity("corp", subject, id).await.unwrap());
+        assert_eq!(base.now().user(id).unwrap().state, expected, "{state:?}");
+        // A subject that is somebody else's opens no account.
+        assert!(!base.control.bind_identity("corp", subject, other).await.unwrap());
+        assert_eq!(base.now().user(other).unwrap().state, state, "{state:?}");
+    }
+}
+
+#[tokio::test]
+async fn administrators_are_those_who_can_sign_in() {
+    let mut base = Database::new().await;
+    base.insert([tenant(1, "north", None), tenant(2, "acme", Some(1)), tenant(3, "south", None)]).await;
+    for (name, tenant, state, role) in [
+        ("ada", None, UserState::Active, "Administrator"),
+        ("ivy", None, UserState::Invited, "Administrator"),
+        ("leo", None, UserState::Locked, "Administrator"),
+        ("dan", None, UserState::Disabled, "Administrator"),
+        ("sue", Some(2), UserState::Active, "Administrator"),
+        ("sam", Some(3), UserState::Active, "Administrator"),
+        ("tim", None, UserState::Active, "Tech"),
+    ] {
+        let (id, profile) = (Uuid::new_v4(), Profile { tenant, ..profile(name) });
+        base.control.create_user(id, &profile, state, at(1)).await.unwrap();
+        let role = base.now().role_named(role).unwrap().id;
+        let grants = vec![RoleGrant { role, territories: vec![] }];
+        base.make(Change::GrantsSet { user: id, grants }).await.unwrap();
+    }
+    let named = |base: &Database| -> Vec<_> {
+        let mut names: Vec<_> = base.now().administrators().map(|user| user.username.clone()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(named(&base), ["ada", "sam", "sue"]);
+    let state = Some(TenantState::Suspended);
+    base.make(set(1, TenantSet { state, ..TenantSet::default() })).await.unwrap();
+    assert_eq!(named(&base), ["ada", "sam"]);
 }

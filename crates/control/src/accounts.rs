@@ -58,18 +58,18 @@ impl From<&User> for Profile {
 }
 
 impl Control {
-    /// Makes a user, who has no role yet.
+    /// Makes a user, who has no role yet; `id` is new, and given so that it can be told of before.
     ///
     /// # Errors
-    /// `UsernameTaken`, `NoSuchTenant`, or the database's.
+    /// `UsernameTaken`, `NoSuchTenant`, or the database's, also when there is such a user.
     pub async fn create_user(
         &self,
+        id: Uuid,
         profile: &Profile,
         state: UserState,
         now: Timestamp,
-    ) -> Result<Uuid, ControlError> {
+    ) -> Result<(), ControlError> {
         let _turn = self.turn().await;
-        let id = Uuid::new_v4();
         self.check_profile(id, profile)?;
         let groups = groups_json(profile)?;
         sqlx::query(
@@ -90,8 +90,7 @@ impl Control {
         .bind(now.as_micros())
         .execute(self.pool())
         .await?;
-        self.refresh().await?;
-        Ok(id)
+        self.refresh().await
     }
 
     /// Whether a user could be described so.
@@ -303,6 +302,7 @@ impl Control {
     }
 
     /// Remembers who a provider's subject is here. A subject is one user for ever; false if it is another already.
+    /// An invited user is active from then on.
     ///
     /// # Errors
     /// The database's.
@@ -312,15 +312,24 @@ impl Control {
         subject: &str,
         user: Uuid,
     ) -> Result<bool, ControlError> {
-        sqlx::query(
-            "INSERT INTO identities (provider, subject, user) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        )
-        .bind(provider)
-        .bind(subject)
-        .bind(user.as_bytes().as_slice())
-        .execute(self.pool())
-        .await?;
-        Ok(self.user_of_identity(provider, subject).await? == Some(user))
+        let _turn = self.turn().await;
+        if let Some(bound) = self.user_of_identity(provider, subject).await? {
+            return Ok(bound == user);
+        }
+        let mut rows = self.pool().begin().await?;
+        sqlx::query("INSERT INTO identities (provider, subject, user) VALUES (?, ?, ?)")
+            .bind(provider)
+            .bind(subject)
+            .bind(user.as_bytes().as_slice())
+            .execute(&mut *rows)
+            .await?;
+        sqlx::query("UPDATE users SET state = 'active' WHERE id = ? AND state = 'invited'")
+            .bind(user.as_bytes().as_slice())
+            .execute(&mut *rows)
+            .await?;
+        rows.commit().await?;
+        self.refresh().await?;
+        Ok(true)
     }
 }
 

@@ -6,7 +6,8 @@ use indelible_event::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, KeyId, Reach, Role, Tenant, TenantKind, TenantNumber, TenantState, User, keys::hash_secret,
+    ApiKey, KeyId, Reach, Role, Tenant, TenantKind, TenantNumber, TenantState, User, UserState,
+    keys::hash_secret,
 };
 
 /// An immutable picture of the control data at one moment.
@@ -129,6 +130,14 @@ impl Directory {
     /// Every user, by id.
     pub fn users(&self) -> impl ExactSizeIterator<Item = &User> {
         self.users.values()
+    }
+
+    /// The administrators who can sign in: without one of them nobody manages everything.
+    pub fn administrators(&self) -> impl Iterator<Item = &User> {
+        let is_open = |user: &User| {
+            user.state == UserState::Active && !user.tenant.is_some_and(|tenant| self.is_suspended(tenant))
+        };
+        self.users().filter(move |user| user.has_role(Role::ADMINISTRATOR) && is_open(user))
     }
 
     /// The user with this id.

@@ -71,22 +71,25 @@ impl Control {
         rows.iter().map(look_from).collect()
     }
 
-    /// Removes a look that is in the trail.
+    /// Removes looks that are in the trail, all or none.
     ///
     /// # Errors
     /// The database's.
-    pub async fn remove_look(&self, key: &LookKey) -> Result<(), ControlError> {
-        sqlx::query(
-            "DELETE FROM looks WHERE window_start = ? AND principal = ? AND tenant = ? AND kind = ? AND question = ?",
-        )
-        .bind(key.window_start)
-        .bind(key.principal.as_slice())
-        .bind(to_sql(key.tenant))
-        .bind(&key.kind)
-        .bind(&key.question)
-        .execute(self.pool())
-        .await?;
-        Ok(())
+    pub async fn remove_looks(&self, keys: &[&LookKey]) -> Result<(), ControlError> {
+        let mut rows = self.pool().begin().await?;
+        for key in keys {
+            sqlx::query(
+                "DELETE FROM looks WHERE window_start = ? AND principal = ? AND tenant = ? AND kind = ? AND question = ?",
+            )
+            .bind(key.window_start)
+            .bind(key.principal.as_slice())
+            .bind(to_sql(key.tenant))
+            .bind(&key.kind)
+            .bind(&key.question)
+            .execute(&mut *rows)
+            .await?;
+        }
+        Ok(rows.commit().await?)
     }
 }
 
@@ -141,8 +144,7 @@ mod tests {
         let expected =
             [(key("feed", ""), look(1)), (key("search", "a"), look(4)), (key("search", "b"), look(1))];
         assert_eq!(looks, expected);
-        control.remove_look(&key("search", "whatever")).await.unwrap();
-        control.remove_look(&key("search", "a")).await.unwrap();
+        control.remove_looks(&[&key("search", "whatever"), &key("search", "a")]).await.unwrap();
         assert_eq!(control.looks().await.unwrap().len(), 2);
     }
 }

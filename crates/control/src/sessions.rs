@@ -3,7 +3,7 @@
 //! Every request of a page asks for its session, so all of them are in memory; a row is written when one begins or
 //! ends, and now and then for when it was last seen.
 
-use std::{collections::HashMap, time::Duration};
+use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
 use indelible_event::Timestamp;
 use sqlx::{Row as _, SqlitePool, sqlite::SqliteRow};
@@ -79,10 +79,14 @@ impl Control {
     /// # Errors
     /// The database's, also when there is no such user.
     pub async fn begin_session(&self, hash: SecretHash, session: Session) -> Result<(), ControlError> {
+        let _turn = self.turn().await;
         let mut of_user = self.sessions_of(session.user);
-        of_user.sort_by_key(|session| session.last_seen_at);
-        for old in of_user.iter().rev().skip(SESSIONS_MAX - 1) {
-            self.end_session(old.id).await?;
+        of_user.sort_by_key(|session| Reverse(session.last_seen_at));
+        let ended: Vec<_> = of_user.iter().skip(SESSIONS_MAX - 1).map(|session| session.id).collect();
+        let mut rows = self.pool().begin().await?;
+        for id in &ended {
+            let statement = "DELETE FROM sessions WHERE id = ?";
+            sqlx::query(statement).bind(id.as_bytes().as_slice()).execute(&mut *rows).await?;
         }
         sqlx::query(
             "INSERT INTO sessions (hash, id, user, method, address, user_agent, created_at, last_seen_at, expires_at)
@@ -97,14 +101,17 @@ impl Control {
         .bind(session.created_at.as_micros())
         .bind(session.last_seen_at.as_micros())
         .bind(session.expires_at.as_micros())
-        .execute(self.pool())
+        .execute(&mut *rows)
         .await?;
         sqlx::query("UPDATE users SET last_sign_in_at = ? WHERE id = ?")
             .bind(session.created_at.as_micros())
             .bind(session.user.as_bytes().as_slice())
-            .execute(self.pool())
+            .execute(&mut *rows)
             .await?;
-        self.session_table().write().insert(hash, session);
+        rows.commit().await?;
+        let mut table = self.session_table().write();
+        table.retain(|_, session| !ended.contains(&session.id));
+        table.insert(hash, session);
         Ok(())
     }
 

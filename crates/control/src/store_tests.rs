@@ -7,6 +7,25 @@ fn rules() -> StoredRules {
 }
 
 #[tokio::test]
+async fn a_reach_covers_another_where_it_covers_all_of_it() {
+    let base = Database::new().await;
+    base.insert([tenant(1, "north", None), tenant(2, "acme", Some(1)), tenant(3, "south", None)]).await;
+    let tenants = |list: &[u64]| Reach::Tenants(list.to_vec());
+    for (outer, inner, covered) in [
+        (Reach::Everything, Reach::Everything, true),
+        (Reach::Everything, tenants(&[3]), true),
+        (tenants(&[1, 3]), Reach::Everything, false),
+        (tenants(&[1]), tenants(&[2]), true),
+        (tenants(&[2]), tenants(&[1]), false),
+        (tenants(&[1]), tenants(&[2, 3]), false),
+        (tenants(&[1, 3]), tenants(&[3, 2]), true),
+        (tenants(&[]), tenants(&[]), true),
+    ] {
+        assert_eq!(base.now().covers(&outer, &inner), covered, "{outer:?} {inner:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_move_takes_effect_with_the_next_question_and_never_makes_a_cycle() {
     let mut base = Database::new().await;
     base.insert([

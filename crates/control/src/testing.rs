@@ -129,7 +129,9 @@ impl Database {
 
     pub(crate) async fn user(&self, username: &str, tenant: Option<TenantNumber>) -> Uuid {
         let profile = Profile { username: username.into(), tenant, ..Profile::default() };
-        self.control.create_user(&profile, UserState::Active, at(9)).await.unwrap()
+        let id = Uuid::new_v4();
+        self.control.create_user(id, &profile, UserState::Active, at(9)).await.unwrap();
+        id
     }
 
     /// Whether these bytes stand in any file of the database.

@@ -71,6 +71,11 @@ impl UserState {
 }
 
 impl User {
+    /// Whether the user was given a role.
+    pub fn has_role(&self, role: Uuid) -> bool {
+        self.grants.iter().any(|grant| grant.role == role)
+    }
+
     /// The name that people read: given and family name, or the username.
     pub fn shown_name(&self) -> String {
         let parts = [self.first_name.as_deref(), self.last_name.as_deref()];

@@ -19,6 +19,7 @@ pub(crate) enum CacheKey {
 
 /// Blocks that are kept, however small: each has a slot in the table beside its bytes.
 const BLOCKS_MAX: usize = 8_192;
+
 /// The least recently used blocks go first.
 pub(crate) struct Cache {
     bytes_max: u64,
@@ -134,9 +135,28 @@ mod tests {
         }
         assert!((950..1_000).all(|frame| !is_loaded(&cache, frame, 1_000)) && is_loaded(&cache, 500, 1_000));
         assert!(is_loaded(&cache, 2_000, 200_000) && is_loaded(&cache, 2_000, 200_000), "too large to keep");
-        for frame in 3_000..3_000 + 2 * BLOCKS_MAX as u64 {
-            is_loaded(&cache, frame, 0);
+    }
+
+    #[test]
+    fn keeps_no_more_small_blocks_than_it_has_slots_for() {
+        let cache = Cache::new(u64::MAX);
+        for frame in 0..2 * BLOCKS_MAX as u64 {
+            assert!(is_loaded(&cache, frame, 0));
             assert!(cache.held.lock().blocks.len() <= BLOCKS_MAX);
         }
+        let last = BLOCKS_MAX as u64..2 * BLOCKS_MAX as u64;
+        assert!(last.rev().take(BLOCKS_MAX / 2).all(|frame| !is_loaded(&cache, frame, 0)));
+    }
+
+    #[test]
+    fn a_block_that_two_have_loaded_counts_once() {
+        let cache = Cache::new(100_000);
+        let load = || {
+            assert!(is_loaded(&cache, 7, 1_000), "the other was faster");
+            Ok(block(1_000))
+        };
+        cache.get(CacheKey::Frame(7), load).unwrap();
+        let held = cache.held.lock();
+        assert_eq!((held.blocks.len(), held.bytes), (1, block(1_000).memory()));
     }
 }

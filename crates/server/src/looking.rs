@@ -3,7 +3,7 @@
 //! A new question is on disk before its answer is given, so a crash loses only how often it was asked again. Reading
 //! nothing but such events is not recorded, or a collector that follows the trail would never come to an end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use indelible_access::{EventView, ScopedReader};
 use indelible_control::{Look, LookKey, TenantNumber};
@@ -23,8 +23,18 @@ use crate::{
 /// Looks that are not in the trail yet.
 #[derive(Default)]
 pub(crate) struct Looking {
-    pending: Mutex<BTreeMap<LookKey, Pending>>,
+    pending: Mutex<Looks>,
 }
+
+#[derive(Default)]
+struct Looks {
+    by_key: BTreeMap<LookKey, Pending>,
+    /// How many questions each group has.
+    questions: HashMap<Group, usize>,
+}
+
+/// Window, principal, tenant and kind.
+type Group = (i64, [u8; 16], TenantNumber, String);
 
 /// A look, and whether it is on disk.
 #[derive(Clone)]
@@ -69,12 +79,13 @@ pub(crate) fn only_looks<'e>(events: impl IntoIterator<Item = &'e EventView>) ->
     events.peek().is_some() && events.all(|event| event.is_look)
 }
 
-/// Different questions that one event tells of; what is more is counted together.
-const QUESTIONS_MAX: usize = 100;
-/// Characters of a question that are kept.
+/// Different questions that one event tells of; more become further events.
+const QUESTIONS_OF_EVENT: usize = 100;
+/// Different questions that a principal may ask in one way within a window: more could be asked than can be kept in mind,
+/// and what can't be recorded is not answered.
+const QUESTIONS_MAX: usize = 10_000;
+/// Characters of a question that are kept; of a longer one fewer, and its digest.
 const QUESTION_CHARS_MAX: usize = 1_000;
-/// Stands for the questions beyond those.
-const OTHERS: &str = "(others)";
 /// Filters whose values name people.
 const OF_PEOPLE: [&str; 3] = ["user", "actor", "affected"];
 /// People named in one event of looking.
@@ -139,21 +150,17 @@ impl App {
         who: String,
     ) -> Result<(), ApiError> {
         let now = self.now();
-        let mut key = LookKey {
+        let key = LookKey {
             window_start: self.window_of(now),
             principal,
             tenant,
             kind: kind.name().to_owned(),
-            question: question.chars().take(QUESTION_CHARS_MAX).collect(),
+            question: kept(question),
         };
         let new = {
             let mut pending = self.looking.pending.lock();
-            if !pending.contains_key(&key) && of_group(&pending, &key).count() >= QUESTIONS_MAX {
-                OTHERS.clone_into(&mut key.question);
-            }
-            let first =
-                || Pending { look: Look { who, count: 0, first_at: now, last_at: now }, stored: false };
-            let noted = pending.entry(key.clone()).or_insert_with(first);
+            let first = Pending { look: Look { who, count: 0, first_at: now, last_at: now }, stored: false };
+            let noted = pending.note(&key, first).ok_or_else(|| self.too_many_questions(now))?;
             noted.look.count += 1;
             noted.look.last_at = now;
             (!noted.stored).then(|| noted.look.clone())
@@ -164,17 +171,28 @@ impl App {
         let mut pending = self.looking.pending.lock();
         match &stored {
             Ok(()) => {
-                if let Some(noted) = pending.get_mut(&key) {
+                if let Some(noted) = pending.by_key.get_mut(&key) {
                     noted.stored = true;
                 }
             }
             Err(_) => {
-                if pending.get(&key).is_some_and(|noted| !noted.stored) {
-                    pending.remove(&key);
+                if pending.by_key.get(&key).is_some_and(|noted| !noted.stored) {
+                    pending.forget(&key);
                 }
             }
         }
         Ok(stored?)
+    }
+
+    fn too_many_questions(&self, now: Timestamp) -> ApiError {
+        let window = i64::try_from(self.config.looking_window_seconds).unwrap_or(i64::MAX / 1_000_000);
+        let left = self.window_of(now) / 1_000_000 + window - now.as_micros() / 1_000_000;
+        ApiError::rate_limited(
+            format!(
+                "more than {QUESTIONS_MAX} different questions within {window} seconds, which are all recorded"
+            ),
+            left.max(1).unsigned_abs(),
+        )
     }
 
     fn window_of(&self, at: Timestamp) -> i64 {
@@ -189,8 +207,11 @@ impl App {
     /// The database's.
     pub(crate) async fn take_up_looks(&self) -> Result<(), ApiError> {
         let stored = self.control.looks().await?;
-        let stored = stored.into_iter().map(|(key, look)| (key, Pending { look, stored: true }));
-        self.looking.pending.lock().extend(stored);
+        let mut pending = self.looking.pending.lock();
+        for (key, look) in stored {
+            *pending.questions.entry(group(&key)).or_default() += 1;
+            pending.by_key.insert(key, Pending { look, stored: true });
+        }
         Ok(())
     }
 
@@ -201,58 +222,85 @@ impl App {
     pub(crate) async fn roll_up_looks(&self) -> Result<(), ApiError> {
         let now = self.window_of(self.now());
         let mut groups: BTreeMap<_, Vec<(LookKey, Look)>> = BTreeMap::new();
-        for (key, noted) in self.looking.pending.lock().iter() {
+        for (key, noted) in &self.looking.pending.lock().by_key {
             // A clock that was set back must not leave a window open for ever. What is not on disk is not answered yet.
             if key.window_start != now && noted.stored {
-                groups.entry(group_owned(key)).or_default().push((key.clone(), noted.look.clone()));
+                groups.entry(group(key)).or_default().push((key.clone(), noted.look.clone()));
             }
         }
         let mut all = Ok(());
-        for looks in groups.into_values() {
+        // In the order of their questions, so that after a crash each event has what it had.
+        for looks in groups.values().flat_map(|looks| looks.chunks(QUESTIONS_OF_EVENT)) {
             // One that can't be told must not keep the others back.
             all = all.and(self.roll_up(looks).await);
         }
         all
     }
 
-    async fn roll_up(&self, mut looks: Vec<(LookKey, Look)>) -> Result<(), ApiError> {
-        looks.sort_by(|a, b| a.0.cmp(&b.0));
-        let Some((first, _)) = looks.first().cloned() else { return Ok(()) };
+    async fn roll_up(&self, looks: &[(LookKey, Look)]) -> Result<(), ApiError> {
+        let Some((first, _)) = looks.first() else { return Ok(()) };
         let began = looks.iter().map(|(_, look)| look.first_at).min().unwrap_or_else(|| self.now());
         // The same id for the same looks, so that a crash before the rows are removed makes no second event.
-        self.record_as(id_of(&first, began), first.tenant, event_of(&looks)).await?;
-        for (key, _) in &looks {
-            self.control.remove_look(key).await?;
-        }
+        self.record_as(id_of(first, began), first.tenant, event_of(looks)).await?;
+        let keys: Vec<_> = looks.iter().map(|(key, _)| key).collect();
+        self.control.remove_looks(&keys).await?;
         let mut pending = self.looking.pending.lock();
-        for (key, told) in &looks {
+        for (key, told) in looks {
             // What was asked again meanwhile goes into another event.
-            match pending.get_mut(key) {
+            match pending.by_key.get_mut(key) {
                 Some(noted) if noted.look.count > told.count => {
                     noted.look.count -= told.count;
                     noted.look.first_at = noted.look.last_at;
                 }
-                _ => {
-                    pending.remove(key);
-                }
+                _ => pending.forget(key),
             }
         }
         Ok(())
     }
 }
 
-/// The looks of the same window, principal, tenant and kind.
-fn of_group<'p>(pending: &'p BTreeMap<LookKey, Pending>, key: &LookKey) -> impl Iterator<Item = &'p LookKey> {
-    let (from, wanted) = (LookKey { question: String::new(), ..key.clone() }, group_owned(key));
-    pending.range(from..).map(|(key, _)| key).take_while(move |other| group_owned(other) == wanted)
+impl Looks {
+    /// The look with this key, the first one of its kind where there is none; `None` where the group has too many.
+    fn note(&mut self, key: &LookKey, first: Pending) -> Option<&mut Pending> {
+        if !self.by_key.contains_key(key) {
+            let questions = self.questions.entry(group(key)).or_default();
+            if *questions >= QUESTIONS_MAX {
+                return None;
+            }
+            *questions += 1;
+        }
+        Some(self.by_key.entry(key.clone()).or_insert(first))
+    }
+
+    fn forget(&mut self, key: &LookKey) {
+        if self.by_key.remove(key).is_none() {
+            return;
+        }
+        if let Some(questions) = self.questions.get_mut(&group(key)) {
+            *questions -= 1;
+            if *questions == 0 {
+                self.questions.remove(&group(key));
+            }
+        }
+    }
 }
 
-fn group_owned(key: &LookKey) -> (i64, [u8; 16], TenantNumber, String) {
+/// A question as it is kept: two that differ stay different, however long they are.
+fn kept(question: &str) -> String {
+    if question.chars().count() <= QUESTION_CHARS_MAX {
+        return question.to_owned();
+    }
+    let digest = hex::encode(Sha256::digest(question.as_bytes()));
+    let beginning: String = question.chars().take(QUESTION_CHARS_MAX - digest.len() - 13).collect();
+    format!("{beginning}... (sha256 {digest})")
+}
+
+fn group(key: &LookKey) -> Group {
     (key.window_start, key.principal, key.tenant, key.kind.clone())
 }
 
-/// A UUID (version 8) of the window, whose it is, and when they began to look: a clock that is set back makes a second
-/// window of the same beginning.
+/// A UUID (version 8) of the window, whose it is, the first question, and when they began to look: a clock that is set
+/// back makes a second window of the same beginning.
 fn id_of(key: &LookKey, began: Timestamp) -> Uuid {
     let mut hash = Sha256::new();
     hash.update(b"indelible/looking/v1\0");
@@ -260,6 +308,8 @@ fn id_of(key: &LookKey, began: Timestamp) -> Uuid {
     hash.update(key.principal);
     hash.update(key.tenant.to_be_bytes());
     hash.update(key.kind.as_bytes());
+    hash.update([0]);
+    hash.update(key.question.as_bytes());
     hash.update(began.as_micros().to_be_bytes());
     let digest: [u8; 32] = hash.finalize().into();
     let mut bytes = [0; 16];
@@ -366,18 +416,49 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_that_of_the_window_and_whose_it_is_whatever_was_asked() {
-        let (one, two) = (look("a", 1).0, look("b", 9).0);
+    fn an_id_is_that_of_the_window_whose_it_is_and_the_first_question() {
+        let (one, again) = (look("a", 1).0, look("a", 9).0);
         let began = Timestamp::from_micros(5);
-        assert_eq!(id_of(&one, began), id_of(&two, began));
+        assert_eq!(id_of(&one, began), id_of(&again, began));
         assert_ne!(id_of(&one, began), id_of(&one, Timestamp::from_micros(6)));
         for other in [
             LookKey { window_start: 1, ..one.clone() },
             LookKey { principal: [2; 16], ..one.clone() },
             LookKey { tenant: 3, ..one.clone() },
             LookKey { kind: "feed".into(), ..one.clone() },
+            LookKey { question: "b".into(), ..one.clone() },
         ] {
             assert_ne!(id_of(&other, began), id_of(&one, began));
         }
+    }
+
+    #[test]
+    fn questions_that_differ_stay_different_however_long_they_are() {
+        let long = "x".repeat(70_000);
+        let (one, two) = (kept(&format!("{long}1")), kept(&format!("{long}2")));
+        assert_ne!(one, two);
+        assert!(one.chars().count() <= QUESTION_CHARS_MAX && one.starts_with("xxx"), "{}", one.len());
+        let short = "ä".repeat(QUESTION_CHARS_MAX);
+        assert_eq!(kept(&short), short);
+    }
+
+    #[test]
+    fn a_group_has_so_many_questions_and_room_again_when_they_are_told() {
+        let mut looks = Looks::default();
+        let first = || Pending { look: look("", 0).1, stored: true };
+        let key = |number: usize| look(&number.to_string(), 1).0;
+        for number in 0..QUESTIONS_MAX {
+            assert!(looks.note(&key(number), first()).is_some());
+        }
+        assert!(looks.note(&key(QUESTIONS_MAX), first()).is_none());
+        assert!(looks.note(&key(0), first()).is_some(), "one that was asked before");
+        let other = LookKey { kind: "feed".into(), ..key(QUESTIONS_MAX) };
+        assert!(looks.note(&other, first()).is_some());
+        looks.forget(&key(1));
+        looks.forget(&key(1));
+        assert!(looks.note(&key(QUESTIONS_MAX), first()).is_some());
+        assert!(looks.note(&key(1), first()).is_none());
+        (0..=QUESTIONS_MAX).for_each(|number| looks.forget(&key(number)));
+        assert_eq!((looks.by_key.len(), looks.questions.len()), (1, 1));
     }
 }

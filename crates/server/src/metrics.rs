@@ -7,7 +7,7 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{Method, StatusCode},
+    http::{Method, StatusCode, header},
     middleware::Next,
     response::Response,
 };
@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     app::{App, Gate},
+    client::Client,
     error::{Instance, REQUEST},
     recorder::Origin,
 };
@@ -109,9 +110,8 @@ pub(crate) async fn track(State(gate): State<Arc<Gate>>, request: Request, next:
     let caller = Arc::new(OnceLock::new());
     let instance =
         Instance { id: format!("urn:uuid:{id}"), prefix: gate.prefix.clone(), caller: caller.clone() };
-    let (parts, body) = request.into_parts();
-    let origin = Origin::of(&parts, None);
-    let request = Request::from_parts(parts, body);
+    let ip = request.extensions().get::<Client>().map(|client| client.ip);
+    let user_agent = request.headers().get(header::USER_AGENT).cloned();
     let mut response = REQUEST.scope(instance, next.run(request)).await;
     let status = response.status().as_u16();
     let elapsed = started.elapsed();
@@ -127,6 +127,8 @@ pub(crate) async fn track(State(gate): State<Arc<Gate>>, request: Request, next:
         && route != "/v1/sign-in";
     if let Some(app) = gate.app().filter(|_| refused) {
         let what = format!("{} {route} {}", known(&method), code.as_deref().unwrap_or_default());
+        let user_agent = user_agent.and_then(|agent| agent.to_str().ok().map(str::to_owned));
+        let origin = Origin { ip, user_agent, request: Some(format!("urn:uuid:{id}")), secure: false };
         if let Err(error) = app.note_refusal(caller.get(), &origin, &what).await {
             tracing::error!(cause = error.cause(), "a refusal could not be recorded");
         }

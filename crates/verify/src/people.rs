@@ -317,6 +317,12 @@ pub(crate) mod tests {
     fn one_place_has_one_person_and_lists_have_ends() {
         let twice = vec![person(Place::ACTOR, 1, None, None), person(Place::ACTOR, 2, None, None)];
         assert_eq!(People::new(twice), Err(Error::EnvelopeOrder { field: "people" }));
+        let everywhere = |count: usize| {
+            let people = (0..=u16::MAX).take(count).map(|place| person(Place(place), 1, None, None));
+            People::new(people.collect()).map(|people| people.len())
+        };
+        assert_eq!(everywhere(65_535), Ok(65_535));
+        assert_eq!(everywhere(65_536), Err(Error::EnvelopeTooMany { field: "people", count: 65_536 }));
         let many = |count: u32| Names::new((0..count).map(|number| number.to_string()));
         assert_eq!(many(65_535).map(|names| names.len()), Ok(65_535));
         assert_eq!(many(65_536), Err(Error::EnvelopeTooMany { field: "names", count: 65_536 }));
@@ -345,6 +351,14 @@ pub(crate) mod tests {
     fn a_user_is_written_as_a_uuid() {
         let user = UserId([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
         assert_eq!(user.to_string(), "00010203-0405-0607-0809-0a0b0c0d0eff");
+    }
+
+    #[test]
+    fn their_memory_is_that_of_the_list_and_of_each_name() {
+        let names: usize =
+            ["Support", "Admin", "Tech"].iter().map(|name| size_of::<String>() + name.len()).sum();
+        assert_eq!(people().memory(), 3 * size_of::<Person>() + names);
+        assert_eq!(People::default().memory(), 0);
     }
 
     #[test]

@@ -55,6 +55,49 @@ describe('the client', () => {
     ]);
   });
 
+  describe('after a refused change', () => {
+    function apiAfterRenewal(renewed: string | null) {
+      const server = new TestServer();
+      const bodies: string[] = [];
+      server.intercept = async (_, request) => {
+        bodies.push(`${request.headers.get('x-csrf-token')} ${await request.text()}`);
+        return request.headers.get('x-csrf-token') === 'new' ? new Response(null, { status: 204 }) : problem(403, 'forbidden', 'No');
+      };
+      const asked: string[] = [];
+      const renewedToken = (token: string): Promise<string | null> => {
+        asked.push(token);
+        return Promise.resolve(renewed);
+      };
+      const api = new Api({ base: '', credential: () => ({ kind: 'session', csrf: 'old' }), fetch: server.fetch, renewedToken });
+      return { api, bodies, asked };
+    }
+    const change = { current: 'a', password: 'b' };
+
+    it('sends it once more with the token of today', async () => {
+      const { api, bodies, asked } = apiAfterRenewal('new');
+      await api.changePassword(change);
+      expect(asked).toEqual(['old']);
+      expect(bodies).toEqual([`old ${JSON.stringify(change)}`, `new ${JSON.stringify(change)}`]);
+    });
+
+    it('sends it no more where there is no other token, and never a third time', async () => {
+      const without = apiAfterRenewal(null);
+      expect(await failure(without.api.changePassword(change))).toMatchObject({ status: 403 });
+      expect(without.bodies).toHaveLength(1);
+      const again = apiAfterRenewal('newer still');
+      expect(await failure(again.api.changePassword(change))).toMatchObject({ status: 403 });
+      expect([again.bodies.length, again.asked]).toEqual([2, ['old']]);
+    });
+
+    it('leaves alone what is no change, and what somebody else asks', async () => {
+      const { api, bodies, asked } = apiAfterRenewal('new');
+      await failure(api.profile());
+      await failure(api.as({ kind: 'session', csrf: 'old' }).changePassword(change));
+      await failure(api.as({ kind: 'key', key: 'secret' }).changePassword(change));
+      expect([bodies.length, asked]).toEqual([3, []]);
+    });
+  });
+
   it('signs in as nobody, whoever was signed in before', async () => {
     const server = new TestServer();
     server.intercept = () => new Response('{"user":"1","username":"ada","csrf":"c","expires_at":""}');
@@ -85,6 +128,10 @@ describe('the client', () => {
     expect(api.providerAddress({ id: 'a/b', name: 'A' }, '/?q=x&tz=UTC')).toBe(
       '/audit/v1/sign-in/providers/a%2Fb?return_to=%2F%3Fq%3Dx%26tz%3DUTC',
     );
+    for (const refused of ['//evil.example/', '/\\evil.example', '/?q=a\\b', 'https://evil.example', '', `/?q=${'x'.repeat(1021)}`]) {
+      expect(api.providerAddress({ id: 'a', name: 'A' }, refused), refused).toMatch(/return_to=%2F$/);
+    }
+    expect(api.providerAddress({ id: 'a', name: 'A' }, `/?q=${'x'.repeat(1020)}`)).toMatch(/xxx$/);
   });
 
   it('finds the server under a path prefix', async () => {

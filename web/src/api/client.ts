@@ -31,6 +31,9 @@ export type Credential = { kind: 'key'; key: string } | { kind: 'session'; csrf:
 export const VISITOR: Credential = { kind: 'session', csrf: null };
 
 const SAFE_METHODS = ['GET', 'HEAD'];
+const CSRF_HEADER = 'X-CSRF-Token';
+/** Of a path to come back to, in bytes: as the server has it. */
+const RETURN_TO_LEN_MAX = 1024;
 
 export interface ApiOptions {
   /** Where the server is: the path prefix that it is hosted under. */
@@ -38,6 +41,8 @@ export interface ApiOptions {
   credential: () => Credential;
   /** Told what was refused: a key or a session that ended. */
   onRefused?: (credential: Credential) => void;
+  /** Asked after a refused change for the token that the same user's session has by now; null: there is no other. */
+  renewedToken?: (refused: string) => Promise<string | null>;
   /** Told the server's clock with every answer. */
   onServerTime?: (epochMs: number) => void;
   fetch?: (request: Request) => Promise<Response>;
@@ -49,11 +54,10 @@ export class Api {
   private readonly client: Client<paths>;
 
   constructor(private readonly options: ApiOptions) {
-    const send = options.fetch;
     this.client = createClient<paths>({
       // Requests need an absolute address outside of a page, in tests.
       baseUrl: new URL(options.base, globalThis.location.origin).href.replace(/\/$/, ''),
-      ...(send === undefined ? {} : { fetch: send }),
+      fetch: (request) => this.send(request),
       cache: 'no-store',
     });
     this.client.use({
@@ -66,7 +70,7 @@ export class Api {
           return bare;
         }
         const own = new Request(request, { credentials: 'same-origin' });
-        if (credential.csrf !== null && !SAFE_METHODS.includes(own.method)) own.headers.set('X-CSRF-Token', credential.csrf);
+        if (credential.csrf !== null && !SAFE_METHODS.includes(own.method)) own.headers.set(CSRF_HEADER, credential.csrf);
         return own;
       },
     });
@@ -74,7 +78,7 @@ export class Api {
 
   /** The same server for somebody else. */
   as(credential: Credential): Api {
-    const { onRefused: _, ...options } = this.options;
+    const { onRefused: _, renewedToken: __, ...options } = this.options;
     return new Api({ ...options, credential: () => credential });
   }
 
@@ -99,10 +103,15 @@ export class Api {
     }
   }
 
-  /** Where a provider's button leads; `returnTo` is where the visitor wants to be, a path below the prefix. */
+  /**
+   * Where a provider's button leads; `returnTo` is where the visitor wants to be, a path below the prefix.
+   *
+   * Of one that the server refuses (browsers take `//host` for another host) the start page is left.
+   */
   providerAddress(provider: Provider, returnTo: string): string {
     const path = `/v1/sign-in/providers/${encodeURIComponent(provider.id)}`;
-    return `${this.options.base}${path}?return_to=${encodeURIComponent(returnTo)}`;
+    const taken = returnTo.length <= RETURN_TO_LEN_MAX && /^\/(?!\/)[^\\]*$/.test(returnTo);
+    return `${this.options.base}${path}?return_to=${encodeURIComponent(taken ? returnTo : '/')}`;
   }
 
   /** Whether the server waits for its first administrator. */
@@ -223,6 +232,19 @@ export class Api {
       if (error instanceof Problem && (error.status === 403 || error.status === 404)) return [];
       throw error;
     }
+  }
+
+  /** A change is sent twice where the browser's session is another one than the page knew of. */
+  private async send(request: Request): Promise<Response> {
+    const { fetch = globalThis.fetch, renewedToken } = this.options;
+    const token = request.headers.get(CSRF_HEADER);
+    if (token === null || renewedToken === undefined) return fetch(request);
+    const again = request.clone();
+    const response = await fetch(request);
+    const renewed = response.status === 403 ? await renewedToken(token) : null;
+    if (renewed === null) return response;
+    again.headers.set(CSRF_HEADER, renewed);
+    return fetch(again);
   }
 
   private async done(request: Promise<Outcome<unknown>>): Promise<Response> {

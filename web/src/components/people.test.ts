@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Api, type Credential } from '$api/client';
 import { announcer } from '$lib/announce.svelte';
-import { forgetLink, takeLink } from '$lib/link';
+import { forgetLink, heldLink, takeLink } from '$lib/link';
 import { shownNumber } from '$lib/locale.svelte';
 import { preferences } from '$lib/preferences.svelte';
 import { session, type Notice } from '$lib/session.svelte';
@@ -219,6 +219,12 @@ describe('signing in', () => {
     expect(link).toHaveAttribute('rel', 'external');
   });
 
+  it('names the unseen characters of a provider', async () => {
+    people.providers = [{ id: 'corp', name: 'Example\u202eproC' }];
+    await showSignIn();
+    expect(screen.getByRole('link', { name: 'Sign in with Example[U+202E]proC' })).toBeVisible();
+  });
+
   it.each([
     ['key_ended', 'no longer accepts the key'],
     ['session_ended', 'your session has ended'],
@@ -233,8 +239,8 @@ describe('signing in', () => {
 });
 
 describe('the account menu', () => {
-  async function showMenu(kind: 'user' | 'api_key') {
-    session.who = { kind, name: 'ada', shown_name: kind === 'user' ? 'Ada Li' : null, permissions: [], reach: 'everything', tenants: 1 };
+  async function showMenu(kind: 'user' | 'api_key', username = 'ada') {
+    session.who = { kind, name: username, shown_name: kind === 'user' ? 'Ada Li' : null, permissions: [], reach: 'everything', tenants: 1 };
     const onsignout = vi.fn();
     render(AccountMenu, { profile: '/profile', onsignout });
     const menu = button(kind === 'user' ? 'Account: Ada Li' : 'Account: ada');
@@ -254,6 +260,11 @@ describe('the account menu', () => {
     await showMenu('api_key');
     expect(screen.queryByRole('link')).toBeNull();
     expect(screen.getByText('API key')).toBeVisible();
+  });
+
+  it('names the unseen characters of a username', async () => {
+    await showMenu('user', 'ada\u202enimda');
+    expect(screen.getByText('U+202E')).toBeVisible();
   });
 
   it('closes with Escape, by leaving it, and by a click elsewhere', async () => {
@@ -323,12 +334,22 @@ describe('setting up', () => {
     expect(people.changes).toEqual([]);
   });
 
+  it('asks for what is missing without asking the server', async () => {
+    people.setUpNeeded = true;
+    await open();
+    await fill(' ');
+    expect(screen.getByLabelText('Username')).toHaveAccessibleDescription(/Enter a username/);
+    expect(screen.getByLabelText('Username')).toHaveFocus();
+    expect(people.changes).toEqual([]);
+  });
+
   it('says how to get another link when this one is no good', async () => {
     people.setUpNeeded = true;
     await open(`il_${'1'.repeat(64)}`);
     await fill();
     expect(await screen.findByRole('alert')).toHaveTextContent(/can't be used.*Start the server again: it prints a new one/);
     expect(screen.queryByLabelText('Username')).toBeNull();
+    expect(heldLink()).toBeNull();
   });
 
   it('says so when there is no link', async () => {
@@ -487,6 +508,18 @@ describe('the profile', () => {
     expect(people.changes.map(({ method, path }) => `${method} ${path}`)).toEqual(['DELETE /v1/sessions/s-2']);
     expect(announcer.message).toBe('Session revoked');
   });
+
+  it('shows what sessions call themselves as text, whatever it is', async () => {
+    const [one] = people.sessions;
+    const userAgent = '<img src=x onerror=alert(1)>\u202egpj.exe';
+    people.sessions = one === undefined ? [] : [{ ...one, user_agent: userAgent, method: 'constructor', address: '\u202e1.2.0.291' }];
+    await open();
+    const part = await screen.findByRole('region', { name: 'Sessions' });
+    const item = await within(part).findByRole('listitem');
+    expect(item).toHaveTextContent('<img src=x onerror=alert(1)>[U+202E]gpj.exe');
+    expect(item).toHaveTextContent('U+202E1.2.0.291 · constructor');
+    expect(part.querySelector('img')).toBeNull();
+  });
 });
 
 describe('who is signed in', () => {
@@ -522,6 +555,32 @@ describe('who is signed in', () => {
     await session.ask(api());
     expect(session.phase).toBe('unknown');
     expect(session.failure).toMatchObject({ status: 503 });
+  });
+
+  it('is the same user in a newer session, but nobody else, when a change was refused', async () => {
+    people.signedIn = true;
+    const onother = vi.fn();
+    const renew = (refused: string): Promise<string | null> => session.renew(api(), refused, onother);
+    await session.ask(api());
+    expect(await renew('csrf')).toBeNull();
+    people.csrf = 'newer';
+    // Of another token than the one that is held nobody knows whose it was.
+    expect(await renew('older')).toBeNull();
+    expect(session.credential).toEqual(OWN);
+    expect(await renew('csrf')).toBe('newer');
+    expect(session.credential).toEqual({ kind: 'session', csrf: 'newer' });
+    expect(onother).not.toHaveBeenCalled();
+
+    people.csrf = "somebody's";
+    people.profile.id = 'u-2';
+    expect(await renew('newer')).toBeNull();
+    expect(onother).toHaveBeenCalledOnce();
+    expect(session.credential).toEqual({ kind: 'session', csrf: 'newer' });
+    people.signedIn = false;
+    expect(await renew('newer')).toBeNull();
+    session.signInByKey('secret', { kind: 'api_key', name: 'k', permissions: [], reach: 'everything', tenants: 1 });
+    expect(await renew('newer')).toBeNull();
+    expect(onother).toHaveBeenCalledOnce();
   });
 
   it('is nobody where the browser keeps no cookie, which is said', async () => {

@@ -57,6 +57,27 @@ class SignedIn {
     if (this.phase === 'out') this.notice = 'no_cookie';
   }
 
+  /**
+   * After a change was refused: takes up the same user's newer session, if there is one, and returns its token.
+   *
+   * `onother` is told where the browser is somebody else's by now: what one user meant is never done as another.
+   */
+  async renew(api: Api, refused: string, onother: () => void): Promise<string | null> {
+    const { credential, who: before } = this;
+    if (credential.kind === 'key' || credential.csrf !== refused) return null;
+    const who = await api.as(VISITOR).session().catch(() => null);
+    if (who === null || this.credential !== credential) return null;
+    if (who.user !== before?.user) {
+      onother();
+      return null;
+    }
+    const csrf = who.csrf ?? null;
+    if (csrf === null || csrf === refused) return null;
+    this.credential = { kind: 'session', csrf };
+    this.who = who;
+    return csrf;
+  }
+
   signInByKey(key: string, who: Who): void {
     sessionStorage.setItem(STORAGE_KEY, key);
     this.enter({ kind: 'key', key }, who, null);

@@ -33,6 +33,8 @@ export class People {
   password = PASSWORD;
   /** Whether the browser has a session. */
   signedIn = false;
+  /** What shows that a change comes from a page that knows of this session. */
+  csrf = 'csrf';
   setUpNeeded = false;
   permissions = ['audit.read'];
   providers: { id: string; name: string }[] | null = null;
@@ -61,7 +63,7 @@ export class People {
     const open = this.open(`${method} ${url.pathname}`, body);
     if (open !== null) return open;
     if (!this.signedIn) return problem(401, 'unauthorized', 'No session');
-    if (method !== 'GET' && request.headers.get('x-csrf-token') !== 'csrf') return problem(403, 'forbidden', 'No token');
+    if (method !== 'GET' && request.headers.get('x-csrf-token') !== this.csrf) return problem(403, 'forbidden', 'No token');
     return this.own(`${method} ${url.pathname}`, body);
   }
 
@@ -94,7 +96,7 @@ export class People {
 
   private begin(): Response {
     this.signedIn = true;
-    return json({ user: this.profile.id, username: this.profile.username, csrf: 'csrf', expires_at: '2026-11-22T00:00:00Z' });
+    return json({ user: this.profile.id, username: this.profile.username, csrf: this.csrf, expires_at: '2026-11-22T00:00:00Z' });
   }
 
   private own(what: string, body: Record<string, unknown>): Response | null {
@@ -109,7 +111,7 @@ export class People {
           name: profile.username,
           user: profile.id,
           shown_name: [profile.first_name, profile.last_name].filter((name) => name !== null).join(' '),
-          csrf: 'csrf',
+          csrf: this.csrf,
           expires_at: null,
           permissions: this.permissions,
           reach: 'everything',

@@ -63,6 +63,24 @@ fn without_a_valid_key_there_is_no_answer() {
 }
 
 #[test]
+fn changed_rules_are_an_event_and_two_who_change_them_do_not_overwrite_each_other() {
+    let (_installation, server, admin) = server();
+    let mut rules = admin.read("/v1/rules");
+    let before = rules["version"].as_u64().unwrap();
+    rules["version"] = (before + 1).into();
+    let two: Vec<_> = std::thread::scope(|scope| {
+        let put = || admin.write("PUT", "/v1/rules", &rules).status;
+        let running: Vec<_> = (0..2).map(|_| scope.spawn(put)).collect();
+        running.into_iter().map(|put| put.join().unwrap()).collect()
+    });
+    assert!(two == [200, 409] || two == [409, 200], "{two:?}");
+    let told = server.admin().told("rules.change", 1);
+    let changes = told[0]["changes"].as_array().unwrap();
+    let version = changes.iter().find(|change| change["field"] == "version").unwrap();
+    assert_eq!((&version["old"], &version["new"]), (&json!(before), &json!(before + 1)));
+}
+
+#[test]
 fn a_key_can_not_be_used_to_make_a_stronger_one() {
     let (_installation, _server, admin) = server();
     let manager = admin.key(&["keys.manage", "audit.read"], &["north"]);

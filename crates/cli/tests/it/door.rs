@@ -81,6 +81,25 @@ fn every_answer_carries_what_keeps_browsers_in_check() {
 }
 
 #[test]
+fn a_connection_whose_request_was_not_read_to_its_end_is_told_to_end() {
+    let (_installation, server, api) = Installation::with_acme(&[]);
+    let event = numbered("acme", 1);
+    let ends = |answer: &crate::support::Answer| {
+        answer.headers.get("connection").is_some_and(|value| value.as_bytes() == b"close")
+    };
+    let read = api.send(&event).expect(201);
+    assert!(!ends(&read) && !ends(&api.get("/v1/events")) && !ends(&server.stranger().get("/v1/events")));
+    // Refused before anything of the body is looked at, and for its announced length.
+    assert!(ends(&server.stranger().send(&event).expect(401)));
+    assert!(ends(&api.request("POST", "/v1/none", &[], b"{}").expect(405)));
+    // Whoever goes on gets an answer to every request.
+    for _ in 0..50 {
+        server.stranger().send(&event).refused(401, "unauthorized");
+        assert_eq!(api.send(&event).expect(201).json()["duplicates"], 1);
+    }
+}
+
+#[test]
 fn only_trusted_proxies_say_whether_a_request_is_secure() {
     let forwarded = ("Forwarded", "for=192.0.2.7;proto=https");
     let x_forwarded = [("X-Forwarded-For", "192.0.2.7"), ("X-Forwarded-Proto", "https")];

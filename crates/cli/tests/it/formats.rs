@@ -260,6 +260,8 @@ fn a_mapping_of_ones_own_is_kept_by_the_server_and_reads_the_records_after_a_res
     };
     let wanted = BTreeMap::from([("door open".to_owned(), 21), ("gate open".to_owned(), 2)]);
     assert_eq!(actions(&server), wanted);
+    let told = admin.told("mapping.upload", 2);
+    assert!(told.iter().all(|event| event["targets"][0]["id"] == "door-log"), "{told:?}");
     let list = admin.read("/v1/mappings");
     let of = |version: u64| {
         let mut items = list["data"].as_array().unwrap().iter();

@@ -390,8 +390,7 @@ impl World {
     /// What was asked, answered; counted, and searched for what must not be in it.
     #[track_caller]
     fn ask(&self, count: &mut Count, who: &Who, method: &str, path: &str, body: &str) -> Answer {
-        // Who is refused before the body is read finds the connection closed the next time.
-        let json = [("Content-Type", "application/json"), ("Connection", "close")];
+        let json = [("Content-Type", "application/json")];
         let headers = if body.is_empty() { &[][..] } else { &json[..] };
         let answer = who.api.request(method, path, headers, body.as_bytes());
         let text = format!("{:?} {}", answer.headers, answer.text());

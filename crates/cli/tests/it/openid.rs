@@ -84,7 +84,10 @@ fn ada() -> Value {
 
 #[test]
 fn groups_give_roles_at_each_sign_in_and_accounts_are_made_where_that_is_wanted() {
-    let mut provider = provider(&[ada()]);
+    let mut described = ada();
+    let more = json!({"given_name": "A\u{202e}da", "family_name": "Lovelace", "locale": "en_GB", "zoneinfo": "Moon"});
+    described.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let mut provider = provider(&[described]);
     let installation = Installation::new();
     let server = installation.start();
     let admin = server.admin();
@@ -110,6 +113,10 @@ fn groups_give_roles_at_each_sign_in_and_accounts_are_made_where_that_is_wanted(
     assert_eq!(session["reach"], json!(["north", "acme"]));
     let user = admin.read("/v1/users")["data"][0].clone();
     assert_eq!((&user["tenant"], &user["has_password"]), (&json!("acme"), &json!(false)));
+    // Of what the provider says that is kept which an administrator could set.
+    let kept = ["first_name", "last_name", "locale", "zone"].map(|field| user[field].as_str());
+    assert_eq!(kept, [None, Some("Lovelace"), Some("en-GB"), None]);
+    assert_eq!((&user["email"], &user["groups"]), (&json!("ada@example.com"), &json!(["auditors", "north"])));
     assert_eq!(
         user["roles"],
         json!([{"role": "Channel Partner", "territories": ["north"]}, {"role": "Reporter"}])
@@ -178,6 +185,32 @@ fn nobody_is_taken_for_a_user_because_of_a_name() {
         .find(|user| user["username"] == "carl.x")
         .cloned();
     assert_eq!(invited.unwrap()["state"], "invited");
+    let told = &admin.told("user.change", 1)[0];
+    assert_eq!(told["targets"][0]["name"], "ada.l", "{told}");
+    assert_eq!(told["changes"], json!([{"field": "state", "old": "invited", "new": "active"}]), "{told}");
+}
+
+#[test]
+fn groups_do_not_take_away_the_last_administrator() {
+    let boss = |groups: Value| json!({"username": "boss", "password": "x", "groups": groups});
+    let mut provider = provider(&[boss(json!(["bosses"]))]);
+    let installation = Installation::new();
+    let server = installation.start();
+    let admin = server.admin();
+    let roles = json!([{"group": "bosses", "role": "Administrator"}]);
+    set_up(&admin, &provider, &json!({"group_roles": roles, "create_users": true}));
+    at_the_provider(&mut provider, "boss");
+    let come = || {
+        let mut browser = Browser::default();
+        let end = browser.go(&format!("{}/v1/sign-in/providers/staff", url_of(&server)));
+        (end, browser.session(&server).map(|session| session["complete_user_management"] == true))
+    };
+    assert_eq!(come().1, Some(true));
+    provider.tell(&json!({"user": boss(json!(["others"]))}));
+    assert_eq!(come(), (format!("{}/?sign_in_refused=roles_do_not_fit", url_of(&server)), None));
+    assert_eq!(admin.read("/v1/users")["data"][0]["roles"], json!([{"role": "Administrator"}]));
+    admin.user("ada", None, &json!([{"role": "Administrator"}]), "four unusual words here");
+    assert_eq!(come().1, Some(false));
 }
 
 #[test]

@@ -188,6 +188,22 @@ fn the_last_administrator_stays() {
 }
 
 #[test]
+fn the_last_administrators_tenant_is_not_closed_over_them() {
+    let (_installation, _server, admin) = world();
+    for tenant in ["closed", "hall"] {
+        admin.tenant(tenant);
+    }
+    admin.user("sue", Some("hall"), &role("Administrator"), PASSWORD);
+    let set = |tenant: &str, change: &Value| admin.write("PATCH", &format!("/v1/tenants/{tenant}"), change);
+    set("closed", &json!({"state": "suspended"})).expect(200);
+    for closing in [json!({"state": "suspended"}), json!({"parent": "closed"})] {
+        set("hall", &closing).refused(403, "forbidden");
+    }
+    admin.user("ada", None, &role("Administrator"), PASSWORD);
+    set("hall", &json!({"state": "suspended"})).expect(200);
+}
+
+#[test]
 fn a_user_is_made_or_changed_as_a_whole_and_the_trail_tells_old_and_new() {
     let (_installation, _server, admin) = world();
     let boss = admin.user("boss", None, &role("Administrator"), PASSWORD);
@@ -225,6 +241,7 @@ fn a_user_is_made_or_changed_as_a_whole_and_the_trail_tells_old_and_new() {
         ("a blank", json!({"username": "ada l"}), 400, "invalid_string", "/username"),
         ("no address", json!({"username": "ada", "email": "ada"}), 400, "invalid_string", "/email"),
         ("no zone", json!({"username": "ada", "zone": "Moon"}), 400, "invalid_enum", "/zone"),
+        ("no tag", json!({"username": "ada", "locale": "en_GB"}), 400, "invalid_string", "/locale"),
         ("one that is there", json!({"username": "BOSS"}), 409, "id_conflict", "/username"),
     ] {
         let answer = create(&session, &new);
@@ -285,8 +302,11 @@ fn a_user_is_made_or_changed_as_a_whole_and_the_trail_tells_old_and_new() {
         let problem = profile(&json!({member: "x"})).refused(400, "unknown_parameter");
         assert_eq!(problem["errors"][0]["field"], format!("/{member}"));
     }
-    profile(&json!({"last_name": "B.", "zone": "UTC"})).expect(200);
-    assert_eq!(fields(&admin.told("profile.change", 1)[0]).len(), 2);
+    profile(&json!({"last_name": "B.", "locale": "Welsh!"})).refused(400, "invalid_string");
+    profile(&json!({"last_name": "B.", "locale": "de-AT", "zone": "UTC"})).expect(200);
+    let told = fields(&admin.told("profile.change", 1)[0]);
+    let told: Vec<_> = told.iter().map(|(field, _, new)| (field.as_str(), new.as_str().unwrap())).collect();
+    assert_eq!(told, [("last_name", "B."), ("locale", "de-AT"), ("zone", "UTC")]);
     // A key has no account, and a person sends no events.
     for path in ["/v1/profile", "/v1/sessions"] {
         admin.get(path).refused(403, "forbidden");

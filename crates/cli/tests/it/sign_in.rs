@@ -153,6 +153,7 @@ fn the_set_up_link_is_good_once_and_printed_only_while_nobody_is_there() {
     assert_eq!(told["targets"][0]["name"], who["name"], "{told}");
     assert_eq!(told["changes"][0]["new"], json!(["Administrator"]), "{told}");
     assert_eq!(told["tenant"], "_installation", "{told}");
+    assert_eq!(server.admin().told("user.create", 1)[0]["targets"], told["targets"]);
     server.kill();
     let server = installation.start();
     assert_eq!(server.stranger().read("/v1/set-up"), json!({"needed": false}));
@@ -266,6 +267,31 @@ fn guessing_from_one_address_waits_longer_each_time_and_the_owner_elsewhere_does
     let told = admin.told("session.begin", 2 * (5 + 2) + 4);
     let there = told.iter().filter(|event| event["client"]["ip"] == "198.51.100.7");
     assert_eq!(there.map(|event| &event["outcome"]["result"]).collect::<Vec<_>>(), ["success"]);
+}
+
+#[test]
+fn guessing_at_an_open_page_waits_like_guessing_at_the_sign_in() {
+    let (_installation, server, admin) = server(&[]);
+    admin.user("ada", None, &json!([]), PASSWORD);
+    let session = admin.signed_in("ada", PASSWORD);
+    let prove = |current: &str| {
+        let json = [("Content-Type", "application/json")];
+        let body = json!({"current": current}).to_string();
+        session.request("DELETE", "/v1/profile/second-factor", &json, body.as_bytes())
+    };
+    // What is right is no guess, however often.
+    for _ in 0..6 {
+        prove(PASSWORD).expect(204);
+    }
+    for _ in 0..5 {
+        prove(NEXT).refused(403, "forbidden");
+    }
+    let waits = prove(PASSWORD);
+    assert_eq!(waits.header("retry-after"), "1");
+    waits.refused(429, "rate_limited");
+    sign_in(&server.stranger(), "ada", PASSWORD, None).refused(429, "rate_limited");
+    within(LONG, "the wait is over", || (prove(PASSWORD).status == 204).then_some(()));
+    assert!(outcomes(&admin.told("profile.password", 5)).iter().all(|(_, reason)| reason == "bad_password"));
 }
 
 #[test]

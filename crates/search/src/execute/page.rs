@@ -3,7 +3,8 @@
 //!
 //! One event dated in the future makes its zone come early and costs nothing else. A part with matches in few zones
 //! goes through those alone. Where time is bounded, as it is for every page but the first, a zone counts for what its
-//! punctual events and its stragglers within the bounds come to, so that late events cost a zone each at most. Invariant: the order is (time, leaf index) descending, without ties.
+//! punctual events and its stragglers within the bounds come to, so that late events cost a zone each at most.
+//! Invariant: the order is (time, leaf index) descending, without ties.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

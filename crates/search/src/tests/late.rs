@@ -143,3 +143,23 @@ fn a_question_that_has_to_look_at_all_times_first_ends_at_its_deadline() {
     let splits = engine.state.view().splits.clone();
     assert!(splits.iter().any(|split| split.known_lateness().is_some()));
 }
+/// Whoever reads on in the order of the ledger may be the first to ask a split for a window of time.
+#[test]
+fn a_window_in_the_order_of_the_ledger_has_exactly_its_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine(dir.path(), one_in_a_hundred);
+    engine.flush();
+    let at = |second: i64| Timestamp::from_micros(NOW + second * SECOND).to_rfc3339();
+    let (since, until) = (at(2_010), at(2_300));
+    let params = [("since", since.as_str()), ("until", until.as_str())];
+    let (none, events) = (HashMap::new(), engine.ledger.events());
+    let mut expected: Vec<u64> =
+        matching(&events, &Reach::All, &params, &none, u64::MAX).iter().map(|key| key.index).collect();
+    expected.sort_unstable();
+    assert!(engine.state.view().splits.iter().all(|split| split.known_lateness().is_none()));
+    let query = query(&params, &none);
+    let budget = Budget::unlimited();
+    let size = engine.ledger.size();
+    let (found, _) = engine.search.ascending(&Reach::All, &query, 0..size, EVENTS as usize, &budget).unwrap();
+    assert_eq!(found.indices, expected);
+}

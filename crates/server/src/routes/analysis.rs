@@ -60,7 +60,7 @@ pub(crate) struct StatsAnswer {
 
 /// Totals over all events that match; all exact.
 #[utoipa::path(
-    get, path = "/v1/stats", tag = "figures",
+    get, path = "/v1/stats", operation_id = "get_stats", tag = "figures",
     params(
         ("as_of" = Option<String>, Query, description = "the as_of of another answer: as of the same moment"),
         ("explain" = Option<bool>, Query, description = "also how the question is understood, and what it cost"),
@@ -157,7 +157,7 @@ pub(crate) struct HistogramAnswer {
 
 /// Events by time, in calendar units of a zone; all exact.
 #[utoipa::path(
-    get, path = "/v1/histogram", tag = "figures",
+    get, path = "/v1/histogram", operation_id = "get_histogram", tag = "figures",
     params(
         ("interval" = Option<String>, Query, description = "auto (default), or PT1M to P1Y: PT1M PT5M PT15M PT1H PT6H P1D P1W P1M P3M P1Y and the like"),
         ("by" = Option<String>, Query, description = "a field whose values are told apart, such as outcome or action_type"),
@@ -256,7 +256,7 @@ pub(crate) struct ValuesAnswer {
 
 /// The values of a field in the events that match, with exact counts: for facets, and to complete what is typed.
 #[utoipa::path(
-    get, path = "/v1/values/{field}", tag = "figures",
+    get, path = "/v1/values/{field}", operation_id = "list_values", tag = "figures",
     params(
         ("field" = String, Path, description = "such as action, actor, actor_tenant, affected, affected_tenant, application, ip, object, outcome, role"),
         ("prefix" = Option<String>, Query, description = "only values that begin so, without case"),

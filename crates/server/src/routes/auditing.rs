@@ -41,7 +41,7 @@ impl Auditing {
 
 /// Tells whether the installation is audited; needs complete user management.
 #[utoipa::path(
-    get, path = "/v1/auditing", tag = "auditing",
+    get, path = "/v1/auditing", operation_id = "get_auditing", tag = "auditing",
     responses((status = 200, body = Auditing), (status = 403, body = ProblemDetails))
 )]
 pub(crate) async fn auditing(
@@ -65,7 +65,7 @@ pub(crate) struct AuditingSwitch {
 /// Switches the installation's auditing on; needs complete user management. Tenants that exist are switched one by
 /// one.
 #[utoipa::path(
-    put, path = "/v1/auditing", tag = "auditing", request_body = AuditingSwitch,
+    put, path = "/v1/auditing", operation_id = "switch_auditing", tag = "auditing", request_body = AuditingSwitch,
     responses((status = 200, body = Auditing), (status = 403, body = ProblemDetails))
 )]
 pub(crate) async fn switch(

@@ -9,6 +9,7 @@ use axum::{
 use indelible_control::{Permission, StoredRules};
 use indelible_event::{Code, RuleSet};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::uncancelled;
@@ -16,6 +17,7 @@ use crate::{
     body::receive,
     error::{ApiError, ItemError, ProblemDetails},
     extract::{Caller, Params, Ready},
+    recorder::OwnEvent,
 };
 
 /// A type of action.
@@ -45,7 +47,7 @@ pub(crate) struct ObjectType {
 }
 
 /// The action types.
-#[utoipa::path(get, path = "/v1/actions", tag = "catalogue", responses((status = 200, body = [ActionType])))]
+#[utoipa::path(get, path = "/v1/actions", operation_id = "list_actions", tag = "catalogue", responses((status = 200, body = [ActionType])))]
 pub(crate) async fn actions(
     Ready(app): Ready,
     _: Caller,
@@ -62,7 +64,7 @@ pub(crate) async fn actions(
 }
 
 /// The object types.
-#[utoipa::path(get, path = "/v1/objects", tag = "catalogue", responses((status = 200, body = [ObjectType])))]
+#[utoipa::path(get, path = "/v1/objects", operation_id = "list_objects", tag = "catalogue", responses((status = 200, body = [ObjectType])))]
 pub(crate) async fn objects(
     Ready(app): Ready,
     _: Caller,
@@ -82,7 +84,7 @@ pub(crate) async fn objects(
 
 /// The rules in force, as JSON to edit and put back.
 #[utoipa::path(
-    get, path = "/v1/rules", tag = "catalogue",
+    get, path = "/v1/rules", operation_id = "get_rules", tag = "catalogue",
     responses((status = 200, body = Object), (status = 403, body = ProblemDetails))
 )]
 pub(crate) async fn rules(Ready(app): Ready, caller: Caller, params: Params) -> Result<Response, ApiError> {
@@ -104,7 +106,7 @@ const RULES_BYTES_MAX: usize = 1 << 20;
 /// Replaces the rules for what is received from now on. `version` must be one above the version in force, so that two
 /// administrators can't overwrite each other unseen.
 #[utoipa::path(
-    put, path = "/v1/rules", tag = "catalogue", request_body = Object,
+    put, path = "/v1/rules", operation_id = "put_rules", tag = "catalogue", request_body = Object,
     responses((status = 200, body = RulesStored), (status = 400, body = ProblemDetails), (status = 409, body = ProblemDetails))
 )]
 pub(crate) async fn change_rules(
@@ -133,10 +135,22 @@ pub(crate) async fn change_rules(
             format!("the next version is {wanted}; read the rules again, they may have been changed"),
         ));
     }
-    // The primary key refuses the second of two writers that got this far together.
     let stored = StoredRules { version: rules.version(), body: text.to_owned(), built_in: false };
     let version = rules.version();
     uncancelled(async move {
+        // Of two writers that got this far together the second is told that the version is taken.
+        let _turn = app.control_turn.lock().await;
+        let before = app.rules.current();
+        if before.version() + 1 != version {
+            let message = "somebody else changed the rules meanwhile; read them again";
+            return Err(ApiError::field(Code::IdConflict, "/version", message));
+        }
+        let told = OwnEvent::new("Change rules", "rules.change", "update")
+            .to("rules", &version.to_string(), "rules")
+            .by(&caller.principal, &caller.origin, &app.control.directory())
+            .changed("version", before.version(), version)
+            .changed("sha256", sha256(&before.to_json()), sha256(&stored.body));
+        app.record(&told).await?;
         app.control.insert_rule_set(&stored, app.now()).await?;
         app.rules.add(rules);
         Ok(())
@@ -144,4 +158,9 @@ pub(crate) async fn change_rules(
     .await?;
     tracing::info!(version, "rules changed");
     Ok(Json(RulesStored { version }))
+}
+
+/// What stands for a long text in an event; the text itself is kept with its version.
+pub(super) fn sha256(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
 }

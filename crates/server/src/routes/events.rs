@@ -50,7 +50,7 @@ pub(crate) struct Page {
 
 /// Lists events, newest first.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "events",
+    get, path = "/v1/events", operation_id = "list_events", tag = "events",
     params(
         ("limit" = Option<usize>, Query, description = "1 to 1000, default 25"),
         ("after" = Option<String>, Query, description = "cursor: older"),
@@ -215,7 +215,7 @@ impl<'c> Single<'c> {
 
 /// One event, whatever the filters.
 #[utoipa::path(
-    get, path = "/v1/events/{id}", tag = "events",
+    get, path = "/v1/events/{id}", operation_id = "get_event", tag = "events",
     params(
         ("id" = String, Path),
         ("tenant" = Option<String>, Query, description = "needed where events of several tenants have the id"),
@@ -240,7 +240,7 @@ pub(crate) async fn one(
 
 /// The event's bytes exactly as they were sent.
 #[utoipa::path(
-    get, path = "/v1/events/{id}/original", tag = "events",
+    get, path = "/v1/events/{id}/original", operation_id = "get_original", tag = "events",
     params(("id" = String, Path), ("tenant" = Option<String>, Query)),
     responses(
         (status = 200, description = "the bytes as sent"),
@@ -270,7 +270,7 @@ pub(crate) async fn original(
 
 /// The proof that the event is in the trail: a C2SP tlog-proof, or as JSON with envelope and salt.
 #[utoipa::path(
-    get, path = "/v1/events/{id}/proof", tag = "events",
+    get, path = "/v1/events/{id}/proof", operation_id = "prove_event", tag = "events",
     params(("id" = String, Path), ("tenant" = Option<String>, Query)),
     responses(
         (status = 200, description = "text/plain: the tlog-proof alone; application/json, when accepted: the bundle"),

@@ -50,7 +50,7 @@ pub(crate) struct Feed {
 
 /// The feed: every event within the reach in the order of the ledger, none missing, none twice.
 #[utoipa::path(
-    get, path = "/v1/feed", tag = "events",
+    get, path = "/v1/feed", operation_id = "read_feed", tag = "events",
     params(
         ("after" = Option<String>, Query, description = "cursor; absent: from the beginning"),
         ("limit" = Option<usize>, Query, description = "1 to 1000, default 100"),

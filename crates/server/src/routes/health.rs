@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Whether the process answers at all.
-#[utoipa::path(get, path = "/healthz", tag = "operation", security(()), responses((status = 200, description = "the process answers")))]
+#[utoipa::path(get, path = "/healthz", operation_id = "get_health", tag = "operation", security(()), responses((status = 200, description = "the process answers")))]
 pub(crate) async fn health() -> &'static str {
     "ok\n"
 }
@@ -40,7 +40,7 @@ pub(crate) struct Readiness {
 
 /// 200 when events are taken and found; 503 says what is missing.
 #[utoipa::path(
-    get, path = "/readyz", tag = "operation", security(()),
+    get, path = "/readyz", operation_id = "get_readiness", tag = "operation", security(()),
     responses((status = 200, body = Readiness), (status = 503, body = Readiness))
 )]
 pub(crate) async fn ready(State(gate): State<Arc<Gate>>) -> Response {
@@ -87,7 +87,7 @@ fn refusing(app: &App, ledger: &LedgerStatus) -> Option<String> {
 
 /// Prometheus metrics; needs `settings.manage` and reach over everything, since they tell how much is sent.
 #[utoipa::path(
-    get, path = "/metrics", tag = "operation",
+    get, path = "/metrics", operation_id = "get_metrics", tag = "operation",
     responses((status = 200, description = "Prometheus text format"), (status = 401, body = ProblemDetails))
 )]
 pub(crate) async fn metrics(

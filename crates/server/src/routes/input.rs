@@ -94,6 +94,31 @@ pub(crate) fn checked_optional(
     text.map(|text| text.map(|text| checked_text(field, &text, chars_max)).transpose()).transpose()
 }
 
+/// Characters of a BCP 47 tag without extensions (RFC 5646, 4.4.1).
+const LOCALE_LEN_MAX: usize = 35;
+
+/// Whether this has the form of a BCP 47 tag: a language of 2 to 8 letters, then parts of 1 to 8 letters and digits, of
+/// which the last is no single one, since that begins something. Whether the parts are registered is not asked.
+pub(crate) fn is_locale(tag: &str) -> bool {
+    let parts: Vec<_> = tag.split('-').collect();
+    let [language, rest @ ..] = parts.as_slice() else { return false };
+    tag.len() <= LOCALE_LEN_MAX
+        && (2..=8).contains(&language.len())
+        && language.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && rest.iter().all(|part| (1..=8).contains(&part.len()))
+        && rest.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        && rest.last().is_none_or(|last| last.len() > 1)
+}
+
+/// A tag as [`is_locale`] has it.
+pub(crate) fn checked_locale(field: &str, tag: String) -> Result<String, ApiError> {
+    if is_locale(&tag) {
+        return Ok(tag);
+    }
+    let message = "expected a BCP 47 tag of at most 35 characters, such as en or de-AT";
+    Err(ApiError::field(Code::InvalidString, field, message))
+}
+
 /// An IANA zone's name.
 pub(crate) fn checked_zone(field: &str, zone: &str) -> Result<String, ApiError> {
     let found = jiff::tz::TimeZone::get(zone).ok();
@@ -101,4 +126,23 @@ pub(crate) fn checked_zone(field: &str, zone: &str) -> Result<String, ApiError> 
     name.map(str::to_owned).ok_or_else(|| {
         ApiError::field(Code::InvalidEnum, field, "expected an IANA zone, such as Europe/Berlin or UTC")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_locale;
+
+    #[test]
+    fn a_locale_has_the_form_of_a_tag() {
+        let good = "en de-AT zh-Hant-TW es-419 sl-rozaj-biske de-u-co-phonebk en-x-own DE-at haw Language";
+        for tag in good.split(' ') {
+            assert!(is_locale(tag), "{tag}");
+        }
+        let long = format!("en-{}", "abcdefgh-".repeat(4).trim_end_matches('-'));
+        let wrong =
+            "e en_GB en- -en en--GB en-u en-abcdefghi abcdefghi e1 x-own en.UTF-8 \u{e4}\u{f6} en-\u{e4}";
+        for tag in wrong.split(' ').chain(["", " en", "en GB", &long]) {
+            assert!(!is_locale(tag), "{tag}");
+        }
+    }
 }

@@ -95,7 +95,7 @@ pub(crate) struct KeyList {
 }
 
 /// Lists the keys whose whole reach lies within the caller's.
-#[utoipa::path(get, path = "/v1/keys", tag = "keys", responses((status = 200, body = KeyList), (status = 403, body = ProblemDetails)))]
+#[utoipa::path(get, path = "/v1/keys", operation_id = "list_keys", tag = "keys", responses((status = 200, body = KeyList), (status = 403, body = ProblemDetails)))]
 pub(crate) async fn list(
     Ready(app): Ready,
     caller: Caller,
@@ -157,7 +157,7 @@ pub(crate) struct KeyMade {
 
 /// Makes a key, with at most the caller's own permissions and reach.
 #[utoipa::path(
-    post, path = "/v1/keys", tag = "keys", request_body = KeyRequest,
+    post, path = "/v1/keys", operation_id = "create_key", tag = "keys", request_body = KeyRequest,
     responses((status = 201, body = KeyMade), (status = 400, body = ProblemDetails), (status = 403, body = ProblemDetails))
 )]
 pub(crate) async fn create(
@@ -306,7 +306,7 @@ fn no_later_than(expires_at: Option<Timestamp>, principal: &Principal) -> Option
 
 /// Revokes a key at once.
 #[utoipa::path(
-    delete, path = "/v1/keys/{id}", tag = "keys", params(("id" = String, Path)),
+    delete, path = "/v1/keys/{id}", operation_id = "revoke_key", tag = "keys", params(("id" = String, Path)),
     responses((status = 204, description = "revoked"), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn revoke(
@@ -352,7 +352,7 @@ const OVERLAP_SECONDS_MAX: u64 = 30 * 86_400;
 
 /// Makes a key like this one with another secret; this one ends after an overlap.
 #[utoipa::path(
-    post, path = "/v1/keys/{id}/rotation", tag = "keys", params(("id" = String, Path)), request_body = Rotation,
+    post, path = "/v1/keys/{id}/rotation", operation_id = "rotate_key", tag = "keys", params(("id" = String, Path)), request_body = Rotation,
     responses((status = 201, body = KeyMade), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn rotate(

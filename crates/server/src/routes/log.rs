@@ -34,7 +34,7 @@ pub(crate) struct Ledger {
 }
 
 /// Origin, key, size and root.
-#[utoipa::path(get, path = "/v1/ledger", tag = "proofs", responses((status = 200, body = Ledger), (status = 403, body = ProblemDetails)))]
+#[utoipa::path(get, path = "/v1/ledger", operation_id = "get_ledger", tag = "proofs", responses((status = 200, body = Ledger), (status = 403, body = ProblemDetails)))]
 pub(crate) async fn ledger(
     Ready(app): Ready,
     caller: Caller,
@@ -68,7 +68,7 @@ pub(crate) struct Consistency {
 
 /// Proves that the tree of `from` leaves is a prefix of the tree of `to` leaves.
 #[utoipa::path(
-    get, path = "/v1/ledger/consistency", tag = "proofs",
+    get, path = "/v1/ledger/consistency", operation_id = "prove_consistency", tag = "proofs",
     params(("from" = u64, Query), ("to" = Option<u64>, Query, description = "default: the size now")),
     responses((status = 200, body = Consistency), (status = 400, body = ProblemDetails))
 )]
@@ -101,7 +101,7 @@ pub(crate) async fn consistency(
 }
 
 /// The newest signed checkpoint.
-#[utoipa::path(get, path = "/checkpoint", tag = "proofs", responses((status = 200, description = "C2SP signed note"), (status = 403, body = ProblemDetails)))]
+#[utoipa::path(get, path = "/checkpoint", operation_id = "get_checkpoint", tag = "proofs", responses((status = 200, description = "C2SP signed note"), (status = 403, body = ProblemDetails)))]
 pub(crate) async fn checkpoint(
     Ready(app): Ready,
     caller: Caller,
@@ -115,7 +115,7 @@ pub(crate) async fn checkpoint(
 
 /// A tile of hashes, or of entries, by its C2SP path.
 #[utoipa::path(
-    get, path = "/tile/{*path}", tag = "proofs",
+    get, path = "/tile/{*path}", operation_id = "get_tile", tag = "proofs",
     params(("path" = String, Path, description = "such as 0/x001/234 or entries/000.p/17")),
     responses((status = 200, description = "the tile's bytes"), (status = 404, body = ProblemDetails))
 )]

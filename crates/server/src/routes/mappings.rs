@@ -12,12 +12,13 @@ use indelible_ingest::{Form, Mapping, Registry};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::uncancelled;
+use super::{catalogue::sha256, uncancelled};
 use crate::{
     body::receive,
     error::{ApiError, ItemError, ProblemDetails},
     extract::{Caller, Params, PathPart, Ready},
     mappings::Table,
+    recorder::OwnEvent,
 };
 
 /// A version of a mapping.
@@ -70,7 +71,7 @@ fn needs_sender(caller: &Caller) -> Result<(), ApiError> {
 
 /// Every mapping of importers, by name and version.
 #[utoipa::path(
-    get, path = "/v1/mappings", tag = "mappings",
+    get, path = "/v1/mappings", operation_id = "list_mappings", tag = "mappings",
     responses((status = 200, body = MappingList), (status = 403, body = ProblemDetails))
 )]
 pub(crate) async fn list(
@@ -87,7 +88,7 @@ pub(crate) async fn list(
 
 /// The text of a mapping: the newest version, or the one that is asked for.
 #[utoipa::path(
-    get, path = "/v1/mappings/{name}", tag = "mappings",
+    get, path = "/v1/mappings/{name}", operation_id = "get_mapping", tag = "mappings",
     params(("name" = String, Path), ("version" = Option<u32>, Query, description = "which version; without it the newest")),
     responses((status = 200, body = String, content_type = "application/toml"), (status = 404, body = ProblemDetails))
 )]
@@ -119,7 +120,7 @@ const MAPPING_BYTES_MAX: usize = 1 << 20;
 /// Adds a version of a mapping. It is on disk when this answers, and never changes: the same text again is 200, another
 /// text under the same name and version 409.
 #[utoipa::path(
-    put, path = "/v1/mappings/{name}", tag = "mappings",
+    put, path = "/v1/mappings/{name}", operation_id = "put_mapping", tag = "mappings",
     params(("name" = String, Path)),
     request_body(content = String, content_type = "application/toml"),
     responses(
@@ -162,6 +163,12 @@ pub(crate) async fn put(
                 return Err(ApiError::field(Code::IdConflict, "version", message));
             }
             None => {
+                let told = OwnEvent::new("Upload mapping", "mapping.upload", "create")
+                    .to("mapping", &name, &name)
+                    .by(&caller.principal, &caller.origin, &app.control.directory())
+                    .parameter("version", stored.version)
+                    .parameter("sha256", sha256(&stored.body));
+                app.record(&told).await?;
                 app.control.insert_mapping(&stored, now).await?;
                 app.decoder.mappings.add(mapping.clone());
                 tracing::info!(mapping = name, version = stored.version, "mapping added");

@@ -268,6 +268,18 @@ mod tests {
     }
 
     #[test]
+    fn every_operation_has_an_id_of_its_own() {
+        let document: serde_json::Value = serde_json::from_str(&super::openapi()).unwrap();
+        let paths = document["paths"].as_object().unwrap().values();
+        let operations = paths.flat_map(|path| path.as_object().unwrap().values());
+        let mut seen = std::collections::BTreeSet::new();
+        for operation in operations {
+            let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("no id: {operation}"));
+            assert!(seen.insert(id), "{id} stands for two operations");
+        }
+    }
+
+    #[test]
     fn the_committed_openapi_document_is_the_generated_one() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/openapi.json");
         let generated = super::openapi() + "\n";

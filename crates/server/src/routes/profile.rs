@@ -14,10 +14,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    input::{checked_optional, checked_zone, given, read_json},
+    input::{checked_locale, checked_optional, checked_zone, given, read_json},
     sign_in::checked_password,
     uncancelled,
-    users::{SessionList, UserView, sessions_of},
+    users::{self, SessionList, TEXT_MAX, UserView, described_changes, sessions_of},
 };
 use crate::{
     app::App,
@@ -39,15 +39,11 @@ fn own(app: &App, caller: &Caller) -> Result<(User, Uuid), ApiError> {
 }
 
 fn told(app: &App, caller: &Caller, action: &str, code: &str, user: &User) -> OwnEvent {
-    OwnEvent::new(action, code, "update").to("user", &user.id.to_string(), &user.username).by(
-        &caller.principal,
-        &caller.origin,
-        &app.control.directory(),
-    )
+    users::told(app, caller, action, code, "update", user.id, &user.username)
 }
 
 /// The account of whoever is signed in.
-#[utoipa::path(get, path = "/v1/profile", tag = "profile", responses((status = 200, body = UserView), (status = 403, body = ProblemDetails)))]
+#[utoipa::path(get, path = "/v1/profile", operation_id = "get_profile", tag = "profile", responses((status = 200, body = UserView), (status = 403, body = ProblemDetails)))]
 pub(crate) async fn profile(
     Ready(app): Ready,
     caller: Caller,
@@ -64,23 +60,44 @@ pub(crate) async fn profile(
 pub(crate) struct ProfileChange {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    first_name: Option<Option<String>>,
+    pub(crate) first_name: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    last_name: Option<Option<String>>,
+    pub(crate) last_name: Option<Option<String>>,
     /// BCP 47 tag.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    locale: Option<Option<String>>,
+    pub(crate) locale: Option<Option<String>>,
     /// IANA zone.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
-    zone: Option<Option<String>>,
+    pub(crate) zone: Option<Option<String>>,
+}
+
+impl ProfileChange {
+    /// Makes `profile` say what is given here.
+    pub(crate) fn apply(self, profile: &mut Profile) -> Result<(), ApiError> {
+        for (field, given, kept) in [
+            ("/first_name", self.first_name, &mut profile.first_name),
+            ("/last_name", self.last_name, &mut profile.last_name),
+        ] {
+            if let Some(text) = checked_optional(field, given, TEXT_MAX)? {
+                *kept = text;
+            }
+        }
+        if let Some(locale) = self.locale {
+            profile.locale = locale.map(|tag| checked_locale("/locale", tag)).transpose()?;
+        }
+        if let Some(zone) = self.zone {
+            profile.zone = zone.map(|zone| checked_zone("/zone", &zone)).transpose()?;
+        }
+        Ok(())
+    }
 }
 
 /// Changes names, language and zone of whoever is signed in. Username, e-mail and tenant are for administrators.
 #[utoipa::path(
-    patch, path = "/v1/profile", tag = "profile", request_body = ProfileChange,
+    patch, path = "/v1/profile", operation_id = "change_profile", tag = "profile", request_body = ProfileChange,
     responses((status = 200, body = UserView), (status = 400, body = ProblemDetails))
 )]
 pub(crate) async fn change(
@@ -97,23 +114,9 @@ pub(crate) async fn change(
         let (user, _) = own(&app, &caller)?;
         let old = Profile::from(&user);
         let mut new = old.clone();
-        for (field, given, kept) in [
-            ("/first_name", change.first_name, &mut new.first_name),
-            ("/last_name", change.last_name, &mut new.last_name),
-            ("/locale", change.locale, &mut new.locale),
-        ] {
-            if let Some(text) = checked_optional(field, given, 200)? {
-                *kept = text;
-            }
-        }
-        if let Some(zone) = change.zone {
-            new.zone = zone.map(|zone| checked_zone("/zone", &zone)).transpose()?;
-        }
-        let told = told(&app, &caller, "Change profile", "profile.change", &user)
-            .changed("first_name", old.first_name, new.first_name.clone())
-            .changed("last_name", old.last_name, new.last_name.clone())
-            .changed("locale", old.locale, new.locale.clone())
-            .changed("zone", old.zone, new.zone.clone());
+        change.apply(&mut new)?;
+        let told = told(&app, &caller, "Change profile", "profile.change", &user);
+        let told = described_changes(told, &old, &new, &app.control.directory());
         if told.has_changes() {
             app.record(&told).await?;
             app.control.change_user(user.id, &new, user.state).await?;
@@ -125,7 +128,7 @@ pub(crate) async fn change(
 }
 
 /// The sessions of whoever is signed in.
-#[utoipa::path(get, path = "/v1/sessions", tag = "profile", responses((status = 200, body = SessionList)))]
+#[utoipa::path(get, path = "/v1/sessions", operation_id = "list_sessions", tag = "profile", responses((status = 200, body = SessionList)))]
 pub(crate) async fn sessions(
     Ready(app): Ready,
     caller: Caller,
@@ -186,8 +189,7 @@ pub(crate) async fn change_password(
     params.finish()?;
     let change: PasswordChange = read_json(&app, &headers, body).await?;
     let work = async move {
-        let (user, session) = own(&app, &caller)?;
-        prove_password(&app, &caller, &user, &change.current).await?;
+        let (user, session) = proven_own(&app, &caller, &change.current).await?;
         let password = checked_password(&change.password, &Profile::from(&user))?;
         let hash = app.authentication.hash(password).await?;
         let _turn = app.control_turn.lock().await;
@@ -199,17 +201,19 @@ pub(crate) async fn change_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whoever changes what protects the account proves that it is not just an open page.
-async fn prove_password(app: &App, caller: &Caller, user: &User, typed: &str) -> Result<(), ApiError> {
+/// As [`own`], for what protects the account: whoever changes that proves by the password that it is not just an open
+/// page.
+async fn proven_own(app: &App, caller: &Caller, typed: &str) -> Result<(User, Uuid), ApiError> {
+    let (user, session) = own(app, caller)?;
     let account = user.id.to_string();
     app.authentication.begin(&account, Factor::Password, &caller.origin)?;
     let credentials = app.control.credentials(user.id).await?;
     if app.authentication.verify(Password::new(typed), credentials.password).await? {
         app.authentication.succeeded(&account, Factor::Password, &caller.origin);
-        return Ok(());
+        return Ok((user, session));
     }
     app.authentication.failed(&account, Factor::Password, &caller.origin);
-    let told = told(app, caller, "Prove password", "profile.password", user);
+    let told = told(app, caller, "Prove password", "profile.password", &user);
     app.record(&told.refused("failure", "bad_password")).await?;
     Err(ApiError::field(Code::Forbidden, "/current", "this is not your password"))
 }
@@ -293,8 +297,7 @@ pub(crate) async fn take_second_factor(
     params.finish()?;
     let proof: FactorProof = read_json(&app, &headers, body).await?;
     let work = async move {
-        let (user, session) = own(&app, &caller)?;
-        prove_password(&app, &caller, &user, &proof.current).await?;
+        let (user, session) = proven_own(&app, &caller, &proof.current).await?;
         let internal = |error: indelible_identity::IdentityError| ApiError::internal(error.to_string());
         let wrong = || ApiError::field(Code::InvalidString, "/pending", "expected what the offer gave");
         let pending = URL_SAFE_NO_PAD.decode(&proof.pending).map_err(|_| wrong())?;
@@ -318,6 +321,7 @@ pub(crate) async fn take_second_factor(
             .map_err(internal)?;
         let codes = new_recovery_codes().map_err(internal)?;
         let hashes: Vec<_> = codes.iter().map(|code| *code.digest.as_bytes()).collect();
+        let _turn = app.control_turn.lock().await;
         let told = told(&app, &caller, "Set second factor", "profile.second_factor", &user).changed(
             "second_factor",
             user.has_second_factor,
@@ -354,8 +358,8 @@ pub(crate) async fn remove_second_factor(
     params.finish()?;
     let given: CurrentPassword = read_json(&app, &headers, body).await?;
     let work = async move {
-        let (user, session) = own(&app, &caller)?;
-        prove_password(&app, &caller, &user, &given.current).await?;
+        let (user, session) = proven_own(&app, &caller, &given.current).await?;
+        let _turn = app.control_turn.lock().await;
         let told = told(&app, &caller, "Remove second factor", "profile.second_factor", &user).changed(
             "second_factor",
             user.has_second_factor,

@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use indelible_control::{Change, Profile, RoleGrant, StoredProvider, User, UserState};
+use indelible_control::{Change, Profile, Role, RoleGrant, StoredProvider, User, UserState};
 use indelible_event::Code;
 use indelible_identity::Purpose;
 use indelible_openid::{Callback, Claims, ClientSecret, GroupRole, OpenIdError, PENDING_SECONDS, Provider};
@@ -19,9 +19,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    input::{checked_text, read_json},
+    input::{checked_text, deceives, is_locale, read_json},
     sign_in::{begin_session, unusable},
     uncancelled,
+    users::{GROUPS_MAX, TEXT_MAX, checked_email, described_changes, is_last_administrator},
 };
 use crate::{
     app::App,
@@ -188,7 +189,7 @@ fn view(app: &App, stored: &StoredProvider) -> Result<ProviderView, ApiError> {
 }
 
 /// Lists the providers with their configuration; needs complete user management.
-#[utoipa::path(get, path = "/v1/providers", tag = "providers", responses((status = 200, body = ProviderList), (status = 403, body = ProblemDetails)))]
+#[utoipa::path(get, path = "/v1/providers", operation_id = "list_providers", tag = "providers", responses((status = 200, body = ProviderList), (status = 403, body = ProblemDetails)))]
 pub(crate) async fn list(
     Ready(app): Ready,
     caller: Caller,
@@ -202,7 +203,7 @@ pub(crate) async fn list(
 }
 
 /// Names the providers through which people can sign in.
-#[utoipa::path(get, path = "/v1/sign-in/providers", tag = "session", security(()), responses((status = 200, body = ProviderButtons)))]
+#[utoipa::path(get, path = "/v1/sign-in/providers", operation_id = "list_sign_in_providers", tag = "session", security(()), responses((status = 200, body = ProviderButtons)))]
 pub(crate) async fn buttons(Ready(app): Ready, params: Params) -> Result<Json<ProviderButtons>, ApiError> {
     params.finish()?;
     let all = app.control.providers().await?;
@@ -217,7 +218,7 @@ const ID_MAX: usize = 40;
 
 /// Sets up a provider, or changes one, after it was asked whether it is there; needs complete user management.
 #[utoipa::path(
-    put, path = "/v1/providers/{id}", tag = "providers", params(("id" = String, Path)), request_body = ProviderConfig,
+    put, path = "/v1/providers/{id}", operation_id = "put_provider", tag = "providers", params(("id" = String, Path)), request_body = ProviderConfig,
     responses((status = 200, body = ProviderView), (status = 400, body = ProblemDetails), (status = 403, body = ProblemDetails), (status = 503, body = ProblemDetails))
 )]
 pub(crate) async fn put(
@@ -309,7 +310,7 @@ fn refused_setup(error: &OpenIdError) -> ApiError {
 
 /// Removes a provider. Who signed in through it stays a user.
 #[utoipa::path(
-    delete, path = "/v1/providers/{id}", tag = "providers", params(("id" = String, Path)),
+    delete, path = "/v1/providers/{id}", operation_id = "delete_provider", tag = "providers", params(("id" = String, Path)),
     responses((status = 204, description = "removed"), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn delete(
@@ -358,7 +359,7 @@ fn see_other(to: &str) -> Result<[(header::HeaderName, HeaderValue); 2], ApiErro
 
 /// Sends the browser to the provider.
 #[utoipa::path(
-    get, path = "/v1/sign-in/providers/{id}", tag = "session", security(()),
+    get, path = "/v1/sign-in/providers/{id}", operation_id = "begin_provider_sign_in", tag = "session", security(()),
     params(("id" = String, Path), ("return_to" = Option<String>, Query, description = "a path of this server")),
     responses((status = 303, description = "to the provider"), (status = 404, body = ProblemDetails), (status = 503, body = ProblemDetails))
 )]
@@ -384,7 +385,7 @@ pub(crate) async fn begin(
 
 /// Takes the browser back from the provider: begins the session, or says on the sign-in page why there is none.
 #[utoipa::path(
-    get, path = "/v1/sign-in/providers/{id}/callback", tag = "session", security(()), params(("id" = String, Path)),
+    get, path = "/v1/sign-in/providers/{id}/callback", operation_id = "finish_provider_sign_in", tag = "session", security(()), params(("id" = String, Path)),
     responses((status = 303, description = "to the page"), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn callback(
@@ -399,8 +400,7 @@ pub(crate) async fn callback(
     let secure = origin.secure;
     let answer = uncancelled(async move {
         match finish(&app, &origin, &stored, callback, &pending).await {
-            Ok((user, return_to)) => {
-                let session = begin_session(&app, &origin, &user, &stored.id).await?;
+            Ok((session, return_to)) => {
                 Ok((session.headers().get(header::SET_COOKIE).cloned(), app.path(&return_to)))
             }
             Err(Refusal { reason, who }) => {
@@ -444,7 +444,7 @@ async fn finish(
     stored: &StoredProvider,
     callback: Callback,
     pending: &str,
-) -> Result<(User, String), Refusal> {
+) -> Result<(Response, String), Refusal> {
     let provider = provider(app, stored)?;
     let signed_in = app.openid.finish(&provider, callback, pending, app.now()).await.map_err(|error| {
         tracing::info!(%error, provider = stored.id, "a sign-in through a provider was refused");
@@ -452,6 +452,7 @@ async fn finish(
     })?;
     let claims = signed_in.claims;
     let refuse = |reason| Refusal { reason, who: Some(claims.username.clone()) };
+    // To the end: whoever is locked meanwhile must not get a session that stays.
     let _turn = app.control_turn.lock().await;
     let id =
         match app.control.user_of_identity(&claims.issuer, &claims.subject).await.map_err(ApiError::from)? {
@@ -463,7 +464,7 @@ async fn finish(
         return Err(refuse(reason));
     }
     give_roles(app, origin, &provider, &user, &claims).await?;
-    Ok((user, signed_in.return_to))
+    Ok((begin_session(app, origin, &user, &stored.id).await?, signed_in.return_to))
 }
 
 /// Somebody's first sign-in: they were invited under a verified address, or get an account where the provider may make
@@ -482,36 +483,44 @@ async fn welcome(
         .into_iter()
         .flat_map(|email| directory.users_with_email(email))
         .filter(|user| user.state == UserState::Invited);
-    let id = match (invited.next(), invited.next()) {
+    let (id, told, new) = match (invited.next(), invited.next()) {
         (Some(user), None) => {
-            app.control
-                .change_user(user.id, &Profile::from(user), UserState::Active)
-                .await
-                .map_err(ApiError::from)?;
-            user.id
+            let told = OwnEvent::new("Change user", "user.change", "update")
+                .to("user", &user.id.to_string(), &user.username)
+                .changed("state", user.state.as_str(), UserState::Active.as_str());
+            (user.id, told, None)
         }
         _ if !config.create_users => return Err(refuse("unknown_user")),
         _ => {
-            let profile = profile_of(app, &config, claims);
-            if app.control.check_profile(Uuid::nil(), &profile).is_err() {
+            if deceives(&claims.username) {
+                return Err(refuse("no_username"));
+            }
+            let (id, profile) = (Uuid::new_v4(), profile_of(app, &config, claims));
+            if app.control.check_profile(id, &profile).is_err() {
                 return Err(refuse("username_taken"));
             }
-            app.control.create_user(&profile, UserState::Active, app.now()).await.map_err(ApiError::from)?
+            let told = OwnEvent::new("Create user", "user.create", "create").to(
+                "user",
+                &id.to_string(),
+                &profile.username,
+            );
+            let told = described_changes(told, &Profile::default(), &profile, &directory);
+            (id, told, Some(profile))
         }
     };
-    let bound =
-        app.control.bind_identity(&claims.issuer, &claims.subject, id).await.map_err(ApiError::from)?;
-    if !bound {
-        return Err(refuse("identity_taken"));
-    }
-    let told = OwnEvent::new("Create user", "user.create", "create")
+    let told = told
         .by_unknown(&claims.username)
         .from(origin)
-        .to("user", &id.to_string(), &claims.username)
         .parameter("provider", stored.id.clone())
         .parameter("subject", claims.subject.clone());
     app.record(&told).await?;
-    Ok(id)
+    if let Some(profile) = new {
+        let created = app.control.create_user(id, &profile, UserState::Invited, app.now()).await;
+        created.map_err(ApiError::from)?;
+    }
+    let bound =
+        app.control.bind_identity(&claims.issuer, &claims.subject, id).await.map_err(ApiError::from)?;
+    if bound { Ok(id) } else { Err(refuse("identity_taken")) }
 }
 
 fn profile_of(app: &App, config: &ProviderConfig, claims: &Claims) -> Profile {
@@ -519,16 +528,20 @@ fn profile_of(app: &App, config: &ProviderConfig, claims: &Claims) -> Profile {
     let tenant =
         config.tenant.as_ref().and_then(|name| directory.tenant_named(name)).map(|tenant| tenant.number);
     let zone = claims.zoneinfo.as_ref().filter(|zone| jiff::tz::TimeZone::get(zone).is_ok());
-    let first_name = claims.first_name.clone().or_else(|| claims.name.clone());
+    // What an administrator could not set, a provider does not set either.
+    let fits = |text: &String| checked_text("", text, TEXT_MAX).is_ok();
+    let email = claims.email.clone().filter(|email| claims.email_verified && fits(email));
+    let groups = claims.groups.iter().flatten().filter(|group| fits(group));
     Profile {
         username: claims.username.clone(),
-        first_name,
-        last_name: claims.last_name.clone(),
-        email: claims.email.clone().filter(|_| claims.email_verified),
-        locale: claims.locale.clone(),
+        first_name: claims.first_name.clone().or_else(|| claims.name.clone()).filter(fits),
+        last_name: claims.last_name.clone().filter(fits),
+        email: email.and_then(|email| checked_email(email).ok()),
+        // Some providers write the parts with an underscore between.
+        locale: claims.locale.as_ref().map(|tag| tag.replace('_', "-")).filter(|tag| is_locale(tag)),
         zone: zone.cloned(),
         tenant,
-        groups: claims.groups.clone().unwrap_or_default(),
+        groups: groups.take(GROUPS_MAX).cloned().collect(),
     }
 }
 
@@ -568,6 +581,15 @@ async fn give_roles(
     if grants == user.grants {
         return Ok(());
     }
+    let refuse = || Refusal { reason: "roles_do_not_fit", who: Some(claims.username.clone()) };
+    let administers = |grants: &[RoleGrant]| grants.iter().any(|grant| grant.role == Role::ADMINISTRATOR);
+    if administers(&user.grants) && !administers(&grants) && is_last_administrator(app, user.id) {
+        tracing::warn!(
+            provider = provider.name,
+            "a provider's groups would take away the last administrator"
+        );
+        return Err(refuse());
+    }
     let names = |grants: &[RoleGrant]| {
         let roles = grants.iter().filter_map(|grant| directory.role(grant.role));
         roles.map(|role| role.name.clone()).collect::<Vec<_>>()
@@ -584,6 +606,6 @@ async fn give_roles(
             provider = provider.name,
             "a provider's groups give roles that don't fit"
         );
-        Refusal { reason: "roles_do_not_fit", who: Some(claims.username.clone()) }
+        refuse()
     })
 }

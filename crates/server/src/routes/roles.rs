@@ -41,14 +41,13 @@ pub(crate) struct RoleView {
 
 impl RoleView {
     fn new(role: &Role, directory: &Directory) -> Self {
-        let has = |user: &&indelible_control::User| user.grants.iter().any(|grant| grant.role == role.id);
         Self {
             id: role.id,
             name: role.name.clone(),
             permissions: role.permissions.names(),
             reach: role.reach.as_str(),
             ready_made: role.is_ready_made(),
-            users: directory.users().filter(has).count(),
+            users: directory.users().filter(|user| user.has_role(role.id)).count(),
         }
     }
 }
@@ -60,7 +59,7 @@ pub(crate) struct RoleList {
 }
 
 /// Lists the roles, the ready-made ones first; needs `users.manage` over everything.
-#[utoipa::path(get, path = "/v1/roles", tag = "roles", responses((status = 200, body = RoleList), (status = 403, body = ProblemDetails)))]
+#[utoipa::path(get, path = "/v1/roles", operation_id = "list_roles", tag = "roles", responses((status = 200, body = RoleList), (status = 403, body = ProblemDetails)))]
 pub(crate) async fn list(
     Ready(app): Ready,
     caller: Caller,
@@ -87,7 +86,7 @@ pub(crate) struct RoleRequest {
 
 /// Makes a role, with at most the caller's own permissions.
 #[utoipa::path(
-    post, path = "/v1/roles", tag = "roles", request_body = RoleRequest,
+    post, path = "/v1/roles", operation_id = "create_role", tag = "roles", request_body = RoleRequest,
     responses((status = 201, body = RoleView), (status = 400, body = ProblemDetails), (status = 403, body = ProblemDetails), (status = 409, body = ProblemDetails))
 )]
 pub(crate) async fn create(
@@ -106,7 +105,7 @@ pub(crate) async fn create(
 
 /// Replaces a role of the installation's own; whoever has it may do what it permits from then on.
 #[utoipa::path(
-    put, path = "/v1/roles/{id}", tag = "roles", params(("id" = String, Path)), request_body = RoleRequest,
+    put, path = "/v1/roles/{id}", operation_id = "change_role", tag = "roles", params(("id" = String, Path)), request_body = RoleRequest,
     responses((status = 200, body = RoleView), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails))
 )]
 pub(crate) async fn change(
@@ -190,7 +189,7 @@ pub(crate) fn checked_permissions(names: &[String]) -> Result<PermissionSet, Api
 
 /// Deletes a role of the installation's own; nobody has it from then on.
 #[utoipa::path(
-    delete, path = "/v1/roles/{id}", tag = "roles", params(("id" = String, Path)),
+    delete, path = "/v1/roles/{id}", operation_id = "delete_role", tag = "roles", params(("id" = String, Path)),
     responses((status = 204, description = "deleted"), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn delete(

@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use indelible_access::Principal;
-use indelible_control::{Directory, Permission, Tenant};
+use indelible_control::{Directory, Permission, Reach, Tenant};
 use indelible_event::{Code, Event, Limits, Problem, TimeSource, Timestamp};
 use indelible_ingest::{
     BodyLimits, Item, Mapping, Media, media_for_mapping, parse_item, parse_mapped, parse_media, split, text,
@@ -106,7 +106,7 @@ struct Mode {
 
 /// Stores events: one, an array, NDJSON or CloudEvents. An acknowledgement means: on disk and in the tree.
 #[utoipa::path(
-    post, path = "/v1/events", tag = "events",
+    post, path = "/v1/events", operation_id = "send_events", tag = "events",
     request_body(
         description = "One event or an array; one event a line; one CloudEvent or a batch of them. With mapping= a vendor's records. gzip and zstd are taken.",
         content(
@@ -331,11 +331,14 @@ fn prepare(
         on_conflict: mode.on_conflict,
         received,
     };
+    // The reach once for the request, not for each of its events.
+    let reach = principal.reach(Permission::EventsSend);
+    let sending = Sending { principal, reach, directory: &directory };
     let mut ids: HashMap<(u64, String), &str> = HashMap::new();
     let (mut room, mut people_bytes) = (Room::of_request(), 0);
     for item in &items {
         let index = Some(item.index);
-        let checked = check(mode, item, &limits, received_at, principal, &directory);
+        let checked = check(mode, item, &limits, received_at, &sending);
         match checked {
             Ok((event, warnings, tenant)) => {
                 let warnings = warnings.iter().map(|warning| ItemError::of(warning, index, item.line));
@@ -346,7 +349,7 @@ fn prepare(
                 }
                 let sent = Sent { index: item.index, line: item.line, tenant: tenant.name.clone() };
                 prepared.note.sent.push(sent);
-                let mut new = new_event(mode, item, &event, &tenant, principal, rule_version, received_at);
+                let mut new = new_event(mode, item, &event, tenant, principal, rule_version, received_at);
                 new.envelope.people = recognise(&*directory, tenant.number, &event, &mut room);
                 // They were not sent, so the memory that the request holds does not cover them.
                 people_bytes += new.envelope.people.memory();
@@ -375,30 +378,32 @@ const PROBLEMS_MAX: usize = 8;
 const PROBLEMS_OF_FIRST: u64 = 50;
 
 /// Parses one event and finds its tenant.
-fn check(
+/// Who sends, for which tenants.
+struct Sending<'s> {
+    principal: &'s Principal,
+    reach: Reach,
+    directory: &'s Directory,
+}
+
+fn check<'s>(
     mode: &Mode,
     item: &Item<'_>,
     limits: &Limits,
     received_at: Timestamp,
-    principal: &Principal,
-    directory: &Directory,
-) -> Result<(Event, Vec<Problem>, Tenant), Vec<Problem>> {
+    sending: &Sending<'s>,
+) -> Result<(Event, Vec<Problem>, &'s Tenant), Vec<Problem>> {
     let parsed = match &mode.mapping {
         Some(mapping) => parse_mapped(mapping, item, limits, received_at)?.into_parsed(),
         None => parse_item(mode.media, item, limits, received_at)?,
     };
-    let tenant = tenant_of(&parsed.event, mode, principal, directory).map_err(|problem| vec![problem])?;
-    Ok((parsed.event, parsed.warnings, tenant.clone()))
+    let tenant = tenant_of(&parsed.event, mode, sending).map_err(|problem| vec![problem])?;
+    Ok((parsed.event, parsed.warnings, tenant))
 }
 
 /// The event's own tenant, else the key's default, else, for keys set so, the first target's. A tenant outside the
 /// reach is answered like one that does not exist; whether auditing is on is told only after that.
-fn tenant_of<'d>(
-    event: &Event,
-    mode: &Mode,
-    principal: &Principal,
-    directory: &'d Directory,
-) -> Result<&'d Tenant, Problem> {
+fn tenant_of<'s>(event: &Event, mode: &Mode, sending: &Sending<'s>) -> Result<&'s Tenant, Problem> {
+    let Sending { principal, reach, directory } = sending;
     let from_target = || {
         let wanted = principal.sender.tenant_from_target;
         event.targets.first().filter(|_| wanted).and_then(|target| target.tenant.as_deref())
@@ -424,9 +429,7 @@ fn tenant_of<'d>(
             },
         },
     };
-    let Some(tenant) =
-        found.filter(|tenant| directory.is_within(tenant.number, &principal.reach(Permission::EventsSend)))
-    else {
+    let Some(tenant) = found.filter(|tenant| directory.is_within(tenant.number, reach)) else {
         let message = "no such tenant within the key's reach";
         return Err(Problem { code: Code::TenantForbidden, field: field.into(), message: message.into() });
     };

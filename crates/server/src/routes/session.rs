@@ -48,7 +48,7 @@ enum SessionReach {
 
 /// Who am I.
 #[utoipa::path(
-    get, path = "/v1/session", tag = "session",
+    get, path = "/v1/session", operation_id = "get_session", tag = "session",
     responses((status = 200, body = Session), (status = 401, body = ProblemDetails))
 )]
 pub(crate) async fn session(

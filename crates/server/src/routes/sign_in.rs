@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::{
     input::{checked_optional, read_json},
     uncancelled,
-    users::{TEXT_MAX, checked_email, checked_username},
+    users::{TEXT_MAX, checked_email, checked_username, described_changes},
 };
 use crate::{
     app::App,
@@ -292,7 +292,7 @@ pub(crate) struct SetUpState {
 }
 
 /// Tells whether the server waits for its first administrator.
-#[utoipa::path(get, path = "/v1/set-up", tag = "session", security(()), responses((status = 200, body = SetUpState)))]
+#[utoipa::path(get, path = "/v1/set-up", operation_id = "get_set_up_state", tag = "session", security(()), responses((status = 200, body = SetUpState)))]
 pub(crate) async fn set_up_state(Ready(app): Ready, params: Params) -> Result<Json<SetUpState>, ApiError> {
     params.finish()?;
     Ok(Json(SetUpState { needed: app.needs_set_up() }))
@@ -353,13 +353,20 @@ async fn first_administrator(
     profile: &Profile,
     password: &str,
 ) -> Result<User, ApiError> {
-    let id = app.control.create_user(profile, UserState::Invited, app.now()).await?;
+    let id = Uuid::new_v4();
+    let about = |event: OwnEvent| {
+        event.by_unknown(&profile.username).from(origin).to("user", &id.to_string(), &profile.username)
+    };
+    let told = about(OwnEvent::new("Create user", "user.create", "create"));
+    let told = described_changes(told, &Profile::default(), profile, &app.control.directory());
+    app.record(&told).await?;
+    app.control.create_user(id, profile, UserState::Invited, app.now()).await?;
     let grants = vec![RoleGrant { role: Role::ADMINISTRATOR, territories: Vec::new() }];
-    let told = OwnEvent::new("Set up", "installation.set_up", "create")
-        .by_unknown(&profile.username)
-        .from(origin)
-        .to("user", &id.to_string(), &profile.username)
-        .changed("roles", serde_json::Value::Null, vec!["Administrator"]);
+    let told = about(OwnEvent::new("Set up", "installation.set_up", "create")).changed(
+        "roles",
+        serde_json::Value::Null,
+        vec!["Administrator"],
+    );
     app.make_change(Change::GrantsSet { user: id, grants }, &told).await?;
     // Last, since it opens the account: a set-up that breaks off before can be done again after a restart.
     app.control.set_password(id, password, None, app.now()).await?;

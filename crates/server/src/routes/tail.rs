@@ -36,7 +36,7 @@ const RETRY_MILLIS: u64 = 1_000;
 
 /// Follows events that match, as Server-Sent Events: each event's data is the event, its id the cursor behind it.
 #[utoipa::path(
-    get, path = "/v1/tail", tag = "events",
+    get, path = "/v1/tail", operation_id = "follow_events", tag = "events",
     params(
         ("after" = Option<String>, Query, description = "cursor to begin behind, or the as_of of another answer; absent: now"),
         ("before" = Option<String>, Query, description = "cursor to end at: the stream ends there"),

@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::{
     input::{checked_optional, checked_zone, given, read_json},
     uncancelled,
+    users::is_last_administrator_in,
 };
 use crate::{
     app::App,
@@ -107,7 +108,7 @@ pub(crate) struct TenantList {
 
 /// Lists the tenants within the caller's reach, by name.
 #[utoipa::path(
-    get, path = "/v1/tenants", tag = "tenants",
+    get, path = "/v1/tenants", operation_id = "list_tenants", tag = "tenants",
     params(("external_id" = Option<String>, Query, description = "only those with this id in another system")),
     responses((status = 200, body = TenantList))
 )]
@@ -130,7 +131,7 @@ pub(crate) async fn list(
 
 /// One tenant.
 #[utoipa::path(
-    get, path = "/v1/tenants/{name}", tag = "tenants", params(("name" = String, Path)),
+    get, path = "/v1/tenants/{name}", operation_id = "get_tenant", tag = "tenants", params(("name" = String, Path)),
     responses((status = 200, body = TenantView), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn one(
@@ -180,7 +181,7 @@ pub(crate) struct CheckedTenant {
 
 /// Creates a tenant.
 #[utoipa::path(
-    post, path = "/v1/tenants", tag = "tenants", request_body = NewTenant,
+    post, path = "/v1/tenants", operation_id = "create_tenant", tag = "tenants", request_body = NewTenant,
     responses((status = 201, body = TenantView), (status = 400, body = ProblemDetails), (status = 409, body = ProblemDetails))
 )]
 pub(crate) async fn create(
@@ -376,7 +377,7 @@ pub(crate) struct TenantChange {
 
 /// Renames, moves, describes, suspends a tenant; switches its auditing on.
 #[utoipa::path(
-    patch, path = "/v1/tenants/{name}", tag = "tenants", params(("name" = String, Path)), request_body = TenantChange,
+    patch, path = "/v1/tenants/{name}", operation_id = "change_tenant", tag = "tenants", params(("name" = String, Path)), request_body = TenantChange,
     responses((status = 200, body = TenantView), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn change(
@@ -451,6 +452,13 @@ async fn change_tenant(
         let reach = caller.needs(Permission::TenantsManage)?.reach(Permission::TenantsManage);
         app.tenant_within(&reach, name)?;
         app.control.check(&changed)?;
+        let below_suspended =
+            set.parent.flatten().is_some_and(|parent| app.control.directory().is_suspended(parent));
+        let closes = set.state == Some(TenantState::Suspended) || below_suspended;
+        if closes && is_last_administrator_in(app, tenant.number) {
+            let message = "the last administrator belongs to this tenant; make another one elsewhere first";
+            return Err(ApiError::field(Code::Forbidden, "/state", message));
+        }
     }
     if switching {
         app.make_change(Change::TenantAuditing { tenant: tenant.number }, &told).await?;
@@ -542,7 +550,7 @@ fn told_of(mut event: OwnEvent, tenant: &Tenant, set: &TenantSet, directory: &Di
 
 /// Deletes a tenant that was never audited. One that is can't be deleted, whatever else was done to it.
 #[utoipa::path(
-    delete, path = "/v1/tenants/{name}", tag = "tenants", params(("name" = String, Path)),
+    delete, path = "/v1/tenants/{name}", operation_id = "delete_tenant", tag = "tenants", params(("name" = String, Path)),
     responses((status = 204, description = "deleted"), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails))
 )]
 pub(crate) async fn delete(

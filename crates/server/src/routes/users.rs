@@ -9,8 +9,8 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use indelible_control::{
-    Change, Directory, LinkPurpose, Permission, Profile, Reach, RoleGrant, RoleReach, Session, User,
-    UserState,
+    Change, Directory, LinkPurpose, Permission, Profile, Reach, Role, RoleGrant, RoleReach, Session,
+    TenantNumber, User, UserState,
 };
 use indelible_event::{Code, Timestamp};
 use indelible_identity::LinkToken;
@@ -20,8 +20,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    input::{checked_optional, checked_text, checked_zone, given, read_json},
-    sign_in::unusable,
+    input::{checked_optional, checked_text, given, read_json},
+    profile::ProfileChange,
     uncancelled,
 };
 use crate::{
@@ -148,7 +148,7 @@ pub(crate) struct UserList {
 }
 
 /// Lists the users whom the caller manages, by username.
-#[utoipa::path(get, path = "/v1/users", tag = "users", responses((status = 200, body = UserList), (status = 403, body = ProblemDetails)))]
+#[utoipa::path(get, path = "/v1/users", operation_id = "list_users", tag = "users", responses((status = 200, body = UserList), (status = 403, body = ProblemDetails)))]
 pub(crate) async fn list(
     Ready(app): Ready,
     caller: Caller,
@@ -165,7 +165,7 @@ pub(crate) async fn list(
 
 /// One user.
 #[utoipa::path(
-    get, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path)),
+    get, path = "/v1/users/{id}", operation_id = "get_user", tag = "users", params(("id" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn one(
@@ -222,7 +222,7 @@ pub(crate) struct UserRequest {
 const USERNAME_MAX: usize = 150;
 pub(crate) const TEXT_MAX: usize = 200;
 /// Groups of one user.
-const GROUPS_MAX: usize = 100;
+pub(crate) const GROUPS_MAX: usize = 100;
 
 /// A username as it may be.
 pub(crate) fn checked_username(username: &str) -> Result<String, ApiError> {
@@ -259,21 +259,15 @@ fn described(
         }
         None => {}
     }
-    let texts = [
-        ("/first_name", request.first_name.take(), &mut profile.first_name),
-        ("/last_name", request.last_name.take(), &mut profile.last_name),
-        ("/locale", request.locale.take(), &mut profile.locale),
-    ];
-    for (field, given, kept) in texts {
-        if let Some(text) = checked_optional(field, given, TEXT_MAX)? {
-            *kept = text;
-        }
-    }
+    let as_by_oneself = ProfileChange {
+        first_name: request.first_name.take(),
+        last_name: request.last_name.take(),
+        locale: request.locale.take(),
+        zone: request.zone.take(),
+    };
+    as_by_oneself.apply(&mut profile)?;
     if let Some(email) = checked_optional("/email", request.email.take(), TEXT_MAX)? {
         profile.email = email.map(checked_email).transpose()?;
-    }
-    if let Some(zone) = request.zone.take() {
-        profile.zone = zone.map(|zone| checked_zone("/zone", &zone)).transpose()?;
     }
     if let Some(groups) = request.groups.take() {
         profile.groups = checked_groups(&groups)?;
@@ -350,7 +344,7 @@ fn check_roles(
 
 /// Creates a user, who is invited: a link lets them choose a password.
 #[utoipa::path(
-    post, path = "/v1/users", tag = "users", request_body = UserRequest,
+    post, path = "/v1/users", operation_id = "create_user", tag = "users", request_body = UserRequest,
     responses((status = 201, body = UserView), (status = 400, body = ProblemDetails), (status = 403, body = ProblemDetails), (status = 409, body = ProblemDetails))
 )]
 pub(crate) async fn create(
@@ -371,12 +365,13 @@ pub(crate) async fn create(
         }
         let profile = described(&app, &caller, None, &mut request)?;
         let grants = checked_roles(&app, &caller, profile.tenant, &request.roles.unwrap_or_default())?;
-        app.control.check_profile(Uuid::nil(), &profile)?;
-        let id = app.control.create_user(&profile, UserState::Invited, app.now()).await?;
+        let id = Uuid::new_v4();
+        app.control.check_profile(id, &profile)?;
         let directory = app.control.directory();
         let told = told(&app, &caller, "Create user", "user.create", "create", id, &profile.username);
         let told = described_changes(told, &Profile::default(), &profile, &directory);
         app.record(&told).await?;
+        app.control.create_user(id, &profile, UserState::Invited, app.now()).await?;
         set_roles(&app, &caller, id, &[], grants).await?;
         let directory = app.control.directory();
         let user = directory.user(id).ok_or_else(no_such_user)?;
@@ -385,7 +380,8 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(uncancelled(work).await?)))
 }
 
-fn told(
+/// An event about a user, by the caller.
+pub(crate) fn told(
     app: &App,
     caller: &Caller,
     action: &str,
@@ -401,7 +397,13 @@ fn told(
     )
 }
 
-fn described_changes(told: OwnEvent, old: &Profile, new: &Profile, directory: &Directory) -> OwnEvent {
+/// Adds what is other about a user, old and new.
+pub(crate) fn described_changes(
+    told: OwnEvent,
+    old: &Profile,
+    new: &Profile,
+    directory: &Directory,
+) -> OwnEvent {
     let tenant = |profile: &Profile| {
         profile.tenant.and_then(|number| directory.tenant(number)).map(|tenant| tenant.name.clone())
     };
@@ -440,7 +442,7 @@ async fn set_roles(
 
 /// Describes a user otherwise, gives other roles, locks or opens the account.
 #[utoipa::path(
-    patch, path = "/v1/users/{id}", tag = "users", params(("id" = String, Path)), request_body = UserRequest,
+    patch, path = "/v1/users/{id}", operation_id = "change_user", tag = "users", params(("id" = String, Path)), request_body = UserRequest,
     responses((status = 200, body = UserView), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails))
 )]
 pub(crate) async fn change(
@@ -505,14 +507,19 @@ async fn change_one(
 }
 
 fn is_administrator(state: UserState, grants: &[RoleGrant]) -> bool {
-    state == UserState::Active
-        && grants.iter().any(|grant| grant.role == indelible_control::Role::ADMINISTRATOR)
+    state == UserState::Active && grants.iter().any(|grant| grant.role == Role::ADMINISTRATOR)
 }
 
 /// Whether nobody else could do what this administrator can.
-fn is_last_administrator(app: &App, id: Uuid) -> bool {
-    let stays = |user: &User| is_administrator(user.state, &user.grants) && unusable(app, user).is_none();
-    !app.control.directory().users().any(|user| user.id != id && stays(user))
+pub(crate) fn is_last_administrator(app: &App, id: Uuid) -> bool {
+    app.control.directory().administrators().all(|user| user.id == id)
+}
+
+/// Whether whoever could do what an administrator can belongs to this tenant or one below it.
+pub(crate) fn is_last_administrator_in(app: &App, tenant: TenantNumber) -> bool {
+    let (directory, below) = (app.control.directory(), Reach::Tenants(vec![tenant]));
+    let is_below = |user: &User| user.tenant.is_some_and(|tenant| directory.is_within(tenant, &below));
+    directory.administrators().next().is_some() && directory.administrators().all(is_below)
 }
 
 /// A state that an administrator can give: an account that nobody opened yet stays invited.
@@ -543,7 +550,7 @@ const LINK_HOURS: i64 = 72;
 
 /// Makes a link by which a user chooses a first or a new password. Links made before are good no longer.
 #[utoipa::path(
-    post, path = "/v1/users/{id}/link", tag = "users", params(("id" = String, Path)),
+    post, path = "/v1/users/{id}/link", operation_id = "make_user_link", tag = "users", params(("id" = String, Path)),
     responses((status = 201, body = UserLink), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn link(
@@ -577,7 +584,7 @@ pub(crate) async fn link(
 
 /// Removes a user's second factor, for somebody who lost it; recorded like everything else.
 #[utoipa::path(
-    delete, path = "/v1/users/{id}/second-factor", tag = "users", params(("id" = String, Path)),
+    delete, path = "/v1/users/{id}/second-factor", operation_id = "remove_user_second_factor", tag = "users", params(("id" = String, Path)),
     responses((status = 204, description = "removed"), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn remove_second_factor(
@@ -659,7 +666,7 @@ pub(crate) fn sessions_of(app: &App, user: Uuid, current: Option<Uuid>) -> Sessi
 
 /// The sessions of a user.
 #[utoipa::path(
-    get, path = "/v1/users/{id}/sessions", tag = "users", params(("id" = String, Path)),
+    get, path = "/v1/users/{id}/sessions", operation_id = "list_user_sessions", tag = "users", params(("id" = String, Path)),
     responses((status = 200, body = SessionList), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn sessions(
@@ -675,7 +682,7 @@ pub(crate) async fn sessions(
 
 /// Ends every session of a user.
 #[utoipa::path(
-    delete, path = "/v1/users/{id}/sessions", tag = "users", params(("id" = String, Path)),
+    delete, path = "/v1/users/{id}/sessions", operation_id = "end_user_sessions", tag = "users", params(("id" = String, Path)),
     responses((status = 204, description = "ended"), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn end_sessions(

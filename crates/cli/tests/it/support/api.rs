@@ -127,10 +127,6 @@ impl Api {
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
-        // Who is refused before the body is read finds the connection closed the next time.
-        if !body.is_empty() && !headers.iter().any(|(name, _)| *name == "Connection") {
-            request = request.header("Connection", "close");
-        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
