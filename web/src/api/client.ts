@@ -10,9 +10,12 @@ import { Problem, toProblem } from './problem';
 // Generated from the server's OpenAPI document: `npm run generate`.
 import type { components, paths } from './schema';
 import type {
+  ActionType,
   AuditEvent,
   EventPage,
   FactorOffer,
+  FieldValues,
+  ObjectType,
   OpenSession,
   Profile,
   ProofBundle,
@@ -46,6 +49,13 @@ export interface ApiOptions {
   /** Told the server's clock with every answer. */
   onServerTime?: (epochMs: number) => void;
   fetch?: (request: Request) => Promise<Response>;
+}
+
+export interface ValuesOptions {
+  /** Only values that begin so, without case. */
+  prefix?: string;
+  /** 1 to 1000. */
+  limit?: number;
 }
 
 type Outcome<T> = { data?: T; error?: unknown; response: Response };
@@ -216,6 +226,22 @@ export class Api {
       this.client.GET('/v1/ledger/consistency', { params, parseAs: 'text', ...abort(signal) }),
     );
     return answer.hashes;
+  }
+
+  /** The values of a field among the events that match, those that most have first. */
+  async values(field: string, query: EventsQuery, options: ValuesOptions, signal?: AbortSignal): Promise<FieldValues> {
+    const params = { path: { field }, query: { ...query, ...options } };
+    return this.json<FieldValues>(this.client.GET('/v1/values/{field}', { params, parseAs: 'text', ...abort(signal) }));
+  }
+
+  /** The types of actions that there are. */
+  async actions(signal?: AbortSignal): Promise<ActionType[]> {
+    return this.json<ActionType[]>(this.client.GET('/v1/actions', { parseAs: 'text', ...abort(signal) }));
+  }
+
+  /** The types of objects that there are. */
+  async objects(signal?: AbortSignal): Promise<ObjectType[]> {
+    return this.json<ObjectType[]>(this.client.GET('/v1/objects', { parseAs: 'text', ...abort(signal) }));
   }
 
   /** Names of the tenants within reach; empty where the caller may not list them. */

@@ -90,6 +90,8 @@ export interface AuditEvent {
 
 export interface EventPage {
   data: AuditEvent[];
+  /** Sealed: given back, other questions are about the same moment. */
+  as_of?: string;
   total?: number | null;
   /** The time of receipt up to which the index is complete. */
   complete_through: string;
@@ -97,6 +99,37 @@ export interface EventPage {
   rebuilding?: boolean;
   next?: string | null;
   prev?: string | null;
+}
+
+/** One value of a field, and exactly how many events that match have it. */
+export interface ValueCount {
+  value: string;
+  count: number;
+}
+
+/** `GET /v1/values/{field}`. */
+export interface FieldValues {
+  field: string;
+  /** Those that most events have, first. */
+  values: ValueCount[];
+  /** How many values there are in all. */
+  distinct: number;
+  /** Events that match and lack the field. */
+  missing: number;
+}
+
+/** A type of action of the catalogue. */
+export interface ActionType {
+  id: string;
+  label: string;
+}
+
+/** A type of object of the catalogue. */
+export interface ObjectType {
+  id: string;
+  label: string;
+  category: string;
+  aliases: string[];
 }
 
 export interface Session {

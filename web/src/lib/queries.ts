@@ -3,7 +3,7 @@
 import type { QueryClient } from '@tanstack/svelte-query';
 
 import type { Api } from '$api/client';
-import type { AuditEvent } from '$api/types';
+import type { ActionType, AuditEvent, ObjectType } from '$api/types';
 import type { Checked } from '$verify/check';
 
 import { serverNow } from './clock';
@@ -50,5 +50,40 @@ export function proofQuery(api: Api, client: QueryClient, event: AuditEvent, bas
       });
     },
     staleTime: Infinity,
+  };
+}
+
+/** The catalogue of actions: it changes with the server's rules, hardly ever. */
+export function actionsQuery(api: Api) {
+  return {
+    queryKey: ['actions'],
+    queryFn: ({ signal }: { signal: AbortSignal }): Promise<ActionType[]> => api.actions(signal),
+    staleTime: Infinity,
+  };
+}
+
+/** The catalogue of objects. */
+export function objectsQuery(api: Api) {
+  return {
+    queryKey: ['objects'],
+    queryFn: ({ signal }: { signal: AbortSignal }): Promise<ObjectType[]> => api.objects(signal),
+    staleTime: Infinity,
+  };
+}
+
+/** So many domains a field are looked through for the one that was meant. */
+const DOMAINS_MAX = 1000;
+
+/** Domains that events within reach have, for conditions of these names; empty where they can't be had. */
+export function knownDomainsQuery(api: Api, names: readonly string[]) {
+  // Tenants are known without asking events for them.
+  const wanted = names.flatMap((name) => (name === 'involves_tenant' ? ['actor_tenant', 'affected_tenant'] : [name]));
+  const fields = [...new Set(wanted)].filter((name) => name !== 'tenant');
+  return {
+    queryKey: ['domains', fields],
+    queryFn: async ({ signal }: { signal: AbortSignal }): Promise<string[]> => {
+      const answers = await Promise.all(fields.map((field) => api.values(field, {}, { limit: DOMAINS_MAX }, signal)));
+      return answers.flatMap((answer) => answer.values.map(({ value }) => value));
+    },
   };
 }

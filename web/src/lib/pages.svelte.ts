@@ -1,0 +1,47 @@
+// The pages of one result that were loaded: going back to them takes no request, and exports take them all.
+
+import type { AuditEvent, EventPage } from '$api/types';
+
+import type { Cursor } from './url';
+
+export interface LoadedPage {
+  /** What led to it; null: the first. */
+  cursor: Cursor | null;
+  answer: EventPage;
+}
+
+export class LoadedPages {
+  /** What the pages are of: filters, page size, moment. */
+  private result = '';
+  private kept = $state.raw<ReadonlyMap<number, LoadedPage>>(new Map());
+
+  /** Keeps a page; those of another result are forgotten. */
+  keep(result: string, page: LoadedPage): void {
+    const number = page.cursor?.page ?? 1;
+    const others = result === this.result ? this.kept : [];
+    this.result = result;
+    this.kept = new Map([...others, [number, page]]);
+  }
+
+  /** The page of this number, if it was loaded. */
+  page(result: string, number: number): LoadedPage | null {
+    return result === this.result ? (this.kept.get(number) ?? null) : null;
+  }
+
+  /** The page that this cursor leads to, if it was loaded. */
+  at(result: string, cursor: Cursor | null): LoadedPage | null {
+    const page = this.page(result, cursor?.page ?? 1);
+    return page !== null && page.cursor?.token === cursor?.token ? page : null;
+  }
+
+  /** The page that was loaded first. */
+  first(result: string): LoadedPage | null {
+    return result === this.result ? ([...this.kept.values()][0] ?? null) : null;
+  }
+
+  /** All events that were loaded, newest first. */
+  get events(): AuditEvent[] {
+    const numbers = [...this.kept.keys()].sort((left, right) => left - right);
+    return numbers.flatMap((number) => this.kept.get(number)?.answer.data ?? []);
+  }
+}
