@@ -12,7 +12,7 @@ const STATES: Record<string, (page: Page) => Promise<void>> = {
     await expect(page.getByText('does not accept this key')).toBeVisible();
   },
   'the list': async (page) => {
-    await signIn(page);
+    await signIn(page, '/?since=ever');
     await expect(rows(page)).toHaveCount(25);
   },
   'an open event': async (page) => {
@@ -37,7 +37,7 @@ const STATES: Record<string, (page: Page) => Promise<void>> = {
   },
   'the time range': async (page) => {
     await signIn(page, '/?since=-7d');
-    await page.getByRole('button', { name: /^Time range/ }).click();
+    await page.getByRole('button', { name: /^Date range/ }).click();
     await page.getByLabel('From').fill('nonsense');
     await page.getByRole('button', { name: 'Apply' }).click();
     await expect(page.getByText('Not a time.')).toBeVisible();

@@ -6,7 +6,7 @@ import { MANY } from './events';
 import { expect, rowOf, rows, server, signIn, test } from './test';
 
 test('shows the latest events of everything, newest first', async ({ page }) => {
-  await signIn(page);
+  await signIn(page, '/?since=ever');
   await expect(rows(page)).toHaveCount(25);
   await expect(page.getByRole('status').filter({ hasText: '25 events on this page' })).toContainText('more available');
   const times = await rows(page).locator('.toggle').evaluateAll((toggles) =>
@@ -16,10 +16,10 @@ test('shows the latest events of everything, newest first', async ({ page }) => 
 });
 
 test('searches text on Enter, and says so in the URL', async ({ page }) => {
-  await signIn(page);
+  await signIn(page, '/?since=ever');
   const box = page.getByRole('searchbox', { name: 'Search' });
   await box.fill('"Nightly clean"');
-  expect(new URL(page.url()).search).toBe('');
+  expect(new URL(page.url()).search).toBe('?since=ever');
   await box.press('Enter');
   await expect(rows(page)).toHaveCount(1);
   await expect(rowOf(page, 'Nightly clean-up')).toBeVisible();
@@ -27,7 +27,7 @@ test('searches text on Enter, and says so in the URL', async ({ page }) => {
 });
 
 test('filters by tenant, alone and with text', async ({ page }) => {
-  await signIn(page);
+  await signIn(page, '/?since=ever');
   await page.getByRole('combobox', { name: 'Tenant' }).fill('umbrella');
   await page.getByRole('searchbox').fill('-indelible');
   await page.getByRole('button', { name: 'Search', exact: true }).click();
@@ -36,7 +36,7 @@ test('filters by tenant, alone and with text', async ({ page }) => {
   await page.getByRole('searchbox').fill('recording');
   await page.getByRole('button', { name: 'Search', exact: true }).click();
   await expect(page.getByRole('heading', { name: 'No events match' })).toBeVisible();
-  await page.getByRole('button', { name: 'Remove the tenant' }).click();
+  await page.locator('.empty').getByRole('button', { name: 'Remove Tenant: umbrella' }).click();
   await expect(rowOf(page, 'Delete recording')).toBeVisible();
 });
 
@@ -79,12 +79,12 @@ test('an address that is none says so', async ({ page }) => {
   await signIn(page, '/no/such/page');
   await expect(page.getByRole('heading', { name: 'There is no such page' })).toBeVisible();
   await page.getByRole('link', { name: 'All events' }).click();
-  await expect(rows(page)).toHaveCount(25);
+  await expect(rows(page).first()).toBeVisible();
 });
 
 test('limits to a typed range, in the zone chosen', async ({ page }) => {
   await signIn(page, '/?q=-indelible&tenant=acme&tz=UTC');
-  await page.getByRole('button', { name: /^Time range/ }).click();
+  await page.getByRole('button', { name: /^Date range/ }).click();
   await page.getByLabel('From').fill('2026-11-20 10:10');
   await page.getByLabel(/^To/).fill('2026-11-20 10:15');
   await page.getByRole('button', { name: 'Apply' }).click();
@@ -99,25 +99,25 @@ test('limits to a typed range, in the zone chosen', async ({ page }) => {
   await page.getByRole('combobox', { name: 'Time zone' }).fill('tokyo');
   await page.getByRole('option', { name: 'Asia/Tokyo' }).click();
   await expect(rowOf(page, 'Update user')).toContainText('19:10:00');
-  await expect(page.getByRole('button', { name: 'Time range: 2026-11-20 19:10 to 19:15' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Date range: 2026-11-20 19:10 to 19:15' })).toBeVisible();
   expect(new URL(page.url()).searchParams.get('tz')).toBe('Asia/Tokyo');
 });
 
 test('keeps a relative range relative, and refuses what is no time', async ({ page }) => {
   await signIn(page);
-  await page.getByRole('button', { name: /^Time range/ }).click();
+  await page.getByRole('button', { name: /^Date range/ }).click();
   await page.getByLabel('From').fill('some day');
   await page.getByRole('button', { name: 'Apply' }).click();
   await expect(page.getByText('Not a time.')).toBeVisible();
   await page.getByLabel('From').fill('-3d');
   await page.getByRole('button', { name: 'Apply' }).click();
-  await expect(page.getByRole('button', { name: 'Time range: Since 3d ago' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Date range: Since 3d ago' })).toBeVisible();
   expect(new URL(page.url()).searchParams.get('since')).toBe('-3d');
-  await page.getByRole('button', { name: /^Time range/ }).click();
-  await page.getByRole('button', { name: 'Last 7 Days' }).click();
-  await expect(page.getByRole('button', { name: 'Time range: Last 7 Days' })).toBeVisible();
+  await page.getByRole('button', { name: /^Date range/ }).click();
+  await page.getByRole('dialog', { name: 'Date range' }).getByRole('button', { name: 'Last 7 Days' }).click();
+  await expect(page.getByRole('button', { name: 'Date range: Last 7 Days' })).toBeVisible();
   await page.getByRole('button', { name: 'Clear' }).click();
-  await expect(page.getByRole('button', { name: 'Time range: All time' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Date range: Last 24 Hours' })).toBeVisible();
   expect(new URL(page.url()).search).toBe('');
 });
 

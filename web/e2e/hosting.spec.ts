@@ -66,7 +66,7 @@ test('a first visit loads less than 150 kB, gzipped', async ({ page }) => {
     );
   });
   await signIn(page);
-  await expect(rows(page)).toHaveCount(25);
+  await expect(rows(page).first()).toBeVisible();
   await Promise.all(bodies);
   const total = [...loaded.values()].reduce((sum, size) => sum + size, 0);
   expect([...loaded.keys()].filter((path) => path.endsWith('.js')).length).toBeGreaterThan(3);

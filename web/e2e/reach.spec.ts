@@ -11,8 +11,14 @@ test('sees its own tenant, and is told that it sees only that', async ({ page })
   await page.getByRole('button', { name: 'Count all' }).click();
   await expect(page.getByText(/^\d events in all$/)).toBeVisible();
   await expect(page.getByRole('main')).not.toContainText('umbrella');
-  const offered = await page.locator('#filter-tenants option').evaluateAll((all) => all.map((one) => one.getAttribute('value')));
-  expect(offered).toEqual(['acme']);
+  const field = page.getByRole('combobox', { name: 'Tenant' });
+  await field.fill('a');
+  await expect(page.getByRole('listbox', { name: 'Suggestions for Tenant' }).getByRole('option')).toHaveText([/^acme/]);
+  // Letters of another tenant's name lead to nothing: neither to the name, nor to a correction.
+  await field.fill('umbrell');
+  await field.press('Enter');
+  await expect(page.getByRole('heading', { name: 'No events match' })).toBeVisible();
+  await expect(page.getByRole('button', { name: /instead of/ })).toHaveCount(0);
 });
 
 test('is told of the tenants below its own', async ({ page, request }) => {

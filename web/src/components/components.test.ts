@@ -8,15 +8,12 @@ import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Problem } from '$api/problem';
 import type { AuditEvent } from '$api/types';
 import { announcer } from '$lib/announce.svelte';
-import { NO_FILTERS, type Filters } from '$lib/url';
 
 import Harness from '../test/Harness.svelte';
 import { SAMPLES, TestServer, problem } from '../test/server';
 
-import EmptyState from './EmptyState.svelte';
 import EventDetail from './EventDetail.svelte';
 import EventTable from './EventTable.svelte';
-import FilterBar from './FilterBar.svelte';
 import Pager from './Pager.svelte';
 import ProblemPanel from './ProblemPanel.svelte';
 
@@ -192,72 +189,7 @@ describe('the detail', () => {
   });
 });
 
-describe('the filters', () => {
-  // What is loaded on first use is compiled on first use here, which takes longer than a test waits.
-  beforeAll(() => import('./TimeRangePanel.svelte'), 60_000);
-
-  function show(filters: Filters = NO_FILTERS) {
-    const onsearch = vi.fn();
-    render(FilterBar, { filters, zone: 'Europe/Paris', tenants: ['acme'], onsearch });
-    return onsearch;
-  }
-
-  it('waits for Search or Enter', async () => {
-    const onsearch = show();
-    await userEvent.type(screen.getByRole('searchbox', { name: 'Search' }), 'call queue');
-    await userEvent.type(screen.getByRole('combobox', { name: 'Tenant' }), ' acme ');
-    expect(onsearch).not.toHaveBeenCalled();
-    await userEvent.click(screen.getByRole('button', { name: 'Search' }));
-    expect(onsearch).toHaveBeenCalledWith({ ...NO_FILTERS, q: 'call queue', tenant: 'acme' });
-  });
-
-  it('clears everything', async () => {
-    const onsearch = show({ q: 'x', tenant: 'acme', since: '-24h', until: '' });
-    expect(screen.getByRole('button', { name: 'Time range: Last 24 Hours' })).toBeVisible();
-    await userEvent.click(screen.getByRole('button', { name: 'Clear' }));
-    expect(onsearch).toHaveBeenCalledWith(NO_FILTERS);
-    expect(screen.getByRole('searchbox')).toHaveValue('');
-  });
-
-  // jsdom lays nothing out, so popovers believe that they are out of sight: no roles in them here.
-  it('offers presets that apply at once', async () => {
-    const onsearch = show();
-    await userEvent.click(screen.getByRole('button', { name: 'Time range: All time' }));
-    await userEvent.click(await screen.findByText('Last 7 Days'));
-    expect(onsearch).toHaveBeenCalledWith({ ...NO_FILTERS, since: '-7d' });
-  });
-
-  it('reads typed times in the zone, and says what it cannot read', async () => {
-    const onsearch = show();
-    await userEvent.click(screen.getByRole('button', { name: /Time range/ }));
-    const from = await screen.findByLabelText('From');
-    await userEvent.type(from, 'yesterdayish');
-    await userEvent.click(screen.getByText('Apply'));
-    expect(from).toHaveAttribute('aria-invalid', 'true');
-    expect(screen.getByText(/Not a time/)).toBeInTheDocument();
-    await userEvent.clear(from);
-    await userEvent.type(from, '2026-11-20 10:00');
-    await userEvent.type(screen.getByLabelText(/^To/), '2026-11-20 09:00');
-    await userEvent.click(screen.getByText('Apply'));
-    expect(screen.getByText(/end is not after the beginning/)).toBeInTheDocument();
-    await userEvent.clear(screen.getByLabelText(/^To/));
-    await userEvent.click(screen.getByText('Apply'));
-    expect(onsearch).toHaveBeenCalledWith({ ...NO_FILTERS, since: '2026-11-20T09:00:00Z' });
-  });
-});
-
 describe('states', () => {
-  it('names the filters to remove and what lies outside the range', async () => {
-    const onsearch = vi.fn();
-    const filters = { q: 'x', tenant: 'acme', since: '-1h', until: '' };
-    render(EmptyState, { filters, outside: 12, onsearch, onclear: vi.fn() });
-    expect(screen.getByText('12 events match outside the time range.')).toBeVisible();
-    await userEvent.click(screen.getByRole('button', { name: 'Remove the tenant' }));
-    expect(onsearch).toHaveBeenLastCalledWith({ ...filters, tenant: '' });
-    await userEvent.click(screen.getByRole('button', { name: 'Show all time' }));
-    expect(onsearch).toHaveBeenLastCalledWith({ ...filters, since: '' });
-  });
-
   it('shows title, request id and Retry', async () => {
     const onretry = vi.fn();
     const error = new Problem(400, 'invalid_filter', 'The filter is wrong', 'since is no time', 'req-4711', [

@@ -2,7 +2,7 @@
 //
 // It knows what the page needs and no more; the real server is what the browser tests run against.
 
-import type { AuditEvent, EventPage, Session } from '$api/types';
+import type { ActionType, AuditEvent, EventPage, FieldValues, ObjectType, Session } from '$api/types';
 import { microsecondsOf } from '$lib/time/instant';
 
 import { TestLedger } from './ledger';
@@ -90,6 +90,9 @@ export class TestServer {
       return this.json({ from: size('from'), to: size('to'), hashes: this.ledger.consistency(size('from'), size('to')) });
     }
     if (pathname === '/v1/tenants') return this.json({ data: [{ name: 'acme' }, { name: 'umbrella' }] });
+    if (pathname === '/v1/actions') return this.json(ACTIONS);
+    if (pathname === '/v1/objects') return this.json(OBJECTS);
+    if (pathname.startsWith('/v1/values/')) return this.json(this.values(pathname.slice('/v1/values/'.length), searchParams, who));
     if (pathname === '/v1/events') return this.json(this.page(searchParams, who));
     const match = /^\/v1\/events\/([^/]+)(?:\/(original|proof))?$/.exec(pathname);
     const id = decodeURIComponent(match?.[1] ?? '');
@@ -139,6 +142,21 @@ export class TestServer {
     };
   }
 
+  /** Of the fields that the tests ask for. */
+  private values(field: string, params: URLSearchParams, who: Session): FieldValues {
+    const counts = new Map<string, number>();
+    let missing = 0;
+    for (const event of this.within(who)) {
+      const found = VALUES_OF[field]?.(event).filter((value) => typeof value === 'string') ?? [];
+      if (found.length === 0) missing += 1;
+      for (const value of found) counts.set(value, (counts.get(value) ?? 0) + 1);
+    }
+    const prefix = (params.get('prefix') ?? '').toLowerCase();
+    const all = [...counts].map(([value, count]) => ({ value, count })).filter(({ value }) => value.toLowerCase().startsWith(prefix));
+    all.sort((left, right) => right.count - left.count || (left.value < right.value ? -1 : 1));
+    return { field, values: all.slice(0, Number(params.get('limit') ?? '20')), distinct: all.length, missing };
+  }
+
   private headers(type: string): Record<string, string> {
     return { 'Content-Type': type, Date: this.now.toUTCString() };
   }
@@ -147,6 +165,33 @@ export class TestServer {
     return new Response(JSON.stringify(value), { headers: this.headers('application/json') });
   }
 }
+
+const VALUES_OF: Record<string, (event: AuditEvent) => (string | null | undefined)[]> = {
+  action_type: (event) => [event.action_type],
+  outcome: (event) => [event.outcome?.result],
+  actor: ({ actor }) => [actor?.username, actor?.id],
+  actor_tenant: ({ actor }) => [actor?.tenant],
+  affected_tenant: ({ targets = [] }) => targets.map((target) => target.tenant),
+  object: ({ targets = [] }) => targets.map((target) => target.type),
+  tenant: (event) => [event.tenant],
+};
+
+export const ACTIONS: ActionType[] = [
+  ['login', 'Login'],
+  ['create', 'Add/Create'],
+  ['deactivate', 'Deactivate'],
+  ['delete', 'Delete'],
+  ['update', 'Modify/Update'],
+  ['teleport', 'Teleport'],
+].map(([id = '', label = '']) => ({ id, label }));
+
+export const OBJECTS: ObjectType[] = [
+  { id: 'oauth', label: 'OAuth', category: 'authentication', aliases: ['OAuth Token'] },
+  { id: 'subscriber', label: 'Subscriber', category: 'users_domains', aliases: ['User'] },
+  { id: 'phone_number', label: 'Phone Number', category: 'communication', aliases: [] },
+  { id: 'call_queue', label: 'Call Queue', category: 'communication', aliases: [] },
+  { id: 'route', label: 'Route', category: 'configuration', aliases: [] },
+];
 
 export function problem(status: number, code: string, title: string, detail?: string, more: ProblemExtras = {}): Response {
   const { field, retryAfter } = more;
