@@ -13,12 +13,15 @@ import type {
   AuditEvent,
   EventPage,
   FactorOffer,
+  FieldValues,
+  Histogram,
   OpenSession,
   Profile,
   ProofBundle,
   Provider,
   Session,
   SignedIn,
+  Stats,
 } from './types';
 
 export type EventsQuery = NonNullable<paths['/v1/events']['get']['parameters']['query']>;
@@ -46,6 +49,22 @@ export interface ApiOptions {
   /** Told the server's clock with every answer. */
   onServerTime?: (epochMs: number) => void;
   fetch?: (request: Request) => Promise<Response>;
+}
+
+export interface HistogramOptions {
+  /** The calendar's IANA zone. */
+  tz: string;
+  /** ISO 8601, such as `PT1H`; chosen by the range where absent. */
+  interval?: string;
+  /** The field whose values are told apart. */
+  by?: string;
+}
+
+export interface ValuesOptions {
+  /** Only values that begin so, without case. */
+  prefix?: string;
+  /** 1 to 1000. */
+  limit?: number;
 }
 
 type Outcome<T> = { data?: T; error?: unknown; response: Response };
@@ -186,6 +205,18 @@ export class Api {
     return page.total;
   }
 
+  /** Totals over all events that match, exact; as of another answer's moment where `asOf` is its `as_of`. */
+  async stats(query: EventsQuery, asOf: string | null = null, signal?: AbortSignal): Promise<Stats> {
+    const params = { query: asOf === null ? query : { ...query, as_of: asOf } };
+    return this.json<Stats>(this.client.GET('/v1/stats', { params, parseAs: 'text', ...abort(signal) }));
+  }
+
+  /** Events by time, exact, in calendar units of the zone. */
+  async histogram(query: EventsQuery, options: HistogramOptions, signal?: AbortSignal): Promise<Histogram> {
+    const params = { query: { ...query, ...options } };
+    return this.json<Histogram>(this.client.GET('/v1/histogram', { params, parseAs: 'text', ...abort(signal) }));
+  }
+
   async event(id: string, tenant: string, signal?: AbortSignal): Promise<AuditEvent> {
     const params = { path: { id }, query: inTenant(tenant) };
     return this.json<AuditEvent>(this.client.GET('/v1/events/{id}', { params, parseAs: 'text', ...abort(signal) }));
@@ -216,6 +247,12 @@ export class Api {
       this.client.GET('/v1/ledger/consistency', { params, parseAs: 'text', ...abort(signal) }),
     );
     return answer.hashes;
+  }
+
+  /** The values of a field among the events that match, those that most have first. */
+  async values(field: string, query: EventsQuery, options: ValuesOptions, signal?: AbortSignal): Promise<FieldValues> {
+    const params = { path: { field }, query: { ...query, ...options } };
+    return this.json<FieldValues>(this.client.GET('/v1/values/{field}', { params, parseAs: 'text', ...abort(signal) }));
   }
 
   /** Names of the tenants within reach; empty where the caller may not list them. */

@@ -90,6 +90,8 @@ export interface AuditEvent {
 
 export interface EventPage {
   data: AuditEvent[];
+  /** Sealed: given back, other questions are about the same moment. */
+  as_of?: string;
   total?: number | null;
   /** The time of receipt up to which the index is complete. */
   complete_through: string;
@@ -97,6 +99,23 @@ export interface EventPage {
   rebuilding?: boolean;
   next?: string | null;
   prev?: string | null;
+}
+
+/** One value of a field, and exactly how many events that match have it. */
+export interface ValueCount {
+  value: string;
+  count: number;
+}
+
+/** `GET /v1/values/{field}`. */
+export interface FieldValues {
+  field: string;
+  /** Those that most events have, first. */
+  values: ValueCount[];
+  /** How many values there are in all. */
+  distinct: number;
+  /** Events that match and lack the field. */
+  missing: number;
 }
 
 export interface Session {
@@ -116,6 +135,44 @@ export interface Session {
   reach: 'everything' | string[];
   /** How many tenants the reach covers today. */
   tenants: number;
+}
+
+/** A stretch of time and its events; its end is excluded. */
+export interface Bucket {
+  start: string;
+  end: string;
+  /** The start in the zone asked for, with its offset. */
+  local: string;
+  count: number;
+}
+
+/** `GET /v1/histogram`: buckets without gaps, and lists as long as they are many. */
+export interface Histogram {
+  interval: string;
+  tz: string;
+  total: number;
+  buckets: Bucket[];
+  /** With `by`: the values with most events. */
+  series?: { value: string; total: number; counts: number[] }[];
+  /** With `by`: all other values together. */
+  others?: number[];
+  /** With `by`: events without the field. */
+  without?: number[];
+}
+
+/** `GET /v1/stats`: all events that match. */
+export interface Stats {
+  total: number;
+  /** Actors, and targets that are persons. */
+  users: number;
+  /** The own tenants that actors and targets name. */
+  domains: number;
+  /** Those that the events belong to. */
+  tenants: number;
+  /** When the first and the last of them happened; null where there are none. */
+  first?: string | null;
+  last?: string | null;
+  by: Record<'outcome' | 'severity' | 'action_type' | 'object_category', ValueCount[]>;
 }
 
 /** `GET /v1/events/{id}/proof` as JSON: what it takes to verify one event. */
