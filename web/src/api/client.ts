@@ -16,12 +16,14 @@ import type {
   FactorOffer,
   FieldValues,
   ObjectType,
+  Histogram,
   OpenSession,
   Profile,
   ProofBundle,
   Provider,
   Session,
   SignedIn,
+  Stats,
 } from './types';
 
 export type EventsQuery = NonNullable<paths['/v1/events']['get']['parameters']['query']>;
@@ -49,6 +51,15 @@ export interface ApiOptions {
   /** Told the server's clock with every answer. */
   onServerTime?: (epochMs: number) => void;
   fetch?: (request: Request) => Promise<Response>;
+}
+
+export interface HistogramOptions {
+  /** The calendar's IANA zone. */
+  tz: string;
+  /** ISO 8601, such as `PT1H`; chosen by the range where absent. */
+  interval?: string;
+  /** The field whose values are told apart. */
+  by?: string;
 }
 
 export interface ValuesOptions {
@@ -194,6 +205,18 @@ export class Api {
     const page = await this.events({ ...query, limit: 1, total: true }, signal);
     if (typeof page.total !== 'number') throw new Problem(200, null, 'no total in the answer', null, null);
     return page.total;
+  }
+
+  /** Totals over all events that match, exact; as of another answer's moment where `asOf` is its `as_of`. */
+  async stats(query: EventsQuery, asOf: string | null = null, signal?: AbortSignal): Promise<Stats> {
+    const params = { query: asOf === null ? query : { ...query, as_of: asOf } };
+    return this.json<Stats>(this.client.GET('/v1/stats', { params, parseAs: 'text', ...abort(signal) }));
+  }
+
+  /** Events by time, exact, in calendar units of the zone. */
+  async histogram(query: EventsQuery, options: HistogramOptions, signal?: AbortSignal): Promise<Histogram> {
+    const params = { query: { ...query, ...options } };
+    return this.json<Histogram>(this.client.GET('/v1/histogram', { params, parseAs: 'text', ...abort(signal) }));
   }
 
   async event(id: string, tenant: string, signal?: AbortSignal): Promise<AuditEvent> {

@@ -151,6 +151,44 @@ export interface Session {
   tenants: number;
 }
 
+/** A stretch of time and its events; its end is excluded. */
+export interface Bucket {
+  start: string;
+  end: string;
+  /** The start in the zone asked for, with its offset. */
+  local: string;
+  count: number;
+}
+
+/** `GET /v1/histogram`: buckets without gaps, and lists as long as they are many. */
+export interface Histogram {
+  interval: string;
+  tz: string;
+  total: number;
+  buckets: Bucket[];
+  /** With `by`: the values with most events. */
+  series?: { value: string; total: number; counts: number[] }[];
+  /** With `by`: all other values together. */
+  others?: number[];
+  /** With `by`: events without the field. */
+  without?: number[];
+}
+
+/** `GET /v1/stats`: all events that match. */
+export interface Stats {
+  total: number;
+  /** Actors, and targets that are persons. */
+  users: number;
+  /** The own tenants that actors and targets name. */
+  domains: number;
+  /** Those that the events belong to. */
+  tenants: number;
+  /** When the first and the last of them happened; null where there are none. */
+  first?: string | null;
+  last?: string | null;
+  by: Record<'outcome' | 'severity' | 'action_type' | 'object_category', ValueCount[]>;
+}
+
 /** `GET /v1/events/{id}/proof` as JSON: what it takes to verify one event. */
 export interface ProofBundle {
   index: number;

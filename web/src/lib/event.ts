@@ -59,10 +59,14 @@ export function isBadPassword(event: AuditEvent): boolean {
   return said.some((text) => BAD_PASSWORD.test(String(text).replace(/[_-]+/g, ' ').replace(/([a-z])([A-Z])/g, '$1 $2')));
 }
 
+/** The colour of an action type, whatever became of the action. */
+export function actionTypeTone(type: string): Tone {
+  return Object.hasOwn(ACTION_TONES, type) ? (ACTION_TONES[type] ?? 'grey') : 'grey';
+}
+
 /** Red for deletions and bad passwords; other failed sign-ins stay blue, their outcome badge tells. */
 export function actionTone(event: AuditEvent): Tone {
-  if (isBadPassword(event)) return 'red';
-  return Object.hasOwn(ACTION_TONES, event.action_type) ? (ACTION_TONES[event.action_type] ?? 'grey') : 'grey';
+  return isBadPassword(event) ? 'red' : actionTypeTone(event.action_type);
 }
 
 const OBJECT_TONES: Record<string, Tone> = {
@@ -98,6 +102,18 @@ const OUTCOME_LABELS: Record<OutcomeResult, () => string> = {
   challenge: m.outcome_challenge,
   unknown: m.outcome_unknown,
 };
+
+const OUTCOME_TONES: Record<OutcomeResult, Tone> = {
+  success: 'green',
+  failure: 'red',
+  denied: 'red',
+  challenge: 'orange',
+  unknown: 'grey',
+};
+
+export function outcomeTone(result: OutcomeResult): Tone {
+  return OUTCOME_TONES[result];
+}
 
 export function outcomeLabel(result: OutcomeResult): string {
   return OUTCOME_LABELS[result]();
