@@ -44,7 +44,7 @@ export default defineConfig({
   },
   server: {
     // `npm run dev` against a server started with `indelible serve`.
-    proxy: { '/v1': process.env.INDELIBLE_URL ?? 'http://127.0.0.1:8080' },
+    proxy: Object.fromEntries(['/v1', '/readyz'].map((path) => [path, process.env.INDELIBLE_URL ?? 'http://127.0.0.1:8080'])),
   },
   test: {
     include: ['src/**/*.test.ts'],

@@ -69,7 +69,8 @@ export interface ValuesOptions {
   limit?: number;
 }
 
-type Outcome<T> = { data?: T; error?: unknown; response: Response };
+/** What the client library makes of an answer. */
+export type Outcome<T> = { data?: T; error?: unknown; response: Response };
 
 export class Api {
   private readonly client: Client<paths>;
@@ -281,6 +282,23 @@ export class Api {
       if (error instanceof Problem && (error.status === 403 || error.status === 404)) return [];
       throw error;
     }
+  }
+
+  // Parts of the page that are loaded on demand ask by these what nobody else asks (api/admin.ts).
+
+  /** A question whose answer is JSON. */
+  async read<T>(ask: (client: Client<paths>) => Promise<Outcome<string>>): Promise<T> {
+    return this.json<T>(ask(this.client));
+  }
+
+  /** A question whose answer is text. */
+  async readText(ask: (client: Client<paths>) => Promise<Outcome<string>>): Promise<string> {
+    return this.answer(ask(this.client));
+  }
+
+  /** A change that is answered by nothing but success. */
+  async change(ask: (client: Client<paths>) => Promise<Outcome<unknown>>): Promise<void> {
+    await this.done(ask(this.client));
   }
 
   /** A change is sent twice where the browser's session is another one than the page knew of. */

@@ -114,6 +114,12 @@ export class TestLedger {
     return `${text}\n\u2014 ${this.origin} ${toBase64(signature)}\n`;
   }
 
+  /** As `GET /v1/ledger` answers. */
+  told(size = this.size): { origin: string; vkey: string; size: number; root: string; checkpoint: string } {
+    const { origin, vkey } = this;
+    return { origin, vkey, size, root: toBase64(this.root(0, size)), checkpoint: this.checkpoint(size) };
+  }
+
   bundle(index: number, size = this.size): ProofBundle {
     const recorded = this.entries[index];
     if (recorded === undefined) throw new Error(`nothing recorded at ${index}`);
