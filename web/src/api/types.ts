@@ -90,6 +90,8 @@ export interface AuditEvent {
 
 export interface EventPage {
   data: AuditEvent[];
+  /** Sealed: given back, other questions are about the same moment. */
+  as_of?: string;
   total?: number | null;
   /** The time of receipt up to which the index is complete. */
   complete_through: string;
