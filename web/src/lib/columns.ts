@@ -30,6 +30,9 @@ export type ColumnId = (typeof COLUMN_IDS)[number];
 export const DENSITIES = ['comfortable', 'compact'] as const;
 export type Density = (typeof DENSITIES)[number];
 
+export const VIEWS = ['table', 'cards'] as const;
+export type View = (typeof VIEWS)[number];
+
 interface CsvColumn {
   heading: () => string;
   cell: (event: AuditEvent, zone: string) => string | null;

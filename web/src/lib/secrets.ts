@@ -82,9 +82,9 @@ const SCHEMES = /(?<![\w-])(Bearer|Basic|Token)( {1,4})(?=\S{0,500}[\d=])([\w.~+
 /** `https://user:password@host` */
 const USER_INFO = /(?<![\w+.-])([a-z][\w+.-]{1,20}:\/\/[^\s/:@]{0,200}:)[^\s/@]{1,500}@/gi;
 /** A name and the sign after it; what follows is read by hand. */
-const PAIR = /(?<![\w.-])["']?([A-Za-z][\w.-]{1,60})(\\?["'])?\s{0,8}([:=])\s{0,8}/g;
+const PAIR = /(?<![\w.])["']?([A-Za-z][\w.-]{1,60})(\\?["'])?\s{0,8}([:=])\s{0,8}/g;
 /** After a colon stands prose, too: only what no word looks like is a value there. */
-const UNLIKE_WORDS = /^(?=.*\d)\S{6,}$/;
+const UNLIKE_WORDS = /^(?=\S*\d)\S{6}/;
 
 /** The text with what looks like a secret in it masked. */
 export function maskText(text: string): string {
@@ -93,18 +93,32 @@ export function maskText(text: string): string {
   return masked.replace(SCHEMES, `$1$2${MASK}`).replace(USER_INFO, `$1${MASK}@`);
 }
 
+/** Names under which the name of a value stands, and names under which its value does: `{"field":"pin","old":1}`. */
+const NAMING = new Set(['field', 'name', 'key', 'parameter']);
+const NAMED = new Set(['old', 'new', 'value', 'before', 'after', 'oldvalue', 'newvalue']);
+
 function maskPairs(text: string): string {
   const parts: string[] = [];
   let copied = 0;
+  /** Up to here values belong to a secret that was named before them. */
+  let namedUpTo = 0;
   for (const match of text.matchAll(PAIR)) {
     const [whole, name = '', quoted, sign] = match;
     const start = match.index + whole.length;
-    if (start < copied || !isSecretName(name)) continue;
+    if (start < copied) continue;
+    const known = name.toLowerCase();
+    const secret = isSecretName(name) || (start < namedUpTo && NAMED.has(known));
+    if (!secret && !(quoted !== undefined && NAMING.has(known))) continue;
+    const isProse = sign === ':' && quoted === undefined && !/["'\\]/.test(text[start] ?? '');
+    if (isProse && !UNLIKE_WORDS.test(text.slice(start, start + 200))) continue;
     const { from, to } = valueAt(text, start);
     const value = text.slice(from, to);
+    if (!secret) {
+      if (start >= namedUpTo && isSecretName(value)) namedUpTo = endOfObject(text, to);
+      continue;
+    }
     if (value === '' || value.includes(MASK) || NO_VALUE.test(value.slice(0, 200))) continue;
     const isQuoted = from > start;
-    if (sign === ':' && !isQuoted && quoted === undefined && !UNLIKE_WORDS.test(value.slice(0, 200))) continue;
     // A number or a nested value under a quoted name: JSON, of which only text and codes are secrets.
     if (!isQuoted && quoted !== undefined && (/^[[{]/.test(value) || !NUMERIC.test(words(name)))) continue;
     parts.push(text.slice(copied, from), MASK);
@@ -112,6 +126,11 @@ function maskPairs(text: string): string {
   }
   parts.push(text.slice(copied));
   return parts.join('');
+}
+
+function endOfObject(text: string, from: number): number {
+  const end = text.indexOf('}', from);
+  return end < 0 ? text.length : end;
 }
 
 /** Where the value that begins here stands: within its quotes, or up to what ends it. */
@@ -151,8 +170,13 @@ function maskedJson(value: Json, secret: boolean, numeric: boolean): string {
   if (typeof value === 'number' || value instanceof ExactNumber) return numeric ? JSON.stringify(MASK) : toJson(value);
   if (Array.isArray(value)) return `[${value.map((item) => maskedJson(item, secret, numeric)).join(',')}]`;
   if (!isObject(value)) return toJson(value);
+  const named = keysOf(value).some((key) => {
+    const name = NAMING.has(key.toLowerCase()) ? value[key] : null;
+    return typeof name === 'string' && isSecretName(name);
+  });
   const fields = keysOf(value).map((key) => {
-    const inner = maskedJson(value[key] ?? null, secret || isSecretName(key), NUMERIC.test(words(key)));
+    const hidden = secret || isSecretName(key) || (named && NAMED.has(key.toLowerCase()));
+    const inner = maskedJson(value[key] ?? null, hidden, NUMERIC.test(words(key)));
     return `${JSON.stringify(key)}:${inner}`;
   });
   return `{${fields.join(',')}}`;
