@@ -67,7 +67,7 @@ test('from signing in to a proof without a mouse', async ({ page }) => {
   await page.keyboard.press('Enter');
   await expect(detail(page)).toBeVisible();
   await page.keyboard.press('Tab');
-  await expect(detail(page).getByRole('button', { name: 'Copy link' })).toBeFocused();
+  await expect(detail(page).getByRole('button', { name: 'Copy Details' })).toBeFocused();
 });
 
 test('range and zone by keyboard', async ({ page }) => {

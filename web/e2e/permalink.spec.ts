@@ -6,7 +6,7 @@ test('a link opens the event and its proof', async ({ page, context, browser }) 
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await signIn(page, '/?q=-indelible&tenant=acme&tz=America/New_York');
   await rowOf(page, 'Update user').getByRole('button').click();
-  await detail(page).getByRole('button', { name: 'Copy link' }).click();
+  await detail(page).getByRole('button', { name: 'Copy link', exact: true }).click();
   await expect(page.getByText('Copied link')).toBeVisible();
   const link = await page.evaluate(() => navigator.clipboard.readText());
   expect(link).toBe(`${server.url}/events/acme-update?tenant=acme&tz=America/New_York`);

@@ -70,6 +70,14 @@ export async function signIn(page: Page, path = '/', key = server.key, url = ser
   await expect(account(page)).toBeVisible();
 }
 
+/** Opens every page of this test as somebody who chose so before: columns, density, view. Before the first visit. */
+export async function preferring(page: Page, preferences: Record<string, unknown>): Promise<void> {
+  await page.addInitScript((kept) => {
+    // What the test itself chooses later stays.
+    if (localStorage.getItem('indelible.preferences') === null) localStorage.setItem('indelible.preferences', kept);
+  }, JSON.stringify(preferences));
+}
+
 /** The button of whoever is signed in. */
 export function account(page: Page): Locator {
   return page.getByRole('button', { name: /^Account: / });

@@ -27,6 +27,7 @@ import type {
 } from './types';
 
 export type EventsQuery = NonNullable<paths['/v1/events']['get']['parameters']['query']>;
+export type TailQuery = NonNullable<paths['/v1/tail']['get']['parameters']['query']>;
 type Bodies = components['schemas'];
 
 /** What requests bear: a key of this tab, or the browser's session cookie and what shows that the page sent them. */
@@ -199,6 +200,12 @@ export class Api {
     return this.json<EventPage>(
       this.client.GET('/v1/events', { params: { query }, parseAs: 'text', ...abort(signal) }),
     );
+  }
+
+  /** The bytes of a stream of what matches, behind a cursor or from now on: Server-Sent Events. */
+  async tail(query: TailQuery, signal?: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const stream = await this.answer(this.client.GET('/v1/tail', { params: { query }, parseAs: 'stream', ...abort(signal) }));
+    return stream as ReadableStream<Uint8Array>;
   }
 
   /** The exact number of events that match. */

@@ -7,3 +7,14 @@ export function isSingleKey(event: KeyboardEvent): boolean {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return false;
   return !(event.target instanceof Element && event.target.closest(TYPING) !== null);
 }
+
+/** Whether a press asks for the command menu: Ctrl-K, and Cmd-K where there is a Cmd. */
+export function isCommandKey(event: KeyboardEvent): boolean {
+  if (event.defaultPrevented || event.isComposing || event.shiftKey || event.altKey) return false;
+  return (event.ctrlKey !== event.metaKey) && event.key.toLowerCase() === 'k';
+}
+
+/** What the key for commands is called on this machine. */
+export function commandKeyName(): string {
+  return /^(?:Mac|iP)/.test(navigator.platform) ? '\u2318' : 'Ctrl';
+}

@@ -1,5 +1,6 @@
-// What a reader keeps from visit to visit: theme, zone, single-key shortcuts. Nothing secret, nothing about events.
+// What a reader keeps from visit to visit: theme, zone, single-key shortcuts, columns. Nothing secret, nothing about events.
 
+import { DEFAULT_COLUMNS, DENSITIES, VIEWS, knownColumns, type ColumnId, type Density, type View } from './columns';
 import { knownZone } from './time/zone';
 
 export type Theme = 'auto' | 'light' | 'dark';
@@ -13,15 +14,22 @@ class Preferences {
   zone = $state<string | null>(null);
   /** Single-key shortcuts can be switched off (WCAG 2.1.4). */
   shortcuts = $state(true);
+  /** Columns of the table, in their own order. */
+  columns = $state.raw<readonly ColumnId[]>(DEFAULT_COLUMNS);
+  density = $state<Density>('comfortable');
+  view = $state<View>('table');
 
   load(): void {
     try {
       const stored: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? '{}');
       if (typeof stored !== 'object' || stored === null) return;
-      const { theme, zone, shortcuts } = stored as Record<string, unknown>;
+      const { theme, zone, shortcuts, columns, density, view } = stored as Record<string, unknown>;
       this.theme = THEMES.find((known) => known === theme) ?? 'auto';
       this.zone = typeof zone === 'string' ? knownZone(zone) : null;
       this.shortcuts = shortcuts !== false;
+      this.columns = knownColumns(columns) ?? DEFAULT_COLUMNS;
+      this.density = DENSITIES.find((known) => known === density) ?? 'comfortable';
+      this.view = VIEWS.find((known) => known === view) ?? 'table';
     } catch {
       // Unreadable preferences are no preferences.
     }
@@ -29,10 +37,8 @@ class Preferences {
 
   save(): void {
     try {
-      localStorage.setItem(
-        STORAGE_KEY,
-        JSON.stringify({ theme: this.theme, zone: this.zone, shortcuts: this.shortcuts }),
-      );
+      const { theme, zone, shortcuts, columns, density, view } = this;
+      localStorage.setItem(STORAGE_KEY, JSON.stringify({ theme, zone, shortcuts, columns, density, view }));
     } catch {
       // Storage switched off: the choice lasts for this visit.
     }
