@@ -4,16 +4,10 @@ import type { Component, Snippet } from 'svelte';
 
 import type { AuditEvent, Party } from '$api/types';
 
-/** One value of one filter of the API: `outcome` is, or is not, `failure`. */
-export interface Condition {
-  name: string;
-  value: string;
-  not: boolean;
-}
+import type { Pivot } from './filters';
+import type { Condition } from './url';
 
-/** In addition to the filters in force, against it, or alone. */
-export type How = 'for' | 'out' | 'only';
-export type OnPivot = (condition: Condition, how: How) => void;
+export type OnPivot = (condition: Condition, how: Pivot) => void;
 
 /** A value that a filter can ask for. */
 export interface PivotTarget {
