@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { chipText, chipsOf } from './chips';
 import { corrections } from './corrections';
-import { investigation, joinValues, lastValue, pivoted, replaced, splitValues, turned, turnedTerm, withTerm, withValues, without, type Pivot } from './filters';
+import { joinValues, lastValue, pivoted, replaced, splitValues, turned, turnedTerm, withTerm, withValues, without, type Pivot } from './filters';
 import { LoadedPages } from './pages.svelte';
 import { DEFAULT_FILTERS, type Condition, type Cursor, type Filters } from './url';
 
@@ -29,10 +29,6 @@ describe('pivots', () => {
     const filters: Filters = { q: 'x', conditions: [], since: '-7d', until: '-1d' };
     expect(pivoted(filters, is('actor', 'ada'), 'for')).toEqual({ ...filters, conditions: [is('actor', 'ada')] });
     expect(pivoted(filters, is('actor', 'ada'), 'only')).toEqual({ ...filters, q: '', conditions: [is('actor', 'ada')] });
-  });
-
-  it('investigate a user: by and against, the last year, nothing else', () => {
-    expect(investigation('ada')).toEqual({ q: '', conditions: [is('user', 'ada')], since: '-1y', until: '' });
   });
 });
 

@@ -1,6 +1,6 @@
 // What people do to filters: let a value in, keep it out, take one away. Pure; each returns the filters changed.
 
-import { canonical, condition, DEFAULT_FILTERS, type Condition, type Filters } from './url';
+import { canonical, condition, type Condition, type Filters } from './url';
 import { negated, termsOf } from './words';
 
 /** Filter for it, filter it out, or this and nothing else. */
@@ -72,11 +72,6 @@ export function values(filters: Filters, name: string): string[] {
 export function withValues(filters: Filters, name: string, wanted: readonly string[]): Filters {
   const others = filters.conditions.filter((one) => one.name !== name || one.not);
   return withConditions(filters, [...others, ...wanted.flatMap((value) => condition(name, value) ?? [])]);
-}
-
-/** All that somebody did and that was done to them, in the last year. */
-export function investigation(name: string): Filters {
-  return { ...DEFAULT_FILTERS, conditions: [{ name: 'user', value: name, not: false }], since: '-1y' };
 }
 
 /** The values in a field of the form: apart by commas; one that has a comma itself stands in quotes. */

@@ -34,6 +34,7 @@ describe('whom to investigate', () => {
     ['an alias where there is nothing else', { actor: { aliases: ['ada@company.com'] } }, 'ada@company.com performer'],
     ['nobody by a first name, which no filter finds', { actor: { first_name: 'Ada', last_name: 'Li' } }, ''],
     ['nobody by the name of the system', { actor: { type: 'system' } }, ''],
+    ['no name that a filter reads as "not"', { actor: { username: '!ada' } }, ''],
     ['nobody', { actor: null }, ''],
   ])('%s', (_, fields, expected) => {
     expect(investigateTargets(event(fields)).map(({ name, as }) => `${name} ${as}`).join(', ')).toBe(expected);

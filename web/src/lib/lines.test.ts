@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { AuditEvent } from '$api/types';
 
 import { detailsText } from './lines';
-import { placeTarget, suspects, target } from './pivot';
+import { placeTarget, target } from './pivot';
 import { relations } from './related';
 
 function event(fields: Partial<AuditEvent>): AuditEvent {
@@ -73,21 +73,6 @@ Session: session-1
     expect(copied).toContain('Action as sent: Do \u23ce it\n');
     expect(copied).toContain('Action details: token=\u2022\u2022\u2022\u2022\u2022\u2022\u2022\u2022[U+000D] \u23ce Outcome: Success[U+202E]\n');
     expect(copied.match(/^Performed by user:/gm)).toHaveLength(1);
-  });
-});
-
-describe('Investigate User', () => {
-  it.each<[string, Partial<AuditEvent>, string[]]>([
-    ['nobody', {}, []],
-    ['the performer alone', { actor: { type: 'user', id: '7' } }, ['performer 7']],
-    ['the affected user first', { actor: { username: 'admin1' }, targets: [{ type: 'subscriber', id: '100', name: 'user100' }] }, ['affected user100', 'performer admin1']],
-    ['nobody twice', { actor: { username: 'Ada' }, targets: [{ username: 'ada' }] }, ['affected ada']],
-    ['no things', { actor: { username: 'ada' }, targets: [{ type: 'recording', id: 'r1' }] }, ['performer ada']],
-    ['the first person among things', { targets: [{ type: 'domain', id: 'd' }, { type: 'User', id: 'u' }] }, ['affected u']],
-    ['no name that a filter reads as "not"', { actor: { username: '!ada' } }, []],
-    ['nobody without a name', { actor: { type: 'system' } }, []],
-  ])('offers %s', (_, fields, offered) => {
-    expect(suspects(event(fields)).map(({ part, name }) => `${part} ${name}`)).toEqual(offered);
   });
 });
 

@@ -3,6 +3,7 @@
 import type { AuditEvent, Party } from '$api/types';
 
 import { given } from './event';
+import { target } from './pivot';
 
 /** Types of targets that are somebody, as the server counts users. */
 const PERSONS: readonly string[] = ['user', 'subscriber', 'person', 'account', 'agent', 'member'];
@@ -34,7 +35,7 @@ export function investigateTargets(event: AuditEvent): InvestigateTarget[] {
   const { actor, targets = [] } = event;
   const found: InvestigateTarget[] = [];
   const add = (name: string | null, as: InvestigateTarget['as']): void => {
-    if (name === null || found.some((one) => one.name.toLowerCase() === name.toLowerCase())) return;
+    if (name === null || target('user', name) === null || found.some((one) => one.name.toLowerCase() === name.toLowerCase())) return;
     found.push({ name, as });
   };
   // The catalogue's type is that of the first target.

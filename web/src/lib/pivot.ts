@@ -68,29 +68,3 @@ export function placeTarget(event: AuditEvent): PivotTarget | null {
   if (typeof ip !== 'string' || ip === '') return target('host', host);
   return addressTarget(typeof zone === 'string' && zone !== '' ? `${ip}%${zone}` : ip);
 }
-
-/** Types of targets that are somebody and not something, as the server counts users. */
-const PERSONS = new Set(['user', 'subscriber', 'person', 'account', 'agent', 'member']);
-
-function isPerson(party: Party): boolean {
-  if (typeof party.username === 'string' && party.username !== '') return true;
-  return PERSONS.has((party.type ?? '').toLowerCase());
-}
-
-export interface Suspect {
-  name: string;
-  part: 'affected' | 'performer';
-}
-
-/** Who can be investigated, the affected user first: each name once. */
-export function suspects(event: AuditEvent): Suspect[] {
-  const affected = (event.targets ?? []).find(isPerson);
-  const list: Suspect[] = [];
-  const add = (name: string | null, part: Suspect['part']): void => {
-    if (name === null || target('user', name) === null) return;
-    if (!list.some((one) => one.name.toLowerCase() === name.toLowerCase())) list.push({ name, part });
-  };
-  add(affectedKey(affected), 'affected');
-  add(actorKey(event.actor), 'performer');
-  return list;
-}
