@@ -130,7 +130,7 @@ describe('the verification', () => {
     grow();
     await verify();
     expect(await checks.findByText(/The ledger of 8 entries continues the one of 5 entries that this browser saw on/)).toBeVisible();
-    expect(checks.getAllByRole('listitem').map((item) => item.textContent?.trim())).toEqual([
+    expect(checks.getAllByRole('listitem').map((item: HTMLElement) => item.textContent?.trim())).toEqual([
       'done: Fetch the newest checkpoint',
       "done: Check its signature with the ledger's key",
       'done: Check that its tree continues the one that this browser saw before',
