@@ -5,6 +5,7 @@
 import { render } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
 import type { Component } from 'svelte';
+import { vi } from 'vitest';
 
 import type { Session } from '$api/types';
 import { announcer } from '$lib/announce.svelte';
@@ -16,6 +17,9 @@ import { ADMINISTRATOR, TestAdministration } from './administration';
 import Harness from './Harness.svelte';
 import { at } from './page.svelte';
 import { TestServer } from './server';
+
+// Whole pages with forms in dialogs: on a busy machine jsdom takes its time to find things in them by role.
+vi.setConfig({ testTimeout: 30_000 });
 
 export interface Opened {
   server: TestServer;
@@ -41,4 +45,4 @@ export function open(server: TestServer, page: unknown, route: string, address: 
 }
 
 /** Dialogs keep the page behind them from the mouse in a way that jsdom can't tell from their own. */
-export const mouse = userEvent.setup({ pointerEventsCheck: 0 });
+export const mouse = userEvent.setup({ pointerEventsCheck: 0, delay: null });

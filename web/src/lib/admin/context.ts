@@ -1,6 +1,7 @@
 // The administration's questions, for whoever is signed in, and those that several of its pages ask.
 
 import type { QueryClient } from '@tanstack/svelte-query';
+import { tick } from 'svelte';
 
 import { Administration } from '$api/admin';
 import { useApi } from '$lib/context';
@@ -34,9 +35,12 @@ export function sendsMailQuery(admin: Administration) {
   return { queryKey: ['admin', 'sends-mail'], queryFn: ({ signal }: Asking) => admin.sendsMail(signal), ...FRESH };
 }
 
-/** Has what is shown of these asked for again; done when it is here. */
+/** Has what is shown of these asked for again; done when it is shown. */
 export async function renew(client: QueryClient, ...names: string[]): Promise<void> {
   await Promise.all(names.map((name) => client.invalidateQueries({ queryKey: ['admin', name] })));
+  // Answers are told of in a batch after they came. A dialog that closes then knows whether what opened it is gone.
+  await new Promise((told) => setTimeout(told));
+  await tick();
 }
 
 /** After a change of tenants, which others than the administration show too. */
