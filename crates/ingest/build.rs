@@ -12,16 +12,18 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut out =
         String::from("/// File name and text of every mapping.\nconst FILES: &[(&str, &str)] = &[\n");
-    for (name, path) in files {
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "    ({name:?}, include_str!({:?})),", path.display().to_string());
+    for name in files {
+        // Relative, so that what was made stays true where the checkout is moved. Writing to a String cannot fail.
+        let path = format!("/mappings/{name}");
+        let _ =
+            writeln!(out, "    ({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {path:?}))),");
     }
     out.push_str("];\n");
     let to = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("mappings.rs");
     fs::write(to, out)
 }
 
-fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+fn collect(folder: &Path, prefix: &str, files: &mut Vec<String>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
@@ -29,7 +31,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> i
         if path.is_dir() {
             collect(&path, &format!("{name}/"), files)?;
         } else if name.ends_with(".toml") {
-            files.push((name, path));
+            files.push(name);
         }
     }
     Ok(())

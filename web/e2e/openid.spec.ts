@@ -1,16 +1,11 @@
 // Signing in through an OpenID provider, a real one, in a real browser.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { resolve } from 'node:path';
-import { createInterface, type Interface } from 'node:readline';
-
 import { type Page } from '@playwright/test';
 
+import { Part } from './part';
 import { Server } from './server';
 import { account, expect, expectAccessible, rows, signOut, test } from './test';
 
-const SCRIPT = resolve(import.meta.dirname, '../../tools/parts/openid-provider.mjs');
 const ADA = {
   username: 'ada',
   password: 'of-the-provider',
@@ -21,39 +16,11 @@ const ADA = {
   groups: ['auditors'],
 };
 
-/** The provider: it talks in lines of JSON, and ends with its standard input. */
-class OpenIdProvider {
-  private constructor(
-    private readonly process: ChildProcess,
-    private readonly lines: Interface,
-    readonly issuer: string,
-  ) {}
-
-  static async start(): Promise<OpenIdProvider> {
-    const child = spawn(process.execPath, [SCRIPT, '--user', JSON.stringify(ADA)], { stdio: ['pipe', 'pipe', 'inherit'] });
-    const lines = createInterface({ input: child.stdout });
-    const [ready] = (await once(lines, 'line')) as [string];
-    return new OpenIdProvider(child, lines, (JSON.parse(ready) as { issuer: string }).issuer);
-  }
-
-  async tell(command: unknown): Promise<void> {
-    const answered = once(this.lines, 'line');
-    this.process.stdin?.write(`${JSON.stringify(command)}\n`);
-    await answered;
-  }
-
-  async stop(): Promise<void> {
-    const ended = once(this.process, 'exit');
-    this.process.stdin?.end();
-    await ended;
-  }
-}
-
-let provider: OpenIdProvider;
+let provider: Part<{ issuer: string }>;
 let hosted: Server;
 
 test.beforeEach(async () => {
-  provider = await OpenIdProvider.start();
+  provider = await Part.start('openid-provider.mjs', ['--user', JSON.stringify(ADA)]);
   hosted = await Server.start();
   await hosted.createTenant('acme');
   await hosted.createTenant('umbrella');
@@ -65,7 +32,7 @@ test.beforeEach(async () => {
   await hosted.createUser('boss', 'four grey herons');
   await hosted.call('PUT', '/v1/providers/staff', {
     name: 'Staff',
-    issuer: provider.issuer,
+    issuer: provider.ready.issuer,
     client_id: 'indelible',
     client_secret: 'secret',
     scopes: ['profile', 'email', 'groups'],
@@ -93,7 +60,7 @@ test('an OpenID sign-in works end to end', async ({ page, context }) => {
   await expectAccessible(page);
   await page.getByRole('link', { name: 'Sign in with Staff' }).click();
   await expect(page.getByRole('heading', { name: 'Sign in at the provider' })).toBeVisible();
-  expect(page.url().startsWith(provider.issuer)).toBe(true);
+  expect(page.url().startsWith(provider.ready.issuer)).toBe(true);
   await signInAtProvider(page);
 
   // Back where the visitor wanted to be, with the role of the group and no other.

@@ -42,6 +42,24 @@ function binary(): string {
   return path;
 }
 
+/** A port that nobody has: for a server that has to know its own address before it starts. */
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((listening) => probe.listen(0, '127.0.0.1', listening));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((closed) => probe.close(closed));
+  return port;
+}
+
+export interface Start {
+  /** Path under which a proxy serves it. */
+  prefix?: string;
+  /** Whether it knows the address that people type, `public_url`. */
+  known?: boolean;
+  /** Further settings by their names. */
+  settings?: Record<string, string>;
+}
+
 export interface NewKey {
   name: string;
   permissions: string[];
@@ -61,11 +79,19 @@ export class Server {
 
   readonly adminKey = ADMIN_KEY;
 
-  static async start(options: { prefix?: string } = {}): Promise<Server> {
+  static async start(options: Start = {}): Promise<Server> {
     const directory = mkdtempSync(join(tmpdir(), 'indelible-e2e-'));
-    const args = ['serve', '--data', join(directory, 'data'), '--listen', '127.0.0.1:0', '--wal-segment-bytes', '16777216'];
-    if (options.prefix !== undefined) args.push('--path-prefix', options.prefix);
-    const child = spawn(binary(), args, {
+    const listen = `127.0.0.1:${options.known === true ? await freePort() : 0}`;
+    const settings = {
+      data: join(directory, 'data'),
+      listen,
+      wal_segment_bytes: '16777216',
+      ...(options.prefix === undefined ? {} : { path_prefix: options.prefix }),
+      ...(options.known === true ? { public_url: `http://${listen}` } : {}),
+      ...options.settings,
+    };
+    const args = Object.entries(settings).flatMap(([name, value]) => [`--${name.replaceAll('_', '-')}`, value]);
+    const child = spawn(binary(), ['serve', ...args], {
       env: { ...ENVIRONMENT, HOME: directory, INDELIBLE_ADMIN_KEY: ADMIN_KEY },
       stdio: ['ignore', 'ignore', 'pipe'],
     });

@@ -115,8 +115,11 @@ interface AxeResults {
 
 /** Fails for any violation of WCAG 2.2 A and AA, or of axe's best practices. */
 export async function expectAccessible(page: Page): Promise<void> {
-  // Half-way through a transition colours are no colours of ours.
-  await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => null))));
+  // Half-way through a transition colours are no colours of ours; one that was just caused begins with the next frame.
+  await page.evaluate(async () => {
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    await Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => null)));
+  });
   await page.evaluate(axeSource);
   const results = await page.evaluate(async () => {
     const { axe } = window as unknown as { axe: { run: (context: Document) => Promise<AxeResults> } };

@@ -160,13 +160,13 @@ fn of_key(key: &ApiKey, directory: &Directory) -> Principal {
     }
 }
 
-/// The principal of a user, or none if the account can't be used.
-fn of_user(user: &User, session: Uuid, directory: &Directory) -> Option<Principal> {
+/// The principal of a user, or none if the account can't be used. `may_nothing`: all but what belongs to the account.
+fn of_user(user: &User, session: Uuid, may_nothing: bool, directory: &Directory) -> Option<Principal> {
     let suspended = user.tenant.is_some_and(|tenant| directory.is_suspended(tenant));
     if user.state != UserState::Active || suspended {
         return None;
     }
-    let grants = user.grants.iter().filter_map(|grant| {
+    let grants = user.grants.iter().filter(|_| !may_nothing).filter_map(|grant| {
         let role = directory.role(grant.role)?;
         let (reach, oneself) = match role.reach {
             RoleReach::Everything => (Reach::Everything, None),
@@ -196,13 +196,31 @@ pub struct Authenticator {
     admin_key_hash: Option<Arc<[u8; 32]>>,
     /// Time after which a session that is not used ends.
     session_idle: Duration,
+    second_factor_required: bool,
 }
+
+/// How sessions begin without anything but a password, see [`Session::method`].
+const BY_PASSWORD: [&str; 2] = ["password", "set-up"];
 
 impl Authenticator {
     /// `admin_key`: a secret accepted as a key with everything, for automation.
     pub fn new(control: Control, admin_key: Option<&str>, session_idle: Duration) -> Self {
         let admin_key_hash = admin_key.map(|key| Arc::new(hash(key)));
-        Self { control, admin_key_hash, session_idle }
+        Self { control, admin_key_hash, session_idle, second_factor_required: false }
+    }
+
+    /// The same, and whoever signs in by password needs a second factor if `required`.
+    #[must_use]
+    pub fn with_second_factor(self, required: bool) -> Self {
+        Self { second_factor_required: required, ..self }
+    }
+
+    /// Whether somebody may do nothing but set up a second factor: one is required, they have none, and signed in by
+    /// password.
+    pub fn second_factor_due(&self, user: &User, session: &Session) -> bool {
+        self.second_factor_required
+            && !user.has_second_factor
+            && BY_PASSWORD.contains(&session.method.as_str())
     }
 
     /// Whether what `principal` came with is still good at `now`.
@@ -222,7 +240,8 @@ impl Authenticator {
             PrincipalId::User { user, session } => {
                 let session = self.control.session_by_id(session)?;
                 let good = session.user == user && session.is_valid_at(now, self.session_idle);
-                of_user(directory.user(user).filter(|_| good)?, session.id, &directory)
+                let user = directory.user(user).filter(|_| good)?;
+                of_user(user, session.id, self.second_factor_due(user, &session), &directory)
             }
         }
     }
@@ -252,7 +271,8 @@ impl Authenticator {
         let session = self.control.session(&hash(secret))?;
         let directory = self.control.directory();
         let good = session.is_valid_at(now, self.session_idle);
-        let principal = of_user(directory.user(session.user).filter(|_| good)?, session.id, &directory)?;
+        let user = directory.user(session.user).filter(|_| good)?;
+        let principal = of_user(user, session.id, self.second_factor_due(user, &session), &directory)?;
         Some((principal, session))
     }
 }

@@ -6,7 +6,7 @@ use indelible_control::{Permission, Tenant, TenantNumber};
 use indelible_event::{Code, Timestamp};
 use indelible_ledger::Record;
 use indelible_merkle::TlogProof;
-use indelible_search::{Budget, Cost, Progress, Query, Reach};
+use indelible_search::{Budget, Cost, Progress, Query, Reach, TenantSet};
 use indelible_verify::{Kind, ProofBundle, ProofExtra, UserId};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -82,21 +82,14 @@ impl ScopedReader {
         named.map_or_else(Vec::new, |tenant| directory.subtree(&[tenant.number]).into_iter().collect())
     }
 
-    /// The one tenant that a question with these filters is about; 0 where it is about several, or about none.
-    pub fn touches(&self, filters: &Filters) -> TenantNumber {
-        let one = |numbers: &[TenantNumber]| match numbers {
-            [number] => *number,
+    /// The one tenant whose events a question with these filters can be answered from, however it names it; 0 where there
+    /// are several, or none.
+    pub fn touches(&self, filters: &Filters, now: Timestamp) -> TenantNumber {
+        let query = self.query(filters, now).ok();
+        let tenants = query.and_then(|query| query.tenants_within(&self.scope()));
+        match tenants.as_ref().map(TenantSet::as_slice) {
+            Some([number]) => *number,
             _ => 0,
-        };
-        let named: Vec<_> = filters.iter().filter(|(name, _)| name == "tenant").collect();
-        if let [(_, name)] = named.as_slice()
-            && !name.starts_with('!')
-        {
-            return one(&self.tenants_named(name));
-        }
-        match self.scope() {
-            Reach::All | Reach::Oneself { .. } => 0,
-            Reach::Tenants(tenants) => one(tenants.as_slice()),
         }
     }
 

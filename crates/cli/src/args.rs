@@ -366,15 +366,21 @@ pub(crate) enum TenantsCommand {
         name: String,
     },
     /// Switch auditing on. It can't be switched off again.
-    #[command(after_help = "Example: indelible tenants audit acme")]
+    #[command(
+        after_help = "Example: indelible tenants audit acme\n         indelible tenants audit --installation"
+    )]
     Audit {
         #[command(flatten)]
         remote: Remote,
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        /// The installation's own switch: tenants that are made from then on begin with auditing on.
+        #[arg(long, conflicts_with = "name")]
+        installation: bool,
         /// The tenant.
-        name: String,
+        #[arg(required_unless_present = "installation")]
+        name: Option<String>,
     },
     /// Suspend a tenant: its people can't sign in, its keys can't read. Events are taken all the same.
     #[command(after_help = "Example: indelible tenants suspend acme")]

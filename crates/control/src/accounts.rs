@@ -5,7 +5,10 @@ use sqlx::{Row as _, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use crate::{
-    Control, ControlError, SecretHash, TenantNumber, User, UserState, directory::fold_username, store::to_sql,
+    Control, ControlError, SecretHash, TenantNumber, User, UserState,
+    directory::fold_username,
+    sessions::{end_links, end_sessions},
+    store::to_sql,
 };
 
 /// What describes a user; the same for a new one and for one that is changed.
@@ -121,6 +124,7 @@ impl Control {
         let _turn = self.turn().await;
         self.check_profile(id, profile)?;
         let groups = groups_json(profile)?;
+        let mut rows = self.pool().begin().await?;
         let done = sqlx::query(
             "UPDATE users SET username = ?, username_folded = ?, first_name = ?, last_name = ?, email = ?, locale = ?,
              zone = ?, tenant = ?, groups = ?, state = ? WHERE id = ?",
@@ -136,17 +140,21 @@ impl Control {
         .bind(groups)
         .bind(state.as_str())
         .bind(id.as_bytes().as_slice())
-        .execute(self.pool())
+        .execute(&mut *rows)
         .await?;
-        self.refresh().await?;
         if done.rows_affected() == 0 {
             return Err(ControlError::NoSuchUser);
         }
-        if matches!(state, UserState::Locked | UserState::Disabled) {
-            self.end_sessions_of(id, None).await?;
-            self.end_links_of(id).await?;
+        let is_closed = matches!(state, UserState::Locked | UserState::Disabled);
+        if is_closed {
+            end_links(&mut rows, id).await?;
+            end_sessions(&mut rows, id, None).await?;
         }
-        Ok(())
+        rows.commit().await?;
+        if is_closed {
+            self.forget_sessions_of(id, None);
+        }
+        self.refresh().await
     }
 
     /// What a sign-in of this user is compared with.
@@ -188,6 +196,7 @@ impl Control {
         now: Timestamp,
     ) -> Result<(), ControlError> {
         let _turn = self.turn().await;
+        let mut rows = self.pool().begin().await?;
         let done = sqlx::query(
             "UPDATE users SET password = ?, password_set_at = ?,
              state = CASE state WHEN 'invited' THEN 'active' ELSE state END WHERE id = ?",
@@ -195,14 +204,16 @@ impl Control {
         .bind(hash)
         .bind(now.as_micros())
         .bind(id.as_bytes().as_slice())
-        .execute(self.pool())
+        .execute(&mut *rows)
         .await?;
-        self.refresh().await?;
         if done.rows_affected() == 0 {
             return Err(ControlError::NoSuchUser);
         }
-        self.end_links_of(id).await?;
-        self.end_sessions_of(id, keep).await
+        end_links(&mut rows, id).await?;
+        end_sessions(&mut rows, id, keep).await?;
+        rows.commit().await?;
+        self.forget_sessions_of(id, keep);
+        self.refresh().await
     }
 
     /// Stores the hash of the same password under other parameters; nothing else changes.

@@ -227,7 +227,7 @@ pub(crate) fn fold_name(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-/// Usernames are compared without regard to case.
-pub(crate) fn fold_username(username: &str) -> String {
+/// A username as it is compared: without regard to case.
+pub fn fold_username(username: &str) -> String {
     username.to_lowercase()
 }

@@ -23,7 +23,7 @@ mod users;
 
 pub use accounts::{Credentials, Profile};
 pub use change::{Change, TenantSet};
-pub use directory::Directory;
+pub use directory::{Directory, fold_username};
 pub use keys::{ApiKey, KeyId, KeyRecord, NewKey, Reach};
 pub use looks::{Look, LookKey};
 pub use mappings::StoredMapping;

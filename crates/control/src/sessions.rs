@@ -6,7 +6,7 @@
 use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
 use indelible_event::Timestamp;
-use sqlx::{Row as _, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Row as _, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use crate::{Control, ControlError};
@@ -171,14 +171,14 @@ impl Control {
     /// # Errors
     /// As [`Self::end_session`].
     pub async fn end_sessions_of(&self, user: Uuid, keep: Option<Uuid>) -> Result<(), ControlError> {
+        self.forget_sessions_of(user, keep);
+        end_sessions(&mut *self.pool().acquire().await?, user, keep).await
+    }
+
+    /// The same for those in memory alone.
+    pub(crate) fn forget_sessions_of(&self, user: Uuid, keep: Option<Uuid>) {
         let stays = |session: &Session| session.user != user || Some(session.id) == keep;
         self.session_table().write().retain(|_, session| stays(session));
-        sqlx::query("DELETE FROM sessions WHERE user = ? AND id <> ?")
-            .bind(user.as_bytes().as_slice())
-            .bind(keep.unwrap_or_default().as_bytes().as_slice())
-            .execute(self.pool())
-            .await?;
-        Ok(())
     }
 
     /// Forgets sessions and links that are good no longer.
@@ -226,16 +226,6 @@ impl Control {
         Ok(rows.commit().await?)
     }
 
-    /// Ends every link of a user.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn end_links_of(&self, user: Uuid) -> Result<(), ControlError> {
-        let statement = "DELETE FROM links WHERE user = ?";
-        sqlx::query(statement).bind(user.as_bytes().as_slice()).execute(self.pool()).await?;
-        Ok(())
-    }
-
     /// Whose link this is, if it is good at `now`; the outer `None`: it is not. The link stays.
     ///
     /// # Errors
@@ -274,6 +264,27 @@ impl Control {
                 .await?;
         row.map(|row| user_of(&row)).transpose()
     }
+}
+
+/// Ends every link of a user.
+pub(crate) async fn end_links(rows: &mut SqliteConnection, user: Uuid) -> Result<(), ControlError> {
+    let statement = "DELETE FROM links WHERE user = ?";
+    sqlx::query(statement).bind(user.as_bytes().as_slice()).execute(rows).await?;
+    Ok(())
+}
+
+/// Ends every session of a user but `keep`, on disk alone.
+pub(crate) async fn end_sessions(
+    rows: &mut SqliteConnection,
+    user: Uuid,
+    keep: Option<Uuid>,
+) -> Result<(), ControlError> {
+    sqlx::query("DELETE FROM sessions WHERE user = ? AND id <> ?")
+        .bind(user.as_bytes().as_slice())
+        .bind(keep.unwrap_or_default().as_bytes().as_slice())
+        .execute(rows)
+        .await?;
+    Ok(())
 }
 
 fn user_of(row: &SqliteRow) -> Result<Option<Uuid>, ControlError> {

@@ -77,6 +77,8 @@ codes! {
     InvalidCursor "invalid_cursor" 400,
     RangeNotAllowed "range_not_allowed" 403,
     IdempotencyConflict "idempotency_conflict" 409,
+    MailNotSetUp "mail_not_set_up" 409,
+    MailFailed "mail_failed" 502,
     RateLimited "rate_limited" 429,
     Unavailable "unavailable" 503,
     Internal "internal" 500,

@@ -69,6 +69,18 @@ pub enum MailError {
 }
 
 impl MailError {
+    /// A short text for programs: `recipient`, `subject`, `randomness`, `refused`, `unreachable` or `timed_out`.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Recipient { .. } => "recipient",
+            Self::Subject => "subject",
+            Self::Randomness => "randomness",
+            Self::Refused { .. } => "refused",
+            Self::Unreachable { .. } => "unreachable",
+            Self::TimedOut => "timed_out",
+        }
+    }
+
     /// Whether the same mail may be taken later.
     pub fn retryable(&self) -> bool {
         match self {
@@ -102,6 +114,11 @@ impl Mailer {
             builder = builder.credentials(Credentials::new(username.clone(), password.reveal().to_owned()));
         }
         Ok(Self { transport: builder.build(), from, timeout: settings.timeout })
+    }
+
+    /// What mails call the installation: the sender's name, or `Indelible`.
+    pub fn installation(&self) -> &str {
+        self.from.name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or("Indelible")
     }
 
     /// Sends a mail; `now` is its date. Returns when the server has taken it.

@@ -15,6 +15,17 @@ pub enum MailTls {
     Implicit,
 }
 
+impl MailTls {
+    /// The name in settings: `none`, `starttls` or `implicit`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::StartTls => "starttls",
+            Self::Implicit => "implicit",
+        }
+    }
+}
+
 /// The password of the account at the server; it is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailPassword(String);

@@ -369,6 +369,7 @@ fn redirect_url(uri: &str) -> Result<RedirectUrl, OpenIdError> {
 /// Whether a text is a path of this server and nothing that a browser takes for another's.
 fn is_own_path(path: &str) -> bool {
     path.len() <= RETURN_TO_LEN_MAX
+        && path.is_ascii()
         && path.starts_with('/')
         && !path.starts_with("//")
         && !path.contains(|letter: char| letter == '\\' || letter.is_control())
@@ -384,6 +385,7 @@ mod tests {
             ("/", true),
             ("/search?q=a&b=//c#d", true),
             ("", false),
+            ("/search?q=\u{fc}", false),
             ("search", false),
             ("//evil.example", false),
             ("/\\evil.example", false),

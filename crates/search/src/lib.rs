@@ -65,7 +65,7 @@ pub use budget::{Budget, CancelFlag, Cost};
 pub use check::{CheckError, CheckProgress, CheckReport, Finding, check};
 pub use error::SearchError;
 pub use field::fold_keyword;
-pub use filter::{Catalogue, name_tenants};
+pub use filter::{Catalogue, name_tenants, people_named};
 pub use marks::Mark;
 pub use params::{KNOWN_PARAMETERS, nearest_parameter};
 pub use query::{Query, Reach, TenantSet};

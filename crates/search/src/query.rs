@@ -300,6 +300,18 @@ impl Query {
         self.settle();
     }
 
+    /// The tenants whose events alone can match within `reach`; `None` where nothing bounds them, or nothing can match.
+    pub fn tenants_within(&self, reach: &Reach) -> Option<TenantSet> {
+        let bound = |part: &Expr| match part {
+            Expr::Tenants(set) => Some(set.clone()),
+            _ => None,
+        };
+        match self.plan(reach) {
+            Expr::And(parts) => parts.iter().find_map(bound),
+            one => bound(&one),
+        }
+    }
+
     /// The one expression that runs: reach and conditions together, with at most one set of tenants in its "and".
     pub(crate) fn plan(&self, reach: &Reach) -> Expr {
         let mut parts = Vec::new();

@@ -8,16 +8,17 @@ use std::{
 
 use indelible_access::{Authenticator, Trail};
 use indelible_control::{Control, ControlError, KeyId, Reach, UserState};
-use indelible_event::Timestamp;
+use indelible_event::{Code, Timestamp};
 use indelible_ledger::{Clock, LedgerWriter};
 use indelible_openid::OpenId;
+use indelible_verify::ChainId;
 use metrics_exporter_prometheus::PrometheusHandle;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
     Config, Decoder, authentication::Authentication, body::Budget, error::ApiError, looking::Looking,
-    queries::Queries, rules::Rules, streams::Streams, web::Web,
+    mailing::Mailing, queries::Queries, recorder::Origin, rules::Rules, streams::Streams, web::Web,
 };
 
 /// The open server.
@@ -42,6 +43,8 @@ pub(crate) struct App {
     pub(crate) address: SocketAddr,
     /// What signing in needs.
     pub(crate) authentication: Authentication,
+    /// What sending mails needs.
+    pub(crate) mailing: Mailing,
     /// Looks that are not in the trail yet.
     pub(crate) looking: Looking,
     /// When keys were used that is not in their rows yet.
@@ -56,6 +59,8 @@ pub(crate) struct App {
     pub(crate) control_turn: tokio::sync::Mutex<()>,
     /// Whether an entry may stand in the ledger that was not carried out: the next change begins with that.
     pub(crate) behind: AtomicBool,
+    /// The installation's own chain, once it was looked up.
+    pub(crate) installation: OnceLock<ChainId>,
 }
 
 impl App {
@@ -77,6 +82,21 @@ impl App {
     /// A path as browsers reach it.
     pub(crate) fn path(&self, path: &str) -> String {
         format!("{}{path}", self.config.path_prefix)
+    }
+
+    /// Refuses people who come from elsewhere than they may.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub(crate) fn check_sign_in_network(&self, origin: &Origin) -> Result<(), ApiError> {
+        let networks = &self.config.sign_in_networks;
+        let is_within = |ip| networks.iter().any(|network| network.contains(&ip));
+        if networks.is_empty() || origin.ip.is_some_and(is_within) {
+            return Ok(());
+        }
+        let whence = origin.ip.map_or_else(|| "an unknown address".to_owned(), |ip| ip.to_string());
+        let message = format!("people sign in only from certain networks, and {whence} is in none of them");
+        Err(ApiError::new(Code::Forbidden, message))
     }
 
     /// Writes down when keys were used.
@@ -109,7 +129,7 @@ impl App {
             .tenant_named(name)
             .filter(|tenant| directory.is_within(tenant.number, reach))
             .cloned()
-            .ok_or_else(|| ApiError::new(indelible_event::Code::NotFound, "no such tenant within your reach"))
+            .ok_or_else(|| ApiError::new(Code::NotFound, "no such tenant within your reach"))
     }
 }
 

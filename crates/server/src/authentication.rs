@@ -41,13 +41,7 @@ impl Authentication {
     /// # Errors
     /// `rate_limited` with the time to wait.
     pub(crate) fn begin(&self, account: &str, factor: Factor, origin: &Origin) -> Result<(), ApiError> {
-        let attempt = Attempt { account, factor, address: address(origin) };
-        self.throttle.lock().check(&attempt, self.started.elapsed()).map_err(|wait| {
-            ApiError::rate_limited(
-                format!("too many failed attempts; try again in {} seconds", wait.seconds),
-                wait.seconds,
-            )
-        })
+        admit(&mut self.throttle.lock(), account, factor, origin, self.started.elapsed())
     }
 
     /// The attempt failed: its wait begins now.
@@ -95,6 +89,24 @@ impl Authentication {
         };
         crate::routes::blocking(work).await
     }
+}
+
+/// Asks a throttle whether an attempt may be looked at.
+///
+/// # Errors
+/// `rate_limited` with the time to wait.
+pub(crate) fn admit(
+    throttle: &mut Throttle,
+    account: &str,
+    factor: Factor,
+    origin: &Origin,
+    now: Duration,
+) -> Result<(), ApiError> {
+    let attempt = Attempt { account, factor, address: address(origin) };
+    throttle.check(&attempt, now).map_err(|wait| {
+        let message = format!("too many attempts; try again in {} seconds", wait.seconds);
+        ApiError::rate_limited(message, wait.seconds)
+    })
 }
 
 fn address(origin: &Origin) -> IpAddr {

@@ -66,7 +66,7 @@ impl App {
         self.behind.store(true, Ordering::Release);
         let receipt = self.writer.append_system(Kind::SETTINGS, chain, body).await?;
         let (index, at) = place(&receipt)?;
-        self.carry_out(index, at, &entry).await?;
+        self.carry_out(index, at, &entry).await.map_err(recorded_only)?;
         self.behind.store(false, Ordering::Release);
         Ok(())
     }
@@ -117,6 +117,13 @@ impl App {
         let tenant = directory.tenant(tenant).ok_or_else(|| ApiError::internal("a tenant disappeared"))?;
         Ok(ChainId(tenant.chain_id))
     }
+}
+
+/// The answer to a change that stands in the ledger and is carried out later: it must not be made again.
+pub(crate) fn recorded_only(error: ApiError) -> ApiError {
+    let detail =
+        "the change is recorded and is carried out as soon as it can be; look before you make it again";
+    ApiError::internal(error.into_private()).with_detail(detail)
 }
 
 fn place(receipt: &Receipt) -> Result<(u64, Timestamp), ApiError> {

@@ -11,6 +11,8 @@ use std::{
 
 use axum::http::{Uri, uri::Scheme};
 use clap::{Args, CommandFactory, Parser, ValueEnum};
+use indelible_event::Limits;
+use indelible_mail::{MailSettings, SettingsProblem};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -18,6 +20,7 @@ use crate::{
     client::ProxyHeader,
     public_url::PublicUrl,
     secrets::{Exposed, exposure},
+    smtp::{Smtp, SmtpTls, mail_settings},
     tls::{Acme, TlsSource},
 };
 
@@ -172,6 +175,41 @@ pub struct Settings {
     /// File of authorities (PEM) whose certificates OpenID providers may have, beside the system's. Default none.
     #[arg(long, env = "INDELIBLE_PROVIDER_CA_FILE", value_name = "FILE")]
     pub provider_ca_file: Option<PathBuf>,
+    /// Name or address of the SMTP server that takes mails: invitations, links for a new password. Needs mail_from and
+    /// public_url. Default none: links are handed over by who makes them.
+    #[arg(long, env = "INDELIBLE_SMTP_HOST", value_name = "HOST")]
+    pub smtp_host: Option<String>,
+    /// Its port. 1 to 65535. Default 587, with smtp_tls implicit 465, with none 25.
+    #[arg(long, env = "INDELIBLE_SMTP_PORT", value_name = "PORT")]
+    pub smtp_port: Option<u16>,
+    /// How the connection to it is protected: starttls (the mail is not sent where the server has none), implicit (TLS from
+    /// the first byte), or none. Default starttls.
+    #[arg(long, env = "INDELIBLE_SMTP_TLS", value_name = "KIND")]
+    pub smtp_tls: Option<SmtpTls>,
+    /// Name of the account at the SMTP server. Needs smtp_password_file. Default none.
+    #[arg(long, env = "INDELIBLE_SMTP_USERNAME", value_name = "NAME")]
+    pub smtp_username: Option<String>,
+    /// File holding the account's password; refused when others may read it. Needs smtp_username.
+    #[arg(long, env = "INDELIBLE_SMTP_PASSWORD_FILE", value_name = "FILE")]
+    pub smtp_password_file: Option<PathBuf>,
+    /// File of authorities (PEM) whose certificate the SMTP server may have, beside the system's. Default none.
+    #[arg(long, env = "INDELIBLE_SMTP_CA_FILE", value_name = "FILE")]
+    pub smtp_ca_file: Option<PathBuf>,
+    /// Seconds that sending one mail may take. 1 to 300. Default 30.
+    #[arg(long, env = "INDELIBLE_SMTP_TIMEOUT_SECONDS", value_name = "SECONDS")]
+    pub smtp_timeout_seconds: Option<u64>,
+    /// Sender of mails, such as audit@example.com or Audit trail <audit@example.com>; the name is what mails call this
+    /// installation, else they call it Indelible.
+    #[arg(long, env = "INDELIBLE_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+    /// Whether everybody who signs in by password needs a second factor: optional, or required, which lets those who have none
+    /// do nothing but set one up. Who signs in through a provider is the provider's to ask. Default optional.
+    #[arg(long, env = "INDELIBLE_SECOND_FACTOR", value_name = "RULE")]
+    pub second_factor: Option<SecondFactorRule>,
+    /// Addresses and networks that people sign in and use their sessions from, such as 10.0.0.0/8,2001:db8::/32. API keys are
+    /// not concerned. Default none: from everywhere.
+    #[arg(long, env = "INDELIBLE_SIGN_IN_NETWORKS", value_name = "NETWORKS", value_delimiter = ',')]
+    pub sign_in_networks: Option<Vec<String>>,
     /// Minutes after which a session that is not used ends. 1 to 43200 (30 days). Default 60.
     #[arg(long, env = "INDELIBLE_SESSION_IDLE_MINUTES", value_name = "MINUTES")]
     pub session_idle_minutes: Option<u64>,
@@ -204,6 +242,16 @@ pub enum Receipts {
     All,
     /// Only keys that also have `audit.verify`.
     Verify,
+}
+
+/// Whether people need a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum SecondFactorRule {
+    /// Who wants one has one.
+    Optional,
+    /// Who signs in by password and has none can only set one up.
+    Required,
 }
 
 /// The form of log lines.
@@ -256,6 +304,9 @@ pub struct Config {
     pub tail_patience_seconds: u64,
     pub heartbeat_seconds: u64,
     pub provider_ca_file: Option<PathBuf>,
+    pub mail: Option<MailSettings>,
+    pub second_factor: SecondFactorRule,
+    pub sign_in_networks: Vec<IpNet>,
     pub session_idle_minutes: u64,
     pub session_hours: u64,
     pub looking_window_seconds: u64,
@@ -300,12 +351,25 @@ pub enum ConfigError {
     /// Others may read a secret.
     #[error(transparent)]
     Exposed(#[from] Exposed),
+    /// Mails could not be sent so.
+    #[error("{setting}: {source}")]
+    Mail {
+        /// Which setting.
+        setting: &'static str,
+        /// What is wrong with it.
+        source: SettingsProblem,
+    },
 }
 
 impl Config {
     /// Time after which a session that is not used ends.
     pub(crate) fn session_idle(&self) -> Duration {
         Duration::from_mins(self.session_idle_minutes)
+    }
+
+    /// What an event may have.
+    pub(crate) fn event_limits(&self) -> Limits {
+        Limits { event_bytes_max: self.event_bytes_max, items_max: self.event_items_max, ..Limits::default() }
     }
 }
 
@@ -368,6 +432,16 @@ impl Settings {
             tail_patience_seconds: self.tail_patience_seconds.or(lower.tail_patience_seconds),
             heartbeat_seconds: self.heartbeat_seconds.or(lower.heartbeat_seconds),
             provider_ca_file: self.provider_ca_file.or(lower.provider_ca_file),
+            smtp_host: self.smtp_host.or(lower.smtp_host),
+            smtp_port: self.smtp_port.or(lower.smtp_port),
+            smtp_tls: self.smtp_tls.or(lower.smtp_tls),
+            smtp_username: self.smtp_username.or(lower.smtp_username),
+            smtp_password_file: self.smtp_password_file.or(lower.smtp_password_file),
+            smtp_ca_file: self.smtp_ca_file.or(lower.smtp_ca_file),
+            smtp_timeout_seconds: self.smtp_timeout_seconds.or(lower.smtp_timeout_seconds),
+            mail_from: self.mail_from.or(lower.mail_from),
+            second_factor: self.second_factor.or(lower.second_factor),
+            sign_in_networks: self.sign_in_networks.or(lower.sign_in_networks),
             session_idle_minutes: self.session_idle_minutes.or(lower.session_idle_minutes),
             session_hours: self.session_hours.or(lower.session_hours),
             looking_window_seconds: self.looking_window_seconds.or(lower.looking_window_seconds),
@@ -423,6 +497,19 @@ impl Settings {
             (self.acme_domains, self.acme_contact, self.acme_directory, self.acme_ca_file),
             &data,
         )?;
+        let mail = mail_settings(
+            Smtp {
+                host: self.smtp_host,
+                port: self.smtp_port,
+                tls: self.smtp_tls,
+                username: self.smtp_username,
+                password_file: self.smtp_password_file,
+                ca_file: self.smtp_ca_file,
+                timeout_seconds: self.smtp_timeout_seconds,
+                from: self.mail_from,
+            },
+            public_url.as_ref(),
+        )?;
         let config = Config {
             listen: self.listen.unwrap_or_else(|| ([127, 0, 0, 1], 8080).into()),
             admin_key: read_admin_key(admin_key, self.admin_key_file)?,
@@ -436,7 +523,7 @@ impl Settings {
                 .trusted_proxies
                 .unwrap_or_default()
                 .iter()
-                .map(|text| network(text))
+                .map(|text| network("trusted_proxies", text))
                 .collect::<Result<_, _>>()?,
             proxy_header: self.proxy_header.unwrap_or(ProxyHeader::XForwardedFor),
             connections_per_address_max: within(
@@ -591,6 +678,14 @@ impl Settings {
             )?,
             heartbeat_seconds: within("heartbeat_seconds", self.heartbeat_seconds, 15, 1, 300, "1 to 300")?,
             provider_ca_file: self.provider_ca_file,
+            mail,
+            second_factor: self.second_factor.unwrap_or(SecondFactorRule::Optional),
+            sign_in_networks: self
+                .sign_in_networks
+                .unwrap_or_default()
+                .iter()
+                .map(|text| network("sign_in_networks", text))
+                .collect::<Result<_, _>>()?,
             session_idle_minutes: within(
                 "session_idle_minutes",
                 self.session_idle_minutes,
@@ -662,7 +757,7 @@ impl Settings {
     }
 }
 
-fn within<N: Copy + PartialOrd + ToString>(
+pub(crate) fn within<N: Copy + PartialOrd + ToString>(
     setting: &'static str,
     given: Option<N>,
     default: N,
@@ -686,11 +781,11 @@ fn public_url(text: String) -> Result<PublicUrl, ConfigError> {
 }
 
 /// A network, or an address as the network of one.
-fn network(text: &str) -> Result<IpNet, ConfigError> {
+fn network(setting: &'static str, text: &str) -> Result<IpNet, ConfigError> {
     let address = || text.parse::<IpAddr>().ok().map(|ip| IpNet::from(ip.to_canonical()));
     let network = text.parse::<IpNet>().ok().filter(|network| network.addr() == network.network());
     network.or_else(address).ok_or_else(|| ConfigError::Range {
-        setting: "trusted_proxies",
+        setting,
         given: format!("{text:?}"),
         expected: "an address such as 127.0.0.1, or a network such as 10.0.3.0/24 or fd00:3::/32 without bits behind its length",
     })
@@ -771,17 +866,10 @@ const ADMIN_KEY_LEN_MIN: usize = 16;
 
 fn read_admin_key(given: Option<String>, file: Option<PathBuf>) -> Result<Option<String>, ConfigError> {
     let key = match (given, file) {
-        (Some(key), _) => key,
-        (None, Some(file)) => {
-            let failed = |source| ConfigError::Read { file: file.clone(), source };
-            if let Some(exposed) = exposure(&file).map_err(failed)? {
-                return Err(exposed.into());
-            }
-            std::fs::read_to_string(&file).map_err(failed)?
-        }
+        (Some(key), _) => key.trim().to_owned(),
+        (None, Some(file)) => read_secret(&file)?,
         (None, None) => return Ok(None),
     };
-    let key = key.trim().to_owned();
     if key.len() < ADMIN_KEY_LEN_MIN || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(ConfigError::Range {
             setting: "the administrator's key",
@@ -790,6 +878,15 @@ fn read_admin_key(given: Option<String>, file: Option<PathBuf>) -> Result<Option
         });
     }
     Ok(Some(key))
+}
+
+/// A file's only line, unless others may read it.
+pub(crate) fn read_secret(file: &Path) -> Result<String, ConfigError> {
+    let failed = |source| ConfigError::Read { file: file.to_owned(), source };
+    if let Some(exposed) = exposure(file).map_err(failed)? {
+        return Err(exposed.into());
+    }
+    Ok(std::fs::read_to_string(file).map_err(failed)?.trim().to_owned())
 }
 
 #[cfg(test)]

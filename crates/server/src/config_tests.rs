@@ -7,6 +7,18 @@ fn parse(text: &str) -> Result<Config, String> {
         .map_err(|error| error.to_string())
 }
 
+/// Settings of mail that go together, without one of them, and with some more.
+fn mail(without: &str, more: &str) -> String {
+    let all = [
+        "data = 'd'",
+        "smtp_host = 'smtp.example.com'",
+        "mail_from = 'Audit trail <audit@example.com>'",
+        "public_url = 'https://audit.example.com'",
+    ];
+    let kept = all.into_iter().filter(|line| without.is_empty() || !line.starts_with(without));
+    kept.chain([more]).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn refuses_what_it_does_not_know_and_what_is_out_of_range() {
     for (text, expected) in [
@@ -62,6 +74,28 @@ fn refuses_what_it_does_not_know_and_what_is_out_of_range() {
             "trusted_proxies is \"10.0.3.1/24\", expected an address",
         ),
         ("data = 'd'\ntrusted_proxies = ['proxy.example']", "expected an address such as 127.0.0.1"),
+        ("data = 'd'\nsign_in_networks = ['10.0.3.0/24', '2001:db8::/32']", ""),
+        ("data = 'd'\nsign_in_networks = ['10.0.3.1/24']", "sign_in_networks is \"10.0.3.1/24\", expected"),
+        ("data = 'd'\nsecond_factor = 'required'", ""),
+        ("data = 'd'\nsecond_factor = 'yes'", "unknown variant `yes`"),
+        (mail("", "").as_str(), ""),
+        (mail("", "smtp_tls = 'none'\nsmtp_port = 2525\nsmtp_timeout_seconds = 5").as_str(), ""),
+        (mail("mail_from", "").as_str(), "mail_from is not set, expected a sender such as audit@example.com"),
+        (
+            mail("public_url", "").as_str(),
+            "public_url is not set, expected the address that links in mails lead to",
+        ),
+        (mail("smtp_host", "").as_str(), "smtp_host is not set, expected a mail server"),
+        ("data = 'd'\nsmtp_port = 25", "smtp_host is not set, expected a mail server"),
+        (mail("", "smtp_port = 0").as_str(), "smtp_port is 0, expected 1 to 65535"),
+        (mail("", "smtp_tls = 'ssl'").as_str(), "unknown variant `ssl`"),
+        (mail("", "smtp_timeout_seconds = 301").as_str(), "smtp_timeout_seconds is 301, expected 1 to 300"),
+        (
+            mail("", "smtp_username = 'audit'").as_str(),
+            "smtp_username: username and password belong together",
+        ),
+        (mail("", "smtp_password_file = 'nowhere'").as_str(), "can't read nowhere"),
+        (mail("", "smtp_ca_file = 'nowhere'").as_str(), "smtp_ca_file: the certificates in nowhere"),
         ("data = 'd'\nproxy_header = 'forwarded'", ""),
         ("data = 'd'\nproxy_header = 'x-real-ip'", "unknown variant `x-real-ip`"),
         (

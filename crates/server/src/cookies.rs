@@ -6,26 +6,40 @@ use indelible_identity::SessionToken;
 
 use crate::error::ApiError;
 
-/// Name of the cookie where the connection is not secure: browsers take the other names over TLS only.
-const PLAIN: &str = "indelible_session";
-/// Name over TLS; browsers let no subdomain set or replace it.
-const SECURE: &str = "__Host-indelible_session";
+/// A cookie's names. Over TLS only the one counts that browsers let no other host set or replace; they take it over TLS
+/// alone.
+pub(crate) struct CookieName {
+    pub(crate) plain: &'static str,
+    pub(crate) secure: &'static str,
+}
+
+impl CookieName {
+    pub(crate) const fn of(&self, secure: bool) -> &'static str {
+        if secure { self.secure } else { self.plain }
+    }
+
+    /// What a request bears under the name that counts.
+    pub(crate) fn value<'h>(&self, headers: &'h HeaderMap, secure: bool) -> Option<&'h str> {
+        let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs =
+            cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(name, _)| *name == self.of(secure)).map(|(_, value)| value)
+    }
+}
+
+/// The session's.
+const SESSION: CookieName = CookieName { plain: "indelible_session", secure: "__Host-indelible_session" };
 /// The header that shows that a change comes from the page.
 pub(crate) const CSRF_HEADER: &str = "x-csrf-token";
 
 /// The session's token, if the request has one.
-pub(crate) fn session_token(headers: &HeaderMap) -> Option<SessionToken> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let own = pairs.filter(|(name, _)| [PLAIN, SECURE].contains(name));
-    // Of two cookies the one that only TLS can have set counts.
-    let (_, token) = own.max_by_key(|(name, _)| *name == SECURE)?;
-    SessionToken::parse(token)
+pub(crate) fn session_token(headers: &HeaderMap, secure: bool) -> Option<SessionToken> {
+    SESSION.value(headers, secure).and_then(SessionToken::parse)
 }
 
 /// The header that gives the cookie to the browser; with `None` the browser forgets it.
 pub(crate) fn set_cookie(token: Option<&SessionToken>, secure: bool, max_age_seconds: u64) -> HeaderValue {
-    let (name, flag) = if secure { (SECURE, "; Secure") } else { (PLAIN, "") };
+    let (name, flag) = (SESSION.of(secure), if secure { "; Secure" } else { "" });
     let (value, age) = token.map_or(("", 0), |token| (token.expose(), max_age_seconds));
     let cookie = format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{flag}");
     let mut cookie =
@@ -70,15 +84,28 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_comes_back_and_of_two_the_secure_one_counts() {
+    fn the_cookie_comes_back_and_over_tls_only_the_one_that_no_other_host_can_set() {
         let (one, two) = (SessionToken::generate().unwrap(), SessionToken::generate().unwrap());
-        let read = |cookie: String| {
-            session_token(&headers(&[("cookie", cookie)])).map(|token| token.expose().to_owned())
+        let read = |cookie: &str, secure| {
+            let headers = headers(&[("cookie", cookie.to_owned())]);
+            session_token(&headers, secure).map(|token| token.expose().to_owned())
         };
-        assert_eq!(read(format!("a=b; {PLAIN}={}", one.expose())).as_deref(), Some(one.expose()));
-        let both = format!("{SECURE}={}; {PLAIN}={}", two.expose(), one.expose());
-        assert_eq!(read(both).as_deref(), Some(two.expose()));
-        assert_eq!(read(format!("{PLAIN}=x; b")), None);
+        let (plain, secure) = (SESSION.plain, SESSION.secure);
+        let only = format!("a=b; {plain}={}", one.expose());
+        let both = format!("{secure}={}; {plain}={}", two.expose(), one.expose());
+        for (cookie, over_tls, expected) in [
+            (&only, false, Some(&one)),
+            (&only, true, None),
+            (&both, false, Some(&one)),
+            (&both, true, Some(&two)),
+            (&format!("{plain}=x; b"), false, None),
+        ] {
+            assert_eq!(
+                read(cookie, over_tls).as_deref(),
+                expected.map(|token| token.expose()),
+                "{cookie} {over_tls}"
+            );
+        }
         let set = set_cookie(Some(&one), true, 60);
         let set = set.to_str().unwrap();
         for part in ["__Host-", "; Path=/;", "HttpOnly", "SameSite=Lax", "; Secure", "Max-Age=60"] {

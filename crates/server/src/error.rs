@@ -132,6 +132,11 @@ impl ApiError {
         Self { retry_after_seconds: Some(retry_after_seconds), ..Self::new(Code::RateLimited, detail) }
     }
 
+    /// The same in other words.
+    pub(crate) fn with_detail(self, detail: &str) -> Self {
+        Self { detail: detail.to_owned(), ..self }
+    }
+
     /// What the log is told, else what the client is.
     pub(crate) fn into_private(self) -> String {
         self.private.unwrap_or(self.detail)

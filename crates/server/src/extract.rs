@@ -7,10 +7,11 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use indelible_access::{Principal, PrincipalId};
-use indelible_control::{Permission, Session};
+use indelible_control::{Directory, Permission, PermissionSet, Reach, Session};
 use indelible_event::Code;
 use indelible_identity::CsrfToken;
 use indelible_search::KNOWN_PARAMETERS;
+use tokio::sync::MutexGuard;
 
 use crate::{
     app::{App, Gate},
@@ -86,13 +87,38 @@ impl Caller {
         }
     }
 
-    /// Refuses if the key or session ended since the request began.
-    pub(crate) fn still_valid(&self, app: &App) -> Result<(), ApiError> {
-        if app.auth.is_valid(&self.principal, app.now()) {
+    /// Refuses all who could not do everything themselves: what they set up may be anybody.
+    pub(crate) fn needs_everything(&self, directory: &Directory) -> Result<(), ApiError> {
+        if self.principal.covers(PermissionSet::all(), &Reach::Everything, directory) {
             Ok(())
         } else {
-            Err(ApiError::new(Code::Unauthorized, "the API key ended while the request was being received"))
+            let message =
+                "this needs every permission with reach over everything: it decides who is let in as whom";
+            Err(ApiError::new(Code::Forbidden, message))
         }
+    }
+
+    /// Refuses if the key or session ended, or may do other things, since the request began: a body takes its time.
+    pub(crate) fn still_valid(&self, app: &App) -> Result<(), ApiError> {
+        let now = app.auth.renew(&self.principal, app.now()).ok_or_else(|| {
+            let message = "the API key or session ended while the request was being received";
+            ApiError::new(Code::Unauthorized, message)
+        })?;
+        if now.grants == self.principal.grants {
+            return Ok(());
+        }
+        let message = "what you may do has changed while the request was being received; send it again";
+        Err(ApiError::unavailable(message, 1))
+    }
+
+    /// The turn to change who may do what, for a caller who still may.
+    ///
+    /// # Errors
+    /// As [`Self::still_valid`].
+    pub(crate) async fn turn<'a>(&self, app: &'a App) -> Result<MutexGuard<'a, ()>, ApiError> {
+        let turn = app.control_turn.lock().await;
+        self.still_valid(app)?;
+        Ok(turn)
     }
 }
 
@@ -115,7 +141,9 @@ impl FromRequestParts<Arc<Gate>> for Caller {
             }
             return Ok(Self { principal, origin, session: None, csrf: None });
         }
-        let token = session_token(&parts.headers).ok_or_else(unauthorized)?;
+        let token = session_token(&parts.headers, origin.secure).ok_or_else(unauthorized)?;
+        // A session that is carried elsewhere is none there, and good again where it began.
+        app.check_sign_in_network(&origin).map_err(|_| unauthorized())?;
         let found = app.auth.authenticate_session(token.expose(), app.now());
         let (principal, session) = found.ok_or_else(unauthorized)?;
         known(&principal, &origin);

@@ -3,12 +3,14 @@
 //! A new question is on disk before its answer is given, so a crash loses only how often it was asked again. Reading
 //! nothing but such events is not recorded, or a collector that follows the trail would never come to an end.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use indelible_access::{EventView, ScopedReader};
+use indelible_access::{EventView, Principal, PrincipalId, ScopedReader};
 use indelible_control::{Look, LookKey, TenantNumber};
 use indelible_event::Timestamp;
+use indelible_search::people_named;
 use parking_lot::Mutex;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -33,7 +35,7 @@ struct Looks {
     questions: HashMap<Group, usize>,
 }
 
-/// Window, principal, tenant and kind.
+/// Window, principal in its place, tenant and kind.
 type Group = (i64, [u8; 16], TenantNumber, String);
 
 /// A look, and whether it is on disk.
@@ -88,8 +90,10 @@ const QUESTIONS_MAX: usize = 10_000;
 const QUESTION_CHARS_MAX: usize = 1_000;
 /// Filters whose values name people.
 const OF_PEOPLE: [&str; 3] = ["user", "actor", "affected"];
-/// People named in one event of looking.
-const PEOPLE_MAX: usize = 50;
+/// People named in one event of looking; more make a further event, and those of one question several.
+const PEOPLE_OF_EVENT: usize = 200;
+/// Characters of a name that are kept, so that an event of 200 of them stays far below what an event may have.
+const NAME_MAX: usize = 256;
 
 /// The code that events of looking begin with.
 pub(crate) const CODE: &str = indelible_access::LOOKING;
@@ -108,7 +112,9 @@ impl App {
     ) -> Result<(), ApiError> {
         let question = form_urlencoded::Serializer::new(String::new()).extend_pairs(filters).finish();
         let who = OwnEvent::who(&caller.principal, &caller.origin, &self.control.directory());
-        self.note_look(caller.principal.id.bytes(), reader.touches(filters), kind, &question, who).await
+        let who = people_of(filters).iter().fold(who, |who, name| who.to("user", name, name));
+        let looker = place_of(&caller.principal, &caller.origin);
+        self.note_look(looker, reader.touches(filters, self.now()), kind, &question, who).await
     }
 
     /// Records that somebody asked for what they may not have. `principal` is theirs where they are known.
@@ -118,13 +124,13 @@ impl App {
         origin: &Origin,
         what: &str,
     ) -> Result<(), ApiError> {
-        let (principal, who) = match known {
+        let (looker, who) = match known {
             Some(Known { principal, origin }) => {
-                (principal.id.bytes(), OwnEvent::who(principal, origin, &self.control.directory()))
+                (place_of(principal, origin), OwnEvent::who(principal, origin, &self.control.directory()))
             }
             None => (address_id(origin), OwnEvent::whence(origin)),
         };
-        self.note_look(principal, INSTALLATION_NUMBER, LookKind::Refused, what, who).await
+        self.note_look(looker, INSTALLATION_NUMBER, LookKind::Refused, what, who).await
     }
 
     /// Records that somebody reads the proof of an event.
@@ -138,21 +144,22 @@ impl App {
         id: &str,
     ) -> Result<(), ApiError> {
         let who = OwnEvent::who(&caller.principal, &caller.origin, &self.control.directory());
-        self.note_look(caller.principal.id.bytes(), tenant, LookKind::Proof, id, who).await
+        self.note_look(place_of(&caller.principal, &caller.origin), tenant, LookKind::Proof, id, who).await
     }
 
     async fn note_look(
         &self,
-        principal: [u8; 16],
+        looker: [u8; 16],
         tenant: TenantNumber,
         kind: LookKind,
         question: &str,
-        who: String,
+        who: OwnEvent,
     ) -> Result<(), ApiError> {
         let now = self.now();
+        let who = who.to_json();
         let key = LookKey {
             window_start: self.window_of(now),
-            principal,
+            principal: looker,
             tenant,
             kind: kind.name().to_owned(),
             question: kept(question),
@@ -230,7 +237,7 @@ impl App {
         }
         let mut all = Ok(());
         // In the order of their questions, so that after a crash each event has what it had.
-        for looks in groups.values().flat_map(|looks| looks.chunks(QUESTIONS_OF_EVENT)) {
+        for looks in groups.values().flat_map(|looks| shares(looks)) {
             // One that can't be told must not keep the others back.
             all = all.and(self.roll_up(looks).await);
         }
@@ -240,8 +247,10 @@ impl App {
     async fn roll_up(&self, looks: &[(LookKey, Look)]) -> Result<(), ApiError> {
         let Some((first, _)) = looks.first() else { return Ok(()) };
         let began = looks.iter().map(|(_, look)| look.first_at).min().unwrap_or_else(|| self.now());
-        // The same id for the same looks, so that a crash before the rows are removed makes no second event.
-        self.record_as(id_of(first, began), first.tenant, event_of(looks)).await?;
+        // The same ids for the same looks, so that a crash before the rows are removed makes no second event.
+        for (part, event) in events_of(looks).into_iter().enumerate() {
+            self.record_as(id_of(first, began, part), first.tenant, event).await?;
+        }
         let keys: Vec<_> = looks.iter().map(|(key, _)| key).collect();
         self.control.remove_looks(&keys).await?;
         let mut pending = self.looking.pending.lock();
@@ -299,9 +308,45 @@ fn group(key: &LookKey) -> Group {
     (key.window_start, key.principal, key.tenant, key.kind.clone())
 }
 
-/// A UUID (version 8) of the window, whose it is, the first question, and when they began to look: a clock that is set
-/// back makes a second window of the same beginning.
-fn id_of(key: &LookKey, began: Timestamp) -> Uuid {
+/// As many looks at a time as one event tells of.
+fn shares(looks: &[(LookKey, Look)]) -> Vec<&[(LookKey, Look)]> {
+    let mut shares = Vec::new();
+    let (mut from, mut people) = (0, 0);
+    for (at, (_, look)) in looks.iter().enumerate() {
+        let more = people_in(look).len();
+        if at > from && (at - from == QUESTIONS_OF_EVENT || people + more > PEOPLE_OF_EVENT) {
+            shares.push(&looks[from..at]);
+            (from, people) = (at, 0);
+        }
+        people += more;
+    }
+    if from < looks.len() {
+        shares.push(&looks[from..]);
+    }
+    shares
+}
+
+/// Stands for a principal in one place: who looks from two addresses, or in two sessions, is told of twice.
+fn place_of(principal: &Principal, origin: &Origin) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    hash.update(principal.id.bytes());
+    hash.update(address_id(origin));
+    if let PrincipalId::User { session, .. } = principal.id {
+        hash.update(session.as_bytes());
+    }
+    first_half(hash)
+}
+
+fn first_half(hash: Sha256) -> [u8; 16] {
+    let digest: [u8; 32] = hash.finalize().into();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    bytes
+}
+
+/// A UUID (version 8) of the window, whose it is, the first question, when they began to look, and which of several events
+/// it is: a clock that is set back makes a second window of the same beginning.
+fn id_of(key: &LookKey, began: Timestamp, part: usize) -> Uuid {
     let mut hash = Sha256::new();
     hash.update(b"indelible/looking/v1\0");
     hash.update(key.window_start.to_be_bytes());
@@ -311,10 +356,10 @@ fn id_of(key: &LookKey, began: Timestamp) -> Uuid {
     hash.update([0]);
     hash.update(key.question.as_bytes());
     hash.update(began.as_micros().to_be_bytes());
-    let digest: [u8; 32] = hash.finalize().into();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    if part > 0 {
+        hash.update((part as u64).to_be_bytes());
+    }
+    uuid::Builder::from_custom_bytes(first_half(hash)).into_uuid()
 }
 
 /// Stands for an address where nobody is signed in; of IPv6 for its network, since one host has as many addresses as it
@@ -327,8 +372,19 @@ fn address_id(origin: &Origin) -> [u8; 16] {
     }
 }
 
-/// One event of all that was asked within a window.
-fn event_of(looks: &[(LookKey, Look)]) -> String {
+/// One event of all that was asked within a window; more where one question names more people than an event has room for.
+fn events_of(looks: &[(LookKey, Look)]) -> Vec<String> {
+    let people: BTreeSet<String> = looks.iter().flat_map(|(_, look)| people_in(look)).collect();
+    let people: Vec<_> = people.into_iter().collect();
+    if people.is_empty() {
+        return vec![event_of(looks, &[], true)];
+    }
+    let parts = people.chunks(PEOPLE_OF_EVENT).enumerate();
+    parts.map(|(part, people)| event_of(looks, people, part == 0)).collect()
+}
+
+/// `counts`: of several with the same questions it is the one that says how often they were asked.
+fn event_of(looks: &[(LookKey, Look)], people: &[String], counts: bool) -> String {
     let (key, look) = &looks[0];
     let (action, kind) = match key.kind.as_str() {
         "refused" => ("Refused access", "other"),
@@ -340,8 +396,9 @@ fn event_of(looks: &[(LookKey, Look)]) -> String {
     let count: u64 = looks.iter().map(|(_, look)| look.count).sum();
     let first = looks.iter().map(|(_, look)| look.first_at).min();
     let last = looks.iter().map(|(_, look)| look.last_at).max();
+    let count_of = |look: &Look| if counts { look.count } else { 0 };
     let questions: Vec<_> =
-        looks.iter().map(|(key, look)| json!({"question": key.question, "count": look.count})).collect();
+        looks.iter().map(|(key, look)| json!({"question": key.question, "count": count_of(look)})).collect();
     let result = if key.kind == "refused" { "denied" } else { "success" };
     body.extend([
         ("action".to_owned(), action.into()),
@@ -349,39 +406,59 @@ fn event_of(looks: &[(LookKey, Look)]) -> String {
         ("action_type".to_owned(), kind.into()),
         ("source".to_owned(), json!({"application": "indelible"})),
         ("outcome".to_owned(), json!({"result": result})),
-        (
-            "occurrences".to_owned(),
-            json!({"count": count, "first": first.map(|at| at.to_rfc3339()), "last": last.map(|at| at.to_rfc3339())}),
-        ),
         ("parameters".to_owned(), json!({"questions": questions})),
     ]);
-    let people = people_of(looks);
+    if counts {
+        let (first, last) = (first.map(|at| at.to_rfc3339()), last.map(|at| at.to_rfc3339()));
+        body.insert("occurrences".into(), json!({"count": count, "first": first, "last": last}));
+    }
+    body.remove("targets");
     if !people.is_empty() {
-        body.insert("targets".into(), people.into());
+        let people = people.iter().map(|name| json!({"type": "user", "id": name}));
+        body.insert("targets".into(), people.collect());
     }
     Value::Object(body).to_string()
 }
 
-/// The people whom questions name, so that they are found when somebody's data is to be erased.
-fn people_of(looks: &[(LookKey, Look)]) -> Vec<Value> {
-    let mut named: Vec<String> = Vec::new();
-    // Of the other kinds it is an event's id, or a route.
-    let questions = looks.iter().filter(|(key, _)| !["proof", "refused"].contains(&key.kind.as_str()));
-    for (key, _) in questions {
-        let pairs = form_urlencoded::parse(key.question.as_bytes());
-        let pairs: Vec<_> = pairs.collect();
-        let of_person =
-            pairs.iter().any(|(name, field)| name == "field" && OF_PEOPLE.contains(&field.as_ref()));
-        let of_people = pairs
-            .iter()
-            .filter(|(name, _)| OF_PEOPLE.contains(&name.as_ref()) || of_person && name == "prefix");
-        named.extend(of_people.map(|(_, value)| value.trim_start_matches('!').to_owned()));
+/// The people whom a look names, as they were noted with it.
+fn people_in(look: &Look) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Noted {
+        #[serde(default)]
+        targets: Vec<Named>,
     }
-    named.retain(|name| !name.is_empty());
-    named.sort();
-    named.dedup();
-    named.truncate(PEOPLE_MAX);
-    named.into_iter().map(|name| json!({"type": "user", "id": name})).collect()
+    #[derive(Deserialize)]
+    struct Named {
+        id: String,
+    }
+    let noted = serde_json::from_str::<Noted>(&look.who);
+    noted.map(|noted| noted.targets.into_iter().map(|target| target.id).collect()).unwrap_or_default()
+}
+
+/// The people whom a question names, so that they are found when somebody's data is to be erased.
+fn people_of(filters: &[(String, String)]) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    let of_person =
+        filters.iter().any(|(name, field)| name == "field" && OF_PEOPLE.contains(&field.as_str()));
+    for (name, value) in filters {
+        match name.as_str() {
+            "filter" => named.extend(people_named(value)),
+            // Any word can be a name; an address is one.
+            "q" => named.extend(value.split_whitespace().filter_map(address_in).map(str::to_owned)),
+            name if OF_PEOPLE.contains(&name) || of_person && name == "prefix" => {
+                named.insert(value.trim_start_matches('!').to_owned());
+            }
+            _ => {}
+        }
+    }
+    named.remove("");
+    named.into_iter().map(|name| name.chars().take(NAME_MAX).collect()).collect()
+}
+
+/// The e-mail address in a word of a question.
+fn address_in(word: &str) -> Option<&str> {
+    let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+    word.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()).then_some(word)
 }
 
 #[cfg(test)]
@@ -401,26 +478,99 @@ mod tests {
         (key, Look { who, count, first_at: at(1_000_000), last_at: at(2_000_000) })
     }
 
+    /// A look at `filters`, with the people in them.
+    fn asked(filters: &[(&str, &str)], count: u64) -> (LookKey, Look) {
+        let filters: Vec<_> =
+            filters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let question = form_urlencoded::Serializer::new(String::new()).extend_pairs(&filters).finish();
+        let (key, look) = look(&question, count);
+        let people: Vec<_> = people_of(&filters).into_iter().map(|name| json!({"id": name})).collect();
+        let who = json!({"actor": {"type": "user", "id": "u"}, "targets": people}).to_string();
+        (key, Look { who, ..look })
+    }
+
+    fn parsed(json: &str) -> indelible_event::Event {
+        let limits = indelible_event::Limits::default();
+        let parsed = indelible_event::parse(json, &limits, Timestamp::from_micros(9_000_000)).unwrap();
+        assert!(parsed.warnings.is_empty(), "{:?}", parsed.warnings);
+        parsed.event
+    }
+
+    fn people(event: &indelible_event::Event) -> Vec<&str> {
+        event.targets.iter().map(|target| target.id.as_deref().unwrap()).collect()
+    }
+
     #[test]
     fn one_event_tells_of_all_questions_and_of_the_people_in_them() {
-        let looks = [look("user=ada%40x.org&q=delete", 2), look("actor=!bob", 1), look("q=user", 3)];
-        let limits = indelible_event::Limits::default();
-        let parsed =
-            indelible_event::parse(&event_of(&looks), &limits, Timestamp::from_micros(9_000_000)).unwrap();
-        let event = parsed.event;
-        assert!(parsed.warnings.is_empty(), "{:?}", parsed.warnings);
-        assert_eq!(event.occurrences.unwrap().count, 6);
-        let people: Vec<_> = event.targets.iter().map(|target| target.id.clone().unwrap()).collect();
-        assert_eq!(people, ["ada@x.org", "bob"]);
+        let looks = [
+            asked(&[("user", "ada@x.org"), ("q", "delete")], 2),
+            asked(&[("actor", "!bob"), ("affected", "")], 1),
+            asked(&[("q", "user -\"Cy@x.org\" @ a@")], 3),
+            asked(&[("filter", "actor.username eq \"dan\" and action eq \"x\"")], 1),
+            asked(&[("field", "actor"), ("prefix", "ev")], 1),
+            asked(&[("field", "action"), ("prefix", "del")], 1),
+        ];
+        let events = events_of(&looks);
+        let [event] = events.as_slice() else { panic!("{events:?}") };
+        let event = parsed(event);
+        assert_eq!(event.occurrences.as_ref().unwrap().count, 9);
+        assert_eq!(people(&event), ["Cy@x.org", "ada@x.org", "bob", "dan", "ev"]);
         assert!(event.action_code.unwrap().starts_with(CODE));
+    }
+
+    #[test]
+    fn everybody_is_named_however_many_they_are() {
+        let names: Vec<_> = (0..450).map(|number| format!("\"u{number:03}\"")).collect();
+        let filter = format!("actor in ({})", names.join(", "));
+        let many = asked(&[("filter", &filter)], 1);
+        let few = |number: usize| asked(&[("user", &format!("v{number}"))], 1);
+        let looks: Vec<_> = [few(0), many, few(1)].into_iter().chain((2..250).map(few)).collect();
+        let shared = shares(&looks);
+        assert_eq!(shared.iter().map(|share| share.len()).collect::<Vec<_>>(), [1, 1, 100, 100, 49]);
+        let (mut told, mut asked) = (BTreeSet::new(), 0);
+        for share in shared {
+            for event in events_of(share) {
+                let event = parsed(&event);
+                assert!(event.targets.len() <= PEOPLE_OF_EVENT);
+                asked += event.occurrences.as_ref().map_or(0, |occurrences| occurrences.count);
+                told.extend(people(&event).into_iter().map(str::to_owned));
+            }
+        }
+        assert_eq!((told.len(), asked), (450 + 250, 251));
+    }
+
+    #[test]
+    fn who_looks_from_two_addresses_or_in_two_sessions_is_told_of_twice() {
+        let principal = |id| Principal {
+            id,
+            name: String::new(),
+            grants: Vec::new(),
+            sender: indelible_access::Sender::default(),
+            expires_at: None,
+        };
+        let key = |byte| principal(PrincipalId::Key([byte; 16]));
+        let user = |session| {
+            principal(PrincipalId::User { user: Uuid::from_u128(1), session: Uuid::from_u128(session) })
+        };
+        let from = |last| Origin { ip: Some([10, 0, 0, last].into()), ..Origin::default() };
+        let places = [
+            place_of(&key(1), &from(1)),
+            place_of(&key(2), &from(1)),
+            place_of(&key(1), &from(2)),
+            place_of(&user(1), &from(1)),
+            place_of(&user(2), &from(1)),
+        ];
+        assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), places.len());
+        assert_eq!(place_of(&key(1), &from(1)), places[0]);
     }
 
     #[test]
     fn an_id_is_that_of_the_window_whose_it_is_and_the_first_question() {
         let (one, again) = (look("a", 1).0, look("a", 9).0);
         let began = Timestamp::from_micros(5);
-        assert_eq!(id_of(&one, began), id_of(&again, began));
-        assert_ne!(id_of(&one, began), id_of(&one, Timestamp::from_micros(6)));
+        assert_eq!(id_of(&one, began, 0), id_of(&again, began, 0));
+        assert_ne!(id_of(&one, began, 0), id_of(&one, began, 1));
+        assert_ne!(id_of(&one, began, 0), id_of(&one, Timestamp::from_micros(6), 0));
         for other in [
             LookKey { window_start: 1, ..one.clone() },
             LookKey { principal: [2; 16], ..one.clone() },
@@ -428,7 +578,7 @@ mod tests {
             LookKey { kind: "feed".into(), ..one.clone() },
             LookKey { question: "b".into(), ..one.clone() },
         ] {
-            assert_ne!(id_of(&other, began), id_of(&one, began));
+            assert_ne!(id_of(&other, began, 0), id_of(&one, began, 0));
         }
     }
 

@@ -100,6 +100,10 @@ pub(crate) fn observe(app: &App) {
     set("indelible_tenants", app.control.directory().tenants().len() as u64);
 }
 
+/// Routes at which somebody can guess: being told to wait there is worth an event.
+const GUESSED_AT: [&str; 4] =
+    ["/v1/sign-in", "/v1/password/reset", "/v1/profile/password", "/v1/profile/second-factor"];
+
 /// Gives each request an id, counts and times it, and logs it without contents.
 pub(crate) async fn track(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -122,9 +126,14 @@ pub(crate) async fn track(State(gate): State<Arc<Gate>>, request: Request, next:
     }
     counter!("indelible_http_requests_total", "route" => route.clone(), "method" => known(&method), "status" => status.to_string())
         .increment(1);
-    // What becomes of sign-ins is told by events of their own.
-    let refused = [StatusCode::FORBIDDEN, StatusCode::UNAUTHORIZED].contains(&response.status())
-        && route != "/v1/sign-in";
+    // What becomes of sign-ins is told by events of their own, unless they come too often to be looked at.
+    let refused = match response.status() {
+        StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED => route != "/v1/sign-in",
+        // Outside the reach and not there are the same: whoever tries addresses leaves a trace.
+        StatusCode::NOT_FOUND => route.starts_with("/v1/") && route.contains('{') && caller.get().is_some(),
+        StatusCode::TOO_MANY_REQUESTS => GUESSED_AT.contains(&route.as_str()),
+        _ => false,
+    };
     if let Some(app) = gate.app().filter(|_| refused) {
         let what = format!("{} {route} {}", known(&method), code.as_deref().unwrap_or_default());
         let user_agent = user_agent.and_then(|agent| agent.to_str().ok().map(str::to_owned));

@@ -5,9 +5,9 @@
 
 use std::net::IpAddr;
 
-use indelible_access::{Principal, PrincipalId};
+use indelible_access::{LOOKING, Principal, PrincipalId};
 use indelible_control::{Directory, TenantNumber, User};
-use indelible_event::{Limits, TimeSource, Timestamp, parse};
+use indelible_event::{Event, Limits, TimeSource, Timestamp, parse};
 use indelible_ledger::{AppendRequest, NewEvent, OnConflict, Receipt};
 use indelible_verify::{ChainId, Envelope, Protocol};
 use serde_json::{Map, Value, json};
@@ -103,14 +103,17 @@ impl OwnEvent {
     }
 
     /// Who looks, and from where, as the members of an event that is written later.
-    pub(crate) fn who(principal: &Principal, origin: &Origin, directory: &Directory) -> String {
-        let told = Self { tenant: INSTALLATION_NUMBER, body: Map::new() };
-        told.by(principal, origin, directory).to_json()
+    pub(crate) fn who(principal: &Principal, origin: &Origin, directory: &Directory) -> Self {
+        let told = Self { tenant: INSTALLATION_NUMBER, body: Map::new() }.by(principal, origin, directory);
+        match principal.id {
+            PrincipalId::User { session, .. } => told.in_session(session),
+            PrincipalId::AdminKey | PrincipalId::Key(_) => told,
+        }
     }
 
     /// From where, of somebody who is nobody here.
-    pub(crate) fn whence(origin: &Origin) -> String {
-        Self { tenant: INSTALLATION_NUMBER, body: Map::new() }.from(origin).to_json()
+    pub(crate) fn whence(origin: &Origin) -> Self {
+        Self { tenant: INSTALLATION_NUMBER, body: Map::new() }.from(origin)
     }
 
     /// That it was refused: `result` is failure or denied, `reason` a short text for programs.
@@ -226,15 +229,18 @@ impl App {
         body: String,
     ) -> Result<Receipt, ApiError> {
         let directory = self.control.directory();
+        // A tenant that is not audited may be deleted and its name given away: nothing is recorded under it.
+        let tenant = directory.tenant(tenant).filter(|tenant| tenant.auditing);
+        let tenant = tenant.map_or(INSTALLATION_NUMBER, |tenant| tenant.number);
         let (chain, name) = match directory.tenant(tenant) {
             Some(tenant) => (ChainId(tenant.chain_id), tenant.name.clone()),
             None => (self.installation_chain()?, INSTALLATION.to_owned()),
         };
-        let tenant = directory.tenant(tenant).map_or(INSTALLATION_NUMBER, |tenant| tenant.number);
         let parsed = parse(&body, &Limits::default(), self.now());
         let parsed =
             parsed.map_err(|_| ApiError::internal("an event of the server's own can't be understood"))?;
-        let people = recognise(&*directory, tenant, &parsed.event, &mut Room::of_request());
+        let people =
+            recognise(&*directory, tenant, &with_certain_people(parsed.event), &mut Room::of_request());
         let event = NewEvent {
             chain,
             envelope: Envelope {
@@ -266,10 +272,24 @@ impl App {
 
     /// The chain of the installation itself.
     pub(crate) fn installation_chain(&self) -> Result<ChainId, ApiError> {
+        if let Some(chain) = self.installation.get() {
+            return Ok(*chain);
+        }
         let chains = self.trail.own_entries().chains();
         let own = chains.iter().find(|chain| chain.tenant_number == INSTALLATION_NUMBER);
-        own.map(|chain| chain.chain).ok_or_else(|| ApiError::internal("the installation has no chain"))
+        let own = own.ok_or_else(|| ApiError::internal("the installation has no chain"))?;
+        Ok(*self.installation.get_or_init(|| own.chain))
     }
+}
+
+/// An event of our own as far as it says who somebody is: a name that was only typed, or asked about, makes no event
+/// somebody's own.
+fn with_certain_people(mut event: Event) -> Event {
+    event.actor = event.actor.filter(|actor| actor.id.is_some());
+    if event.action_code.as_deref().is_some_and(|code| code.starts_with(LOOKING)) {
+        event.targets.clear();
+    }
+    event
 }
 
 /// A time as own events have it.

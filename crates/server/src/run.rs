@@ -4,7 +4,10 @@ use std::{
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,6 +20,7 @@ use indelible_ingest::MappingErrors;
 use indelible_ledger::{
     Clock, Ledger, LedgerConfig, LedgerReader, LedgerWriter, OpenError, OpenProgress, SystemClock,
 };
+use indelible_mail::SettingsProblem;
 use indelible_openid::{OpenId, OpenIdSettings};
 use indelible_search::{Search, SearchConfig, SearchError};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -27,13 +31,14 @@ use tokio::{
 };
 
 use crate::{
-    Config, Decoder,
+    Config, Decoder, SecondFactorRule,
     app::{App, Gate},
     authentication::Authentication,
     body::{Budget, Pace},
     client::Proxies,
     guard::guard,
     looking::Looking,
+    mailing::Mailing,
     mappings::{self, Mappings},
     metrics,
     queries::Queries,
@@ -77,6 +82,9 @@ pub enum RunError {
     /// Authorities of providers' certificates can't be read.
     #[error("sign-ins through providers can't be set up")]
     OpenId(#[source] io::Error),
+    /// Mails can't be sent so.
+    #[error("mails can't be sent so")]
+    Mail(#[source] SettingsProblem),
     /// Who looked at the trail before the last stop can't be read.
     #[error("who looked at the trail before the last stop can't be read: {0}")]
     Looks(String),
@@ -124,6 +132,7 @@ impl RunError {
                 | Self::Rules(RulesError::Invalid { .. })
                 | Self::Listen { .. }
                 | Self::Tls(_)
+                | Self::Mail(_)
                 | Self::Exposed(_)
         )
     }
@@ -194,6 +203,15 @@ async fn keep_up(app: Arc<App>, metrics: PrometheusHandle, mut stopped: watch::R
             && let Err(error) = app.control.forget_expired(app.now(), app.config.session_idle()).await
         {
             tracing::warn!(%error, "sessions that ended could not be removed");
+        }
+        if app.behind.load(Ordering::Acquire) {
+            let _turn = app.control_turn.lock().await;
+            if let Err(error) = app.catch_up_if_behind().await {
+                tracing::warn!(
+                    cause = error.cause(),
+                    "a change of settings that stands in the ledger could not be carried out yet"
+                );
+            }
         }
         if round % 60 == 59 {
             // No settings entry is on its way into a row while this is held.
@@ -367,7 +385,9 @@ async fn open(
     let openid =
         OpenId::new(&stored_key(&control, OPENID_KEY).await?, &openid_settings).map_err(RunError::OpenId)?;
     let app = Arc::new(App {
-        auth: Authenticator::new(control.clone(), config.admin_key.as_deref(), config.session_idle()),
+        auth: Authenticator::new(control.clone(), config.admin_key.as_deref(), config.session_idle())
+            .with_second_factor(config.second_factor == SecondFactorRule::Required),
+        mailing: Mailing::new(config.mail.as_ref()).map_err(RunError::Mail)?,
         body_budget: Budget::new(config.queue_bytes_max, pace),
         small_budget: Budget::new(SMALL_BYTES_MAX, pace),
         authentication: Authentication::new(seal),
@@ -387,6 +407,7 @@ async fn open(
         decoder,
         control_turn: tokio::sync::Mutex::default(),
         behind: AtomicBool::new(false),
+        installation: OnceLock::new(),
         config,
     });
     gate.say("comparing the settings with the ledger".into());

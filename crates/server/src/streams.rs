@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use indelible_access::{Principal, PrincipalId};
+use indelible_access::Principal;
 use metrics::gauge;
 use parking_lot::Mutex;
 use tokio::{
@@ -16,13 +16,14 @@ use crate::{error::ApiError, serve::stopped};
 pub(crate) struct Streams {
     max: usize,
     per_key_max: usize,
-    open: Mutex<HashMap<PrincipalId, usize>>,
+    /// By principal; the sessions of a user count as one.
+    open: Mutex<HashMap<[u8; 16], usize>>,
 }
 
 /// A stream's place; free again when dropped.
 pub(crate) struct StreamPlace {
     streams: Arc<Streams>,
-    key: PrincipalId,
+    key: [u8; 16],
 }
 
 /// Pause of a stream between two looks for events while they keep coming: of one of few, and the longest, with which an
@@ -73,7 +74,7 @@ impl Streams {
     pub(crate) fn enter(self: &Arc<Self>, principal: &Principal) -> Result<StreamPlace, ApiError> {
         let mut open = self.open.lock();
         let all: usize = open.values().sum();
-        let of_key = open.get(&principal.id).copied().unwrap_or(0);
+        let of_key = open.get(&principal.id.bytes()).copied().unwrap_or(0);
         let full = if of_key >= self.per_key_max {
             Some("this API key has as many streams and waiting feeds as it may")
         } else if all >= self.max {
@@ -84,9 +85,9 @@ impl Streams {
         if let Some(detail) = full {
             return Err(ApiError::rate_limited(detail, RETRY_SECONDS));
         }
-        open.insert(principal.id, of_key + 1);
+        open.insert(principal.id.bytes(), of_key + 1);
         show(all + 1);
-        Ok(StreamPlace { streams: self.clone(), key: principal.id })
+        Ok(StreamPlace { streams: self.clone(), key: principal.id.bytes() })
     }
 }
 

@@ -108,6 +108,19 @@ describe('the client', () => {
     expect(request?.credentials).toBe('same-origin');
   });
 
+  it('asks for a new password as nobody, and takes an answer without a body', async () => {
+    const server = new TestServer();
+    const bodies: string[] = [];
+    server.intercept = async (_, request) => {
+      bodies.push(await request.text());
+      return new Response(null, { status: 202 });
+    };
+    await apiOf(server).resetPassword('ada@example.com');
+    const [request] = server.requests;
+    expect([request?.method, request?.url.pathname, request?.headers.has('authorization')]).toEqual(['POST', '/v1/password/reset', false]);
+    expect(bodies).toEqual(['{"user":"ada@example.com"}']);
+  });
+
   it('tells what was refused, but not of somebody who tries to sign in', async () => {
     const server = new TestServer();
     const refused: Credential[] = [];
@@ -123,7 +136,7 @@ describe('the client', () => {
 
   it('knows no provider where the server knows none, and leads to those that there are', async () => {
     const server = new TestServer();
-    expect(await apiOf(server).providers()).toEqual([]);
+    expect(await apiOf(server).signInOffers()).toEqual({ data: [], password_reset: false });
     const api = apiOf(server, 'secret', '/audit');
     expect(api.providerAddress({ id: 'a/b', name: 'A' }, '/?q=x&tz=UTC')).toBe(
       '/audit/v1/sign-in/providers/a%2Fb?return_to=%2F%3Fq%3Dx%26tz%3DUTC',

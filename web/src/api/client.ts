@@ -22,6 +22,7 @@ import type {
   ProofBundle,
   Provider,
   Session,
+  SignInOffers,
   SignedIn,
   Stats,
 } from './types';
@@ -115,13 +116,12 @@ export class Api {
     await this.done(this.client.POST('/v1/sign-out', { parseAs: 'text' }));
   }
 
-  /** Ways to sign in elsewhere; none where the server knows of none. */
-  async providers(signal?: AbortSignal): Promise<Provider[]> {
+  /** Ways to sign in elsewhere, and whether a forgotten password is helped; nothing where the server knows of nothing. */
+  async signInOffers(signal?: AbortSignal): Promise<SignInOffers> {
     try {
-      const request = this.client.GET('/v1/sign-in/providers', { parseAs: 'text', ...abort(signal) });
-      return (await this.json<{ data: Provider[] }>(request)).data;
+      return await this.json<SignInOffers>(this.client.GET('/v1/sign-in/providers', { parseAs: 'text', ...abort(signal) }));
     } catch (error) {
-      if (error instanceof Problem && error.status === 404) return [];
+      if (error instanceof Problem && error.status === 404) return { data: [], password_reset: false };
       throw error;
     }
   }
@@ -154,6 +154,12 @@ export class Api {
   async choosePassword(body: Bodies['PasswordByLink']): Promise<void> {
     const visitor = this.as(VISITOR);
     await visitor.done(visitor.client.POST('/v1/password', { body, parseAs: 'text' }));
+  }
+
+  /** Asks for a mail with a link to choose a password by. `user` is a username or an e-mail address; the answer is always the same. */
+  async resetPassword(user: string): Promise<void> {
+    const visitor = this.as(VISITOR);
+    await visitor.done(visitor.client.POST('/v1/password/reset', { body: { user }, parseAs: 'text' }));
   }
 
   async profile(signal?: AbortSignal): Promise<Profile> {

@@ -145,6 +145,8 @@ export interface Session {
   /** When the session, or the key, ends at the latest; null: never. */
   expires_at?: string | null;
   complete_user_management?: boolean;
+  /** Whether a second factor must be set up before anything else can be done. */
+  second_factor_due?: boolean;
   permissions: string[];
   reach: 'everything' | string[];
   /** How many tenants the reach covers today. */
@@ -213,6 +215,13 @@ export interface SignedIn {
 export interface Provider {
   id: string;
   name: string;
+}
+
+/** `GET /v1/sign-in/providers`: what the sign-in page offers. */
+export interface SignInOffers {
+  data: Provider[];
+  /** Whether a link to choose a new password by can be had by mail. */
+  password_reset: boolean;
 }
 
 /** The account of whoever is signed in. */

@@ -2,7 +2,7 @@
 
 import { render, screen, waitFor, within } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
-import type { Component } from 'svelte';
+import { createRawSnippet, type Component } from 'svelte';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Api, type Credential } from '$api/client';
@@ -13,6 +13,7 @@ import { preferences } from '$lib/preferences.svelte';
 import { session, type Notice } from '$lib/session.svelte';
 import { zoneInForce } from '$lib/zone.svelte';
 
+import Layout from '../routes/+layout.svelte';
 import PasswordPage from '../routes/password/+page.svelte';
 import ProfilePage from '../routes/profile/+page.svelte';
 import SetUpPage from '../routes/set-up/+page.svelte';
@@ -25,7 +26,7 @@ import SignIn from './SignIn.svelte';
 
 const goto = vi.hoisted(() => vi.fn(() => Promise.resolve()));
 vi.mock('$app/navigation', () => ({ goto }));
-const page = vi.hoisted(() => ({ url: new URL('http://localhost/') }));
+const page = vi.hoisted(() => ({ url: new URL('http://localhost/'), route: { id: '/' } }));
 vi.mock('$app/state', () => ({ page }));
 
 const OWN: Credential = { kind: 'session', csrf: 'csrf' };
@@ -49,6 +50,7 @@ beforeEach(() => {
 
 afterEach(() => {
   vi.useRealTimers();
+  vi.unstubAllGlobals();
 });
 
 function show(component: unknown, props: Record<string, unknown> = {}, credential: Credential = OWN): void {
@@ -165,6 +167,11 @@ describe('signing in', () => {
     ['no answer', () => Promise.reject(new TypeError('refused')), /could not be reached/],
     ['a fault', () => problem(500, 'internal', 'internal', 'the server met an error; its log says more'), /The server refused: the server met an error/],
     ['too much to do', () => problem(503, 'unavailable', 'unavailable', 'too many people sign in'), /can't do this now: too many people sign in/],
+    [
+      'a network that nobody signs in from',
+      () => problem(403, 'forbidden', 'forbidden', 'people sign in only from certain networks, and 203.0.113.9 is in none of them'),
+      /The server refused: people sign in only from certain networks, and 203\.0\.113\.9 is in none of them/,
+    ],
   ])('explains %s', async (_, answer, text) => {
     await showSignIn();
     server.intercept = answer;
@@ -231,10 +238,114 @@ describe('signing in', () => {
     ['no_cookie', 'Allow cookies for this address'],
     ['password_set', 'Your password is set.'],
     ['unknown_user', 'you have no account here'],
+    ['address_not_allowed', 'Signing in is not allowed from this network.'],
     ['other', 'Signing in with the provider failed'],
   ] as const)('says why it asks: %s', async (notice, text) => {
     await showSignIn(notice);
     expect(screen.getByRole('status')).toHaveTextContent(text);
+  });
+
+  describe('with a forgotten password', () => {
+    const forgotten = (): HTMLElement | null => screen.queryByRole('button', { name: 'Forgot your password?' });
+
+    /** Goes to the form, and leaves the focus in its field. */
+    async function open(notice: Notice | null = null): Promise<HTMLElement> {
+      people.passwordReset = true;
+      people.providers = [{ id: 'corp', name: 'Example Corp' }];
+      await showSignIn(notice);
+      await userEvent.type(screen.getByLabelText('Username'), 'ada');
+      await userEvent.click(button('Forgot your password?'));
+      return screen.getByLabelText('Username or e-mail address');
+    }
+
+    it.each([
+      [false, /ask an administrator for a link/],
+      [true, /can't be used\.$/],
+    ])('offers help where the server sends mails, else names who helps: %s', async (passwordReset, text) => {
+      people.passwordReset = passwordReset;
+      await showSignIn();
+      expect(forgotten() !== null).toBe(passwordReset);
+      await type('ada', 'wrong');
+      expect(await screen.findByText(/Username or password is wrong/)).toHaveTextContent(text);
+    });
+
+    it('offers no help to whoever is asked for a key or a code', async () => {
+      people.passwordReset = true;
+      people.profile.has_second_factor = true;
+      await showSignIn();
+      await userEvent.click(button('Sign in with an API key instead'));
+      expect(forgotten()).toBeNull();
+      await userEvent.click(button('Sign in with username and password instead'));
+      expect(forgotten()).toBeVisible();
+      await type('ada', PASSWORD);
+      await screen.findByLabelText('Code');
+      expect(forgotten()).toBeNull();
+    });
+
+    it('asks for a mail by what was typed, says one thing whoever it is, and leads back', async () => {
+      const user = await open('session_ended');
+      expect(screen.getByRole('heading', { name: 'Forgot your password?' })).toBeVisible();
+      expect(user).toHaveValue('ada');
+      expect(user).toHaveFocus();
+      // What was said of signing in, and other ways to, are no part of it.
+      expect(screen.queryByRole('status')).toBeNull();
+      expect(screen.queryByRole('link')).toBeNull();
+      await userEvent.clear(user);
+      await userEvent.type(user, ' nobody@example.com {Enter}');
+      const said = await screen.findByRole('status');
+      expect(said).toHaveTextContent('If there is such an account, a mail with a link is on its way. The link is good for 60 minutes.');
+      expect(said).toHaveFocus();
+      expect(people.changes).toEqual([{ path: '/v1/password/reset', method: 'POST', body: { user: 'nobody@example.com' } }]);
+      await userEvent.click(button('To sign-in'));
+      expect(screen.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+      expect(screen.getByLabelText('Username')).toHaveValue('ada');
+      expect(screen.getByLabelText('Username')).toHaveFocus();
+    });
+
+    it('goes back without asking for anything', async () => {
+      await open();
+      await userEvent.click(button('To sign-in'));
+      expect(screen.getByLabelText('Password')).toBeVisible();
+      expect(people.changes).toEqual([]);
+    });
+
+    it('asks for what is missing without asking the server', async () => {
+      const user = await open();
+      await userEvent.clear(user);
+      await userEvent.type(user, ' {Enter}');
+      expect(user).toHaveAccessibleDescription('Enter a username or an e-mail address.');
+      expect(user).toHaveFocus();
+      expect(people.changes).toEqual([]);
+    });
+
+    it.each([
+      ['no mail any more', () => problem(409, 'mail_not_set_up', 'conflict', 'mail is not set up'), /Ask an administrator for a link/],
+      ['a name that is none', () => problem(400, 'invalid_string', 'invalid', 'a name has no tabs', { field: '/user' }), /does not take this: a name has no tabs/],
+      ['a fault', () => problem(500, 'internal', 'internal', 'the server met an error'), /The server refused: the server met an error/],
+    ])('explains %s', async (_, answer, text) => {
+      const user = await open();
+      people.next.push(answer());
+      await userEvent.type(user, '{Enter}');
+      expect(await screen.findByText(text)).toBeVisible();
+      expect(user).toHaveValue('ada');
+    });
+
+    it('counts down what the server asks to wait, and sends nothing meanwhile', async () => {
+      vi.useFakeTimers({ shouldAdvanceTime: true });
+      const typist = userEvent.setup({ advanceTimers: (ms) => vi.advanceTimersByTime(ms) });
+      people.passwordReset = true;
+      people.next.push(problem(429, 'rate_limited', 'Too many', 'too many', { retryAfter: 62 }));
+      await showSignIn();
+      await typist.click(button('Forgot your password?'));
+      await typist.type(screen.getByLabelText('Username or e-mail address'), 'ada{Enter}');
+      expect(await screen.findByText('Too many links were asked for from here. Wait, then try again.')).toBeVisible();
+      expect(screen.getByRole('timer')).toHaveTextContent('You can try again in 1 min 2 s.');
+      await typist.click(button('Send link'));
+      expect(people.changes).toHaveLength(1);
+      await vi.advanceTimersByTimeAsync(63_000);
+      await typist.click(button('Send link'));
+      expect(await screen.findByRole('status')).toHaveTextContent('on its way');
+    });
   });
 });
 
@@ -401,6 +512,82 @@ describe('choosing a password', () => {
       await userEvent.type(screen.getByLabelText('New password again'), `${PASSWORD}{Enter}`);
     }
     expect(await screen.findByRole('alert')).toHaveTextContent(/Ask whoever sent it for another one/);
+    expect(screen.queryByRole('button', { name: 'Send me a new link' })).toBeNull();
+  });
+
+  it('has another link sent where the server sends mails, and takes it up in the same tab', async () => {
+    people.passwordReset = true;
+    open(null);
+    await userEvent.click(await screen.findByRole('button', { name: 'Send me a new link' }));
+    expect(screen.getByRole('heading', { name: 'Forgot your password?' })).toBeVisible();
+    expect(screen.getByLabelText('Username or e-mail address')).toHaveFocus();
+    await userEvent.type(screen.getByLabelText('Username or e-mail address'), 'ada{Enter}');
+    expect(await screen.findByRole('status')).toHaveTextContent('on its way');
+    history.replaceState(null, '', `/password#${LINK}`);
+    window.dispatchEvent(new HashChangeEvent('hashchange'));
+    expect(await screen.findByLabelText('New password')).toHaveFocus();
+    expect(location.href).not.toContain('il_');
+  });
+
+  it('leads from there to signing in', async () => {
+    people.passwordReset = true;
+    open(null);
+    await userEvent.click(await screen.findByRole('button', { name: 'Send me a new link' }));
+    await userEvent.click(button('To sign-in'));
+    expect(goto).toHaveBeenCalledWith('/');
+  });
+});
+
+describe('a second factor that everybody must have', () => {
+  /** The page as a whole, of somebody who is signed in. */
+  function open(): void {
+    people.factorRequired = true;
+    people.signedIn = true;
+    vi.stubGlobal('fetch', server.fetch);
+    // Nobody closes it: one test would tell the next who is signed in.
+    vi.stubGlobal('BroadcastChannel', class {
+      postMessage(): void {}
+    });
+    render(Layout, { children: createRawSnippet(() => ({ render: () => '<p>The trail</p>' })) });
+  }
+
+  const asked = (): string[] => server.requests.map(({ method, url }) => `${method} ${url.pathname}`);
+  const part = () => within(screen.getByRole('region', { name: 'Second factor' }));
+
+  it('is set up before anything else is shown or asked for', async () => {
+    open();
+    expect(await screen.findByRole('heading', { name: 'Set up a second factor' })).toBeVisible();
+    expect(screen.getByText(/asks everybody who signs in by password/)).toBeVisible();
+    await screen.findByRole('region', { name: 'Second factor' });
+    await userEvent.click(part().getByRole('button', { name: 'Set up' }));
+    await userEvent.type(await part().findByLabelText('Code that the app shows now'), CODE);
+    await userEvent.type(part().getByLabelText('Your password'), `${PASSWORD}{Enter}`);
+    expect(await part().findByText(RECOVERY)).toBeVisible();
+    // Until the codes are kept, nothing takes them away.
+    await waitFor(() => expect(asked().at(-1)).toBe('GET /v1/profile'));
+    expect(part().getByText(RECOVERY)).toBeVisible();
+    expect(screen.queryByText('The trail')).toBeNull();
+    expect(screen.queryByRole('button', { name: /^Account/ })).toBeNull();
+    expect(new Set(asked())).toEqual(
+      new Set(['GET /v1/session', 'GET /v1/profile', 'POST /v1/profile/second-factor', 'PUT /v1/profile/second-factor']),
+    );
+    await userEvent.click(part().getByRole('button', { name: 'I have kept them' }));
+    expect(await screen.findByText('The trail')).toBeVisible();
+    expect(button('Account: Ada Li')).toBeVisible();
+    expect(session.profile?.has_second_factor).toBe(true);
+  });
+
+  it('leaves the way out', async () => {
+    open();
+    await userEvent.click(await screen.findByRole('button', { name: 'Sign out' }));
+    expect(await screen.findByRole('heading', { name: 'Sign in' })).toBeVisible();
+    expect(people.changes.map(({ path }) => path)).toEqual(['/v1/sign-out']);
+  });
+
+  it('is nothing to whoever has one', async () => {
+    people.profile.has_second_factor = true;
+    open();
+    expect(await screen.findByText('The trail')).toBeVisible();
   });
 });
 

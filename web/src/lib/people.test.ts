@@ -34,6 +34,7 @@ describe('a one-time link', () => {
 describe('the reason for which a provider sign-in was refused', () => {
   it.each([
     ['/?sign_in_refused=locked', 'locked', '/'],
+    ['/?sign_in_refused=address_not_allowed', 'address_not_allowed', '/'],
     ['/audit/?q=a&sign_in_refused=nonce_differs&tz=UTC#x', 'other', '/audit/?q=a&tz=UTC#x'],
     ['/?q=a', null, '/?q=a'],
   ])('%s', (address, reason, left) => {

@@ -12,6 +12,7 @@ const REASONS = [
   'provider_unavailable',
   'refused_by_provider',
   'email_domain_not_allowed',
+  'address_not_allowed',
 ] as const;
 
 export type Refusal = (typeof REASONS)[number] | 'other';

@@ -38,6 +38,10 @@ export class People {
   setUpNeeded = false;
   permissions = ['audit.read'];
   providers: { id: string; name: string }[] | null = null;
+  /** Whether mail is set up. */
+  passwordReset = false;
+  /** Whether everybody must have a second factor. */
+  factorRequired = false;
   sessions: OpenSession[] = [
     session('s-1', true, 'password', 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'),
     session('s-2', false, 'password+totp', 'curl/8.5.0'),
@@ -73,13 +77,16 @@ export class People {
       case 'GET /v1/set-up':
         return json({ needed: this.setUpNeeded });
       case 'GET /v1/sign-in/providers':
-        return this.providers === null ? problem(404, 'not_found', 'Not found') : json({ data: this.providers });
+        if (this.providers === null && !this.passwordReset) return problem(404, 'not_found', 'Not found');
+        return json({ data: this.providers ?? [], password_reset: this.passwordReset });
       case 'POST /v1/sign-in':
         return this.next.shift() ?? this.signIn(body);
       case 'POST /v1/set-up':
         return this.next.shift() ?? (body.link === LINK ? this.begin() : problem(404, 'not_found', 'Not found'));
       case 'POST /v1/password':
         return this.next.shift() ?? (body.link === LINK ? done() : problem(404, 'not_found', 'Not found'));
+      case 'POST /v1/password/reset':
+        return this.next.shift() ?? new Response(null, { status: 202 });
       default:
         return null;
     }
@@ -113,6 +120,7 @@ export class People {
           shown_name: [profile.first_name, profile.last_name].filter((name) => name !== null).join(' '),
           csrf: this.csrf,
           expires_at: null,
+          second_factor_due: this.factorRequired && !profile.has_second_factor,
           permissions: this.permissions,
           reach: 'everything',
           tenants: 2,

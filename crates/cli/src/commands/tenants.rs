@@ -47,9 +47,16 @@ pub(crate) fn run(args: TenantsArgs) -> Done {
             let above = parent.as_deref().unwrap_or("the installation");
             tell(json, &changed, &format!("moved tenant {name} below {above}"))
         }
-        TenantsCommand::Audit { remote, json, name } => {
-            let changed = change(&remote, &name, &json!({"auditing": true}))?;
-            tell(json, &changed, &format!("auditing is on for {name}"))
+        TenantsCommand::Audit { remote, json, installation: _, name } => {
+            let on = json!({"auditing": true});
+            let (changed, whose) = match &name {
+                Some(name) => (change(&remote, name, &on)?, name.as_str()),
+                None => {
+                    let changed = Client::new(&remote).send_json("PUT", "/v1/auditing", &on)?;
+                    (changed, "the installation, and for tenants that are made from now on")
+                }
+            };
+            tell(json, &changed, &format!("auditing is on for {whose}"))
         }
         TenantsCommand::Suspend { remote, json, name } => {
             let changed = change(&remote, &name, &json!({"state": "suspended"}))?;

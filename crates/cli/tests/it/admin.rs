@@ -15,13 +15,14 @@ fn server() -> (Installation, Server, Api) {
 }
 
 /// What is there to become somebody, or tells nothing.
-const OPEN: [(&str, &str); 9] = [
+const OPEN: [(&str, &str); 10] = [
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("POST", "/v1/sign-in"),
     ("GET", "/v1/set-up"),
     ("POST", "/v1/set-up"),
     ("POST", "/v1/password"),
+    ("POST", "/v1/password/reset"),
     ("GET", "/v1/sign-in/providers"),
     ("GET", "/v1/sign-in/providers/x"),
     ("GET", "/v1/sign-in/providers/x/callback"),

@@ -22,7 +22,8 @@ const TREE: [(&str, &str); 6] = [
     ("s2domainmk", "southmk"),
 ];
 
-const ALL: [&str; 12] = [
+/// Every permission.
+pub(crate) const ALL: [&str; 12] = [
     "events.send",
     "audit.read",
     "audit.export",
@@ -82,13 +83,15 @@ enum Needs {
     May(&'static str),
     Either(&'static str, &'static str),
     Everywhere(&'static str),
+    /// Every permission over everything.
+    Everything,
     /// A session.
     Person,
     /// An API key with this permission.
     Key(&'static str),
 }
 
-use Needs::{Either, Everywhere, Key, Known, May, Nothing, Person};
+use Needs::{Either, Everything, Everywhere, Key, Known, May, Nothing, Person};
 
 /// Method, route, address, body; who gets in, and the status for who does. `{event}`, `{tenant}`, `{user}`: one's own,
 /// and where there is none the answer is 404. What would change the world is asked for in a form that is refused behind
@@ -121,11 +124,14 @@ const TABLE: &[Row] = &[
     ("POST", "/v1/keys/{id}/rotation", "/v1/keys/{none}/rotation", "{}", May("keys.manage"), 404),
     ("GET", "/v1/ledger", "/v1/ledger", "", May("audit.verify"), 200),
     ("GET", "/v1/ledger/consistency", "/v1/ledger/consistency?from=1", "", May("audit.verify"), 200),
+    ("GET", "/v1/mail", "/v1/mail", "", Everywhere("settings.manage"), 200),
+    ("POST", "/v1/mail/test", "/v1/mail/test", r#"{"to":"ops@example.com"}"#, Everywhere("settings.manage"), 409),
     ("GET", "/v1/mappings", "/v1/mappings", "", Either("settings.manage", "events.send"), 200),
     ("GET", "/v1/mappings/{name}", "/v1/mappings/no-such", "", Either("settings.manage", "events.send"), 404),
     ("PUT", "/v1/mappings/{name}", "/v1/mappings/door", "{}", Everywhere("settings.manage"), 400),
     ("GET", "/v1/objects", "/v1/objects", "", Known, 200),
     ("POST", "/v1/password", "/v1/password", r#"{"link":"il_x","password":"x"}"#, Nothing, 404),
+    ("POST", "/v1/password/reset", "/v1/password/reset", r#"{"user":"bare"}"#, Nothing, 409),
     ("GET", "/v1/profile", "/v1/profile", "", Person, 200),
     ("PATCH", "/v1/profile", "/v1/profile", "{}", Person, 200),
     ("PUT", "/v1/profile/password", "/v1/profile/password", "{}", Known, 400),
@@ -133,7 +139,7 @@ const TABLE: &[Row] = &[
     ("POST", "/v1/profile/second-factor", "/v1/profile/second-factor", "", Person, 200),
     ("DELETE", "/v1/profile/second-factor", "/v1/profile/second-factor", "", Known, 415),
     ("GET", "/v1/providers", "/v1/providers", "", Everywhere("users.manage"), 200),
-    ("PUT", "/v1/providers/{id}", "/v1/providers/none", "{}", Everywhere("users.manage"), 400),
+    ("PUT", "/v1/providers/{id}", "/v1/providers/none", "{}", Everything, 400),
     ("DELETE", "/v1/providers/{id}", "/v1/providers/none", "", Everywhere("users.manage"), 404),
     ("GET", "/v1/roles", "/v1/roles", "", Everywhere("users.manage"), 200),
     ("POST", "/v1/roles", "/v1/roles", "{}", Everywhere("users.manage"), 400),
@@ -156,13 +162,14 @@ const TABLE: &[Row] = &[
     ("GET", "/v1/tenants", "/v1/tenants", "", Known, 200),
     ("POST", "/v1/tenants", "/v1/tenants", "{}", May("tenants.manage"), 400),
     ("GET", "/v1/tenants/{name}", "/v1/tenants/{tenant}", "", Known, 200),
-    ("PATCH", "/v1/tenants/{name}", "/v1/tenants/{tenant}", "{}", May("tenants.manage"), 200),
+    ("PATCH", "/v1/tenants/{name}", "/v1/tenants/{tenant}", r#"{"display_name":null}"#, May("tenants.manage"), 200),
     ("DELETE", "/v1/tenants/{name}", "/v1/tenants/no-such", "", May("tenants.manage"), 404),
     ("GET", "/v1/users", "/v1/users", "", May("users.manage"), 200),
     ("POST", "/v1/users", "/v1/users", "{}", May("users.manage"), 400),
     ("GET", "/v1/users/{id}", "/v1/users/{user}", "", May("users.manage"), 200),
     ("PATCH", "/v1/users/{id}", "/v1/users/{user}", "{}", May("users.manage"), 200),
     ("POST", "/v1/users/{id}/link", "/v1/users/{user}/link", "", May("users.manage"), 201),
+    ("POST", "/v1/users/{id}/link", "/v1/users/{user}/link", r#"{"by_mail":true}"#, May("users.manage"), 409),
     ("DELETE", "/v1/users/{id}/second-factor", "/v1/users/{user}/second-factor", "", May("users.manage"), 204),
     ("GET", "/v1/users/{id}/sessions", "/v1/users/{user}/sessions", "", May("users.manage"), 200),
     ("DELETE", "/v1/users/{id}/sessions", "/v1/users/{user}/sessions", "", May("users.manage"), 204),
@@ -212,6 +219,9 @@ impl Who {
             May(permission) => self.may(permission),
             Either(one, other) => self.may(one) || self.may(other),
             Everywhere(permission) => self.may(permission) && self.reach == Reach::Everything,
+            Everything => {
+                ALL.iter().all(|permission| self.may(permission)) && self.reach == Reach::Everything
+            }
             Person => self.kind == Kind::Person,
             Key(permission) => self.kind == Kind::Key && self.may(permission),
         }
@@ -319,6 +329,8 @@ fn world() -> World {
     let reads = admin.key(&ALL[1..2], &["s2domainmk"]);
     key("key that reads", reads, &ALL[1..2], Reach::Tenants(vec!["s2domainmk"]));
     key("key of a partner", admin.key(&ALL, &["northmk"]), &ALL, north());
+    let users = &["users.manage"];
+    key("key that manages users", admin.key_everywhere(users), users, Reach::Everything);
     key("key over everything", admin.key_everywhere(&ALL), &ALL, Reach::Everything);
     key("administrator's key", admin.clone(), &ALL, Reach::Everything);
     let revoked =
@@ -340,8 +352,8 @@ fn world() -> World {
     let mut keys = Vec::new();
     for (n, tenant) in ["n1domainmk", "s1domainmk"].into_iter().enumerate() {
         let mark = format!("usermk{n:02}");
-        let made =
-            admin.write("POST", "/v1/users", &json!({"username": mark, "tenant": tenant})).expect(201).json();
+        let new = json!({"username": mark, "tenant": tenant, "email": format!("{mark}@example.com")});
+        let made = admin.write("POST", "/v1/users", &new).expect(201).json();
         victims.push((mark, tenant, made["id"].as_str().unwrap().to_owned()));
         let mark = format!("keymk{n:02}");
         let new = json!({"name": mark, "permissions": ["audit.read"], "reach": {"tenants": [tenant]}});
@@ -498,6 +510,30 @@ fn every_route_lets_in_whom_the_table_names_and_shows_them_nothing_else() {
     count.finish("routes x principals");
 }
 
+#[test]
+fn no_route_is_changed_by_what_another_site_makes_a_browser_send() {
+    let world = world();
+    let is_administrator = |who: &&Who| who.kind == Kind::Person && who.permissions == ALL;
+    let administrator = world.people.iter().find(is_administrator).unwrap();
+    let wrong_token = administrator.api.with_header("X-CSRF-Token", "0000");
+    let cross_site = administrator.api.with_header("Sec-Fetch-Site", "cross-site");
+    let headers = [("Content-Type", "application/json")];
+    let mut tried = 0;
+    for (method, route, path, body, needs, _) in TABLE.iter().copied().filter(|row| row.0 != "GET") {
+        let path = path.replace("{event}", "none").replace("{tenant}", "northmk").replace("{user}", NO_ID);
+        let path = path.replace("{none}", NO_ID);
+        // Where nobody needs to be signed in there is no token.
+        let forged = [Some(&cross_site), (!matches!(needs, Nothing)).then_some(&wrong_token)];
+        for api in forged.into_iter().flatten() {
+            let answer = api.request(method, &path, &headers, body.as_bytes());
+            assert_eq!(answer.status, 403, "{method} {route}: {}", answer.text());
+            tried += 1;
+        }
+    }
+    assert!(tried > 60, "{tried}");
+    assert_eq!(administrator.api.read("/v1/session")["kind"], "user", "nothing was signed out");
+}
+
 /// A request for something of another territory: method, address, body, with `{}` where it is named.
 type Attack = (&'static str, String, String);
 
@@ -575,6 +611,7 @@ fn attacks() -> Vec<(Thing, Attack)> {
         (Thing::User, write("PATCH", "/v1/users/{}", r#"{"tenant":"n1domainmk"}"#)),
         (Thing::User, write("PATCH", "/v1/users/{}", r#"{"roles":[]}"#)),
         (Thing::User, write("POST", "/v1/users/{}/link", "")),
+        (Thing::User, write("POST", "/v1/users/{}/link", r#"{"by_mail":true}"#)),
         (Thing::User, write("DELETE", "/v1/users/{}/second-factor", "")),
         (Thing::User, get("/v1/users/{}/sessions")),
         (Thing::User, write("DELETE", "/v1/users/{}/sessions", "")),

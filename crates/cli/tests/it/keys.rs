@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Api, Installation, Server, event, files_below, sent};
+use crate::{
+    looking::Lock,
+    support::{Answer, Api, Installation, LONG, Server, event, files_below, sent, within},
+};
 
 fn server() -> (Installation, Server, Api) {
     let installation = Installation::new();
@@ -228,6 +231,30 @@ fn every_change_of_a_key_is_an_event_and_its_secret_is_nowhere() {
             assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{}", file.display());
         }
     }
+}
+
+#[test]
+fn a_revocation_that_is_recorded_only_says_so_and_takes_effect_by_itself() {
+    let (installation, _server, admin) = server();
+    let [first, second] =
+        ["acme", "acme"].map(|tenant| create(&admin, &in_tenant(&["audit.read"], tenant)).expect(201).json());
+    let lock = Lock::hold(&installation);
+    let problem = revoke(&admin, &first["id"]).refused(500, "internal");
+    assert!(problem["detail"].as_str().unwrap().contains("the change is recorded"), "{problem}");
+    // What comes after it is not begun, and says nothing of the kind.
+    let problem = revoke(&admin, &second["id"]).refused(500, "internal");
+    assert!(!problem["detail"].as_str().unwrap().contains("recorded"), "{problem}");
+    lock.release();
+    let session = |made: &Value| with(&admin, made).get("/v1/session");
+    within(LONG, "the first key is refused", || (session(&first).status == 401).then_some(()));
+    session(&first).refused(401, "unauthorized");
+    session(&second).expect(200);
+    assert!(shown(&admin, &first["id"])["revoked_at"].is_string());
+    assert_eq!(admin.told("key.revoke", 1)[0]["targets"][0]["id"], first["id"]);
+    // Nor was there anything left that the next change would carry out.
+    revoke(&admin, &second["id"]).expect(204);
+    let told = admin.told("key.revoke", 2);
+    assert_eq!(told[1]["targets"][0]["id"], second["id"], "{told:?}");
 }
 
 #[test]

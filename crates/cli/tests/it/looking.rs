@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Api, Installation, LONG, Server, event, ids, numbered, python, within};
 
+const PASSWORD: &str = "seven green umbrellas at noon";
+
 /// Windows of a second, two tenants with events, and a key that reads one of them.
 fn world(window_seconds: &str) -> (Installation, Server, Api, Api, String) {
     let installation = Installation::new().with("LOOKING_WINDOW_SECONDS", window_seconds);
@@ -41,7 +43,7 @@ fn looks(admin: &Api, kind: &str, actor: &str) -> Vec<Value> {
 }
 
 /// How often something was asked for, in all events together.
-fn asked(looks: &[Value], question: &str) -> u64 {
+pub(crate) fn asked(looks: &[Value], question: &str) -> u64 {
     let questions = looks.iter().flat_map(|look| look["parameters"]["questions"].as_array().unwrap());
     questions
         .filter(|asked| asked["question"] == question)
@@ -115,30 +117,190 @@ fn what_is_asked_within_a_window_is_one_event_in_the_chain_of_the_tenant_that_it
 }
 
 #[test]
-fn looking_at_several_tenants_or_at_none_is_told_in_the_installations_own_chain() {
-    let (_installation, _server, admin, one, id) = world("1");
+fn looking_at_several_tenants_at_none_or_at_one_without_auditing_is_told_in_the_installations_own_chain() {
+    let (_installation, _server, admin, one, of_one) = world("1");
+    admin.write("POST", "/v1/tenants", &json!({"name": "quiet", "auditing": false})).expect(201);
     let (both, of_both) = reader(&admin, json!({"tenants": ["acme", "beta"]}));
-    both.read("/v1/events?q=all");
-    both.read("/v1/stats?tenant=!beta");
-    both.read("/v1/events?tenant=beta");
-    one.read("/v1/events?tenant=beta");
-    one.read("/v1/events?tenant=nowhere");
-    let of = |actor: &str, kind: &str, question: &str| {
-        within(LONG, question, || {
+    let (all, of_all) = reader(&admin, json!("everything"));
+    let (quiet, of_quiet) = reader(&admin, json!({"tenants": ["quiet"]}));
+    let rows = [
+        (&both, &of_both, "events", "q=all", "_installation"),
+        (&both, &of_both, "stats", "tenant=%21beta", "_installation"),
+        (&both, &of_both, "events", "tenant=beta", "beta"),
+        // One tenant is one, however it is named.
+        (&all, &of_all, "events", "tenant=acme", "acme"),
+        (&all, &of_all, "stats", "tenant=ACME", "acme"),
+        (&all, &of_all, "events", "tenant=acme&tenant=acme", "acme"),
+        (&all, &of_all, "events", "tenant=acme&tenant=%21beta", "acme"),
+        (&all, &of_all, "events", "filter=tenant+eq+%22acme%22", "acme"),
+        (&all, &of_all, "stats", "filter=tenant+eq+%22acme%22+and+action+eq+%22b%22", "acme"),
+        (&all, &of_all, "events", "filter=tenant+eq+%22acme%22+or+action+eq+%22b%22", "_installation"),
+        (&all, &of_all, "events", "filter=not+%28tenant+eq+%22acme%22%29", "_installation"),
+        (&all, &of_all, "events", "tenant=acme&tenant=beta", "_installation"),
+        (&all, &of_all, "events", "filter=tenant+eq+%22beta%22&tenant=acme", "_installation"),
+        // Outside the reach is like what does not exist: nothing was touched.
+        (&one, &of_one, "events", "tenant=beta", "_installation"),
+        (&one, &of_one, "events", "tenant=nowhere", "_installation"),
+        (&one, &of_one, "events", "filter=tenant+eq+%22beta%22", "_installation"),
+        // The name of one that is not audited may be another's tomorrow.
+        (&quiet, &of_quiet, "events", "q=all", "_installation"),
+        (&all, &of_all, "events", "tenant=quiet", "_installation"),
+    ];
+    for (api, _, route, question, _) in rows {
+        api.read(&format!("/v1/{route}?{question}"));
+    }
+    for (_, actor, route, question, tenant) in rows {
+        let kind = if route == "stats" { "figures" } else { "search" };
+        let told = within(LONG, question, || {
             let looks = looks(&admin, kind, actor);
             looks.into_iter().find(|look| asked(std::slice::from_ref(look), question) > 0)
-        })["tenant"]
-            .clone()
+        });
+        assert_eq!(told["tenant"], tenant, "{question}: {told}");
+    }
+}
+
+#[test]
+fn who_looks_from_two_addresses_or_in_two_sessions_is_told_of_with_each() {
+    let installation =
+        Installation::new().with("LOOKING_WINDOW_SECONDS", "1").with("TRUSTED_PROXIES", "127.0.0.1");
+    let server = installation.start();
+    let admin = server.admin();
+    admin.tenant("acme");
+    let (reader, id) = reader(&admin, json!({"tenants": ["acme"]}));
+    let addresses = ["192.0.2.1", "192.0.2.2", "2001:db8::1"];
+    for address in addresses.into_iter().chain(addresses) {
+        reader.with_header("X-Forwarded-For", address).read("/v1/events?q=one");
+    }
+    let ada = admin.user("ada", Some("acme"), &json!([{"role": "Reporter"}]), PASSWORD);
+    let sessions = [admin.signed_in("ada", PASSWORD), admin.signed_in("ada", PASSWORD)];
+    for session in sessions.iter().chain(&sessions) {
+        session.read("/v1/events?q=one");
+    }
+    // How often it was asked, as the events say that have this member.
+    let asked_by = |actor: &str, member: &str, value: &str| {
+        within(LONG, &format!("looks of {value}"), || {
+            let mut looks = looks(&admin, "search", actor);
+            looks.retain(|look| look.pointer(member).and_then(Value::as_str) == Some(value));
+            Some(asked(&looks, "q=one")).filter(|count| *count >= 2)
+        })
     };
-    for (actor, kind, question, tenant) in [
-        (&of_both, "search", "q=all", "_installation"),
-        (&of_both, "figures", "tenant=%21beta", "_installation"),
-        (&of_both, "search", "tenant=beta", "beta"),
-        // Outside the reach is like what does not exist: nothing was touched.
-        (&id, "search", "tenant=beta", "_installation"),
-        (&id, "search", "tenant=nowhere", "_installation"),
-    ] {
-        assert_eq!(of(actor, kind, question), tenant, "{question}");
+    for address in addresses {
+        assert_eq!(asked_by(&id, "/client/ip", address), 2, "{address}");
+    }
+    for session in &sessions {
+        let list = session.read("/v1/sessions")["data"].clone();
+        let own = list.as_array().unwrap().iter().find(|listed| listed["current"] == true).unwrap();
+        assert_eq!(asked_by(&ada, "/session_id", own["id"].as_str().unwrap()), 2, "{own}");
+    }
+}
+
+#[test]
+fn whoever_is_named_in_a_question_is_a_target_of_the_event() {
+    let (_installation, _server, admin, _, _) = world("1");
+    let rows = [
+        ("events", "user=Ada&actor=%21bob", &["Ada", "bob"][..]),
+        ("stats", "filter=actor.username+eq+%22Eve%22", &["eve"]),
+        (
+            "events",
+            "filter=actor+in+%28%22bob%22%2C+%22cy%22%29+and+not+%28affected+eq+%221041%22%29",
+            &["1041", "bob", "cy"],
+        ),
+        ("events", "filter=targets.name+co+%22love%22", &["love"]),
+        ("events", "filter=user+eq+%22dan%22&filter=actor.id+sw+%22e%22", &["dan", "e"]),
+        ("stats", "q=delete+Dee%40x.org+user", &["Dee@x.org"]),
+        ("events", "filter=action+eq+%22ada%22", &[]),
+    ];
+    for (route, question, people) in rows {
+        let (reader, id) = reader(&admin, json!({"tenants": ["acme"]}));
+        reader.read(&format!("/v1/{route}?{question}"));
+        let kind = if route == "stats" { "figures" } else { "search" };
+        let told = told(&admin, kind, &id, "acme", &[(question, 1)]);
+        let targets = told[0]["targets"].as_array().into_iter().flatten();
+        let targets: Vec<_> = targets
+            .map(|target| (target["type"].as_str().unwrap(), target["id"].as_str().unwrap()))
+            .collect();
+        let people: Vec<_> = people.iter().map(|name| ("user", *name)).collect();
+        assert_eq!(targets, people, "{question}");
+    }
+}
+
+#[test]
+fn however_long_the_names_are_that_are_asked_for_all_questions_are_told_of() {
+    let (mut installation, server, _, reader, id) = world("3600");
+    // One event of all of them would be larger than events may be.
+    for n in 0..40 {
+        reader.read(&format!("/v1/events?user={n}{}", "x".repeat(30_000)));
+    }
+    server.stop();
+    installation.set("LOOKING_WINDOW_SECONDS", "1");
+    let server = installation.start();
+    let admin = server.admin();
+    within(LONG, "every question is told of", || {
+        let looks = looks(&admin, "search", &id);
+        let told = looks.iter().flat_map(|look| look["parameters"]["questions"].as_array().unwrap());
+        let told: BTreeSet<_> = told.map(|asked| asked["question"].as_str().unwrap()).collect();
+        (told.len() == 40).then_some(())
+    });
+}
+
+/// The server's own events that this caller sees, and those of looking among them.
+fn own_events(api: &Api) -> (Vec<Value>, Vec<Value>) {
+    let page = api.read("/v1/events?limit=1000&application=indelible");
+    let all = page["data"].as_array().unwrap().clone();
+    let is_look = |event: &&Value| event["action_code"].as_str().unwrap().starts_with("looking.");
+    let looks = all.iter().filter(is_look).cloned().collect();
+    (all, looks)
+}
+
+#[test]
+fn who_is_asked_about_does_not_see_who_asked_and_sees_the_own_looks() {
+    let (_installation, _server, admin, reader, of_reader) = world("1");
+    let (all, of_all) = self::reader(&admin, json!("everything"));
+    let role = json!({"name": "Oneself", "permissions": ["audit.read"], "reach": "oneself"});
+    admin.write("POST", "/v1/roles", &role).expect(201);
+    let ada = admin.user("ada", Some("acme"), &json!([{"role": "Oneself"}]), PASSWORD);
+    let set = json!({"email": "ada@example.com"});
+    admin.write("PATCH", &format!("/v1/users/{ada}"), &set).expect(200);
+    let session = admin.signed_in("ada", PASSWORD);
+    let by_id = format!("affected={ada}");
+    let questions = [
+        "user=ada",
+        "actor=ada%40example.com",
+        by_id.as_str(),
+        "filter=actor.username+eq+%22ada%22",
+        "q=ada%40example.com",
+    ];
+    for api in [&reader, &all] {
+        for question in questions {
+            for route in ["events", "stats"] {
+                api.read(&format!("/v1/{route}?{question}"));
+            }
+        }
+        api.read("/v1/values/actor?prefix=ada");
+    }
+    let each_once = questions.map(|question| (question, 1_u64));
+    for (actor, tenant) in [(&of_reader, "acme"), (&of_all, "_installation")] {
+        for kind in ["search", "figures"] {
+            let told = told(&admin, kind, actor, tenant, &each_once);
+            let targets = told.iter().flat_map(|look| look["targets"].as_array().into_iter().flatten());
+            let named: BTreeSet<_> = targets.map(|target| target["id"].as_str().unwrap()).collect();
+            assert!(named.is_superset(&["ada", "ada@example.com", &ada].into()), "{named:?}");
+            assert!(told.iter().all(|look| look["recognised"].is_null()), "{told:?}");
+        }
+    }
+    let (events, looks) = own_events(&session);
+    assert!(!events.is_empty() && looks.is_empty(), "{looks:?}");
+    session.read("/v1/events?user=ada");
+    let own = within(LONG, "her own looks", || {
+        let (_, looks) = own_events(&session);
+        (asked(&looks, "user=ada") == 1).then_some(looks)
+    });
+    let page = session.read("/v1/feed?limit=1000");
+    let feed = page["data"].as_array().unwrap().iter();
+    let feed =
+        feed.filter(|event| event["action_code"].as_str().is_some_and(|it| it.starts_with("looking.")));
+    for look in own.iter().chain(feed) {
+        assert_eq!((&look["actor"]["id"], &look["tenant"]), (&json!(ada), &json!("_installation")), "{look}");
     }
 }
 
@@ -264,11 +426,43 @@ fn who_is_refused_is_told_by_route_and_code_and_not_by_what_was_asked() {
     }
 }
 
+#[test]
+fn addresses_that_somebody_tries_are_told_by_route() {
+    let (_installation, server, admin, reader, id) = world("1");
+    // Nobody in particular may ask for what is not there.
+    server.stranger().get("/v1/sign-in/providers/secretword").refused(404, "not_found");
+    for path in [
+        "/v1/events/secretword",
+        "/v1/events/e3",
+        "/v1/events/secretword/original",
+        "/v1/tenants/beta",
+        "/v1/tenants/secretword",
+    ] {
+        reader.get(path).refused(404, "not_found");
+    }
+    let questions = [
+        ("GET /v1/events/{id} not_found", 2),
+        ("GET /v1/events/{id}/original not_found", 1),
+        ("GET /v1/tenants/{name} not_found", 2),
+    ];
+    let refusals = told(&admin, "refused", &id, "_installation", &questions);
+    for refusal in &refusals {
+        assert!(!refusal.to_string().contains("secretword"), "{refusal}");
+        assert!(refusal["outcome"]["result"] == "denied" && refusal["targets"].is_null(), "{refusal}");
+    }
+    // The windows up to there are all in the trail as soon as a later one is.
+    reader.get("/v1/events/secretword/proof").refused(404, "not_found");
+    told(&admin, "refused", &id, "_installation", &[("GET /v1/events/{id}/proof not_found", 1)]);
+    for look in own_events(&admin).1 {
+        assert!(!look["parameters"].to_string().contains("/v1/sign-in"), "{look}");
+    }
+}
+
 /// Somebody else's program that has the database of a running server locked, so that it can't be written.
-struct Lock(Child);
+pub(crate) struct Lock(Child);
 
 impl Lock {
-    fn hold(installation: &Installation) -> Self {
+    pub(crate) fn hold(installation: &Installation) -> Self {
         let program = "import sqlite3, sys\n\
                        database = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)\n\
                        database.execute('BEGIN IMMEDIATE')\n\
@@ -283,7 +477,7 @@ impl Lock {
         Self(child)
     }
 
-    fn release(mut self) {
+    pub(crate) fn release(mut self) {
         self.0.stdin.take().unwrap().flush().unwrap();
         self.0.wait().unwrap();
     }

@@ -7,7 +7,9 @@
 //! | `looking` | that looking leaves a trace |
 //! | `tenants`, `keys` | the tree, the auditing switch, keys, and the entries that come before their rows |
 //! | `people`, `roles`, `sign_in` | accounts, who manages whom, roles; passwords, second factors, sessions, links |
-//! | `openid` | signing in through a provider |
+//! | `meanwhile` | that rights count when a request has come to its end |
+//! | `sign_in_rules`, `openid` | what an operator asks of people who sign in; signing in through a provider |
+//! | `mail` | invitations and links for a new password by mail |
 //! | `figures` | totals, histograms, values |
 //! | `feed`, `tail` | everything in order, what matches as it comes |
 //! | `proofs` | whether outsiders' programs agree with what is proven |
@@ -22,6 +24,8 @@
 
 mod acme;
 mod admin;
+#[path = "../../../../tools/parts/certificate.rs"]
+mod certificate;
 mod commands;
 mod crash;
 mod damage;
@@ -39,14 +43,19 @@ mod import_again;
 mod keys;
 mod limits;
 mod looking;
+mod mail;
+mod meanwhile;
 mod openid;
 mod operate;
+#[path = "../../../../tools/parts/part.rs"]
+mod part;
 mod people;
 mod proofs;
 mod reach;
 mod roles;
 mod send;
 mod sign_in;
+mod sign_in_rules;
 mod support;
 mod tail;
 mod tenants;

@@ -1,15 +1,17 @@
 //! Signing in through an OpenID provider, a real one: the way there and back, and who somebody is here then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::support::{Api, Installation, Server};
+use crate::{
+    gate::ALL,
+    looking::asked,
+    part::Part,
+    support::{Api, Installation, LONG, Server, within},
+};
 
-#[path = "../../../../tools/parts/part.rs"]
-mod part;
-
-use part::Part;
+const PASSWORD: &str = "four unusual words here";
 
 /// A provider with these users, who are signed in there already.
 fn provider(users: &[Value]) -> Part {
@@ -80,6 +82,11 @@ fn origin(url: &str) -> &str {
 
 fn ada() -> Value {
     json!({"username": "ada", "password": "x", "email": "ada@example.com", "email_verified": true, "groups": ["auditors", "north"]})
+}
+
+/// Somebody whose address the provider vouches for.
+fn vouched(username: &str, email: &str) -> Value {
+    json!({"username": username, "password": "x", "email": email, "email_verified": true})
 }
 
 #[test]
@@ -161,7 +168,7 @@ fn nobody_is_taken_for_a_user_because_of_a_name() {
     admin.tenant("acme");
     set_up(&admin, &provider, &json!({"create_users": true}));
     // An account with a password, of the same name.
-    admin.user("boss", None, &json!([{"role": "Administrator"}]), "four unusual words here");
+    admin.user("boss", None, &json!([{"role": "Administrator"}]), PASSWORD);
     for (invited, email) in [("ada.l", "ada@example.com"), ("carl.x", "carl@example.com")] {
         let new =
             json!({"username": invited, "email": email, "tenant": "acme", "roles": [{"role": "Reporter"}]});
@@ -209,7 +216,7 @@ fn groups_do_not_take_away_the_last_administrator() {
     provider.tell(&json!({"user": boss(json!(["others"]))}));
     assert_eq!(come(), (format!("{}/?sign_in_refused=roles_do_not_fit", url_of(&server)), None));
     assert_eq!(admin.read("/v1/users")["data"][0]["roles"], json!([{"role": "Administrator"}]));
-    admin.user("ada", None, &json!([{"role": "Administrator"}]), "four unusual words here");
+    admin.user("ada", None, &json!([{"role": "Administrator"}]), PASSWORD);
     assert_eq!(come().1, Some(false));
 }
 
@@ -237,13 +244,214 @@ fn a_way_back_that_nobody_began_here_leads_nowhere() {
         let path = format!("/v1/sign-in/providers/staff?return_to={elsewhere}");
         nobody.get(&path).refused(400, "invalid_filter");
     }
-    // Only complete user management sets providers up, and one that is not there is refused.
-    let key = admin.key_everywhere(&["tenants.manage", "settings.manage", "audit.read"]);
-    key.get("/v1/providers").refused(403, "forbidden");
+    // One that is not there is refused.
     let config = json!({"name": "X", "issuer": "http://127.0.0.1:9/", "client_id": "indelible"});
-    key.write("PUT", "/v1/providers/x", &config).refused(403, "forbidden");
     admin.write("PUT", "/v1/providers/x", &config).refused(503, "unavailable");
-    admin.write("PUT", "/v1/providers/X", &config).refused(400, "invalid_id");
     admin.request("DELETE", "/v1/providers/staff", &[], b"").expect(204);
     assert_eq!(nobody.read("/v1/sign-in/providers")["data"], json!([]));
+}
+
+#[test]
+fn a_second_factor_is_for_the_provider_to_ask_for_and_the_networks_hold_here_too() {
+    let mut provider = provider(&[ada()]);
+    at_the_provider(&mut provider, "ada");
+    for (setting, value, path) in [
+        ("SECOND_FACTOR", "required", "/"),
+        ("SIGN_IN_NETWORKS", "192.0.2.0/24", "/?sign_in_refused=address_not_allowed"),
+    ] {
+        let installation = Installation::new().with(setting, value);
+        let server = installation.start();
+        let admin = server.admin();
+        let roles = json!([{"group": "auditors", "role": "Administrator"}]);
+        set_up(&admin, &provider, &json!({"group_roles": roles, "create_users": true}));
+        let mut browser = Browser::default();
+        let end = browser.go(&format!("{}/v1/sign-in/providers/staff", url_of(&server)));
+        assert_eq!(end, format!("{}{path}", url_of(&server)), "{setting}");
+        let session = browser.session(&server);
+        let may = session.map(|it| (it["second_factor_due"].clone(), it["complete_user_management"].clone()));
+        assert_eq!(may, (path == "/").then_some((json!(false), json!(true))), "{setting}");
+        let reason = (path != "/").then_some("address_not_allowed");
+        assert_eq!(admin.told("session.begin", 1)[0]["outcome"]["reason"].as_str(), reason, "{setting}");
+    }
+}
+
+#[test]
+fn only_who_may_do_everything_says_who_vouches_for_people() {
+    let provider = provider(&[ada()]);
+    let installation = Installation::new();
+    let server = installation.start();
+    let admin = server.admin();
+    admin.tenant("acme");
+    set_up(&admin, &provider, &json!({}));
+    let before = admin.read("/v1/providers");
+    let role = json!({"name": "Manager", "permissions": ["users.manage"], "reach": "everything"});
+    admin.write("POST", "/v1/roles", &role).expect(201);
+    admin.user("mona", None, &json!([{"role": "Manager"}]), PASSWORD);
+    // Whoever comes from there would be administrator.
+    let config = json!({
+        "name": "Mine", "issuer": provider.ready["issuer"], "client_id": "indelible", "create_users": true,
+        "groups_claim": "groups", "group_roles": [{"group": "auditors", "role": "Administrator"}],
+    });
+    for (who, api, status) in [
+        ("managing users", admin.key_everywhere(&["users.manage"]), 200),
+        ("managing users, a person", admin.signed_in("mona", PASSWORD), 200),
+        ("all but one", admin.key_everywhere(&ALL[..ALL.len() - 1]), 200),
+        ("all but managing users", admin.key_everywhere(&["settings.manage", "keys.manage"]), 403),
+        ("all in one tenant", admin.key(&ALL, &["acme"]), 403),
+    ] {
+        assert_eq!(api.get("/v1/providers").status, status, "{who}");
+        for id in ["staff", "mine"] {
+            let answer = api.write("PUT", &format!("/v1/providers/{id}"), &config);
+            assert_eq!(answer.status, 403, "{who}, {id}: {}", answer.text());
+            answer.refused(403, "forbidden");
+        }
+    }
+    // Those that stand for other ways to sign in are nobody's.
+    for id in ["password", "set-up", "Mine", "mi_ne", &"m".repeat(41)] {
+        let answer = admin.write("PUT", &format!("/v1/providers/{id}"), &config);
+        assert_eq!(answer.status, 400, "{id}: {}", answer.text());
+        answer.refused(400, "invalid_id");
+    }
+    assert_eq!(admin.read("/v1/providers"), before);
+    admin.key_everywhere(&ALL).write("PUT", "/v1/providers/mine", &config).expect(200);
+}
+
+#[test]
+fn a_tenants_provider_takes_nobody_who_was_invited_above_it_or_beside_it() {
+    let mut provider = provider(&[ada()]);
+    let installation = Installation::new();
+    let server = installation.start();
+    let admin = server.admin();
+    admin.tenant("north");
+    admin.tenant_below("north", "acme");
+    admin.tenant_below("acme", "acme-east");
+    admin.tenant("other");
+    for (at, (of_provider, of_user, taken)) in [
+        (Some("acme"), Some("acme"), true),
+        (Some("acme"), Some("acme-east"), true),
+        (Some("acme"), Some("north"), false),
+        (Some("acme"), Some("other"), false),
+        (Some("acme"), None, false),
+        (None, Some("other"), true),
+        (None, None, true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let what = format!("one of {of_user:?} through a provider of {of_provider:?}");
+        let (there, here, email) = (format!("there{at}"), format!("here{at}"), format!("u{at}@example.com"));
+        provider.tell(&json!({"user": vouched(&there, &email)}));
+        let roles = json!([{"role": "Administrator"}]);
+        let new = json!({"username": here, "email": email, "tenant": of_user, "roles": roles});
+        let id = admin.write("POST", "/v1/users", &new).expect(201).json()["id"].clone();
+        set_up(&admin, &provider, &json!({"tenant": of_provider}));
+        at_the_provider(&mut provider, &there);
+        let mut browser = Browser::default();
+        let end = browser.go(&format!("{}/v1/sign-in/providers/staff", url_of(&server)));
+        let path = if taken { "/" } else { "/?sign_in_refused=unknown_user" };
+        assert_eq!(end, format!("{}{path}", url_of(&server)), "{what}");
+        let session = browser.session(&server).map(|session| session["name"].clone());
+        assert_eq!(session, taken.then(|| json!(here)), "{what}");
+        let state = || admin.read(&format!("/v1/users/{}", id.as_str().unwrap()))["state"].clone();
+        assert_eq!(state(), if taken { "active" } else { "invited" }, "{what}");
+        if !taken {
+            // Where accounts are made they get one of their own, which may nothing.
+            set_up(&admin, &provider, &json!({"tenant": of_provider, "create_users": true}));
+            let mut browser = Browser::default();
+            browser.go(&format!("{}/v1/sign-in/providers/staff", url_of(&server)));
+            let session = browser.session(&server).unwrap();
+            assert_eq!((&session["name"], &session["permissions"]), (&json!(there), &json!([])), "{what}");
+            assert_eq!(state(), "invited", "{what}");
+        }
+    }
+}
+
+#[test]
+fn ways_back_that_no_provider_vouches_for_are_rolled_up_and_are_no_sign_ins() {
+    let mut provider = provider(&[ada()]);
+    let installation = Installation::new().with("LOOKING_WINDOW_SECONDS", "1");
+    let server = installation.start();
+    let admin = server.admin();
+    set_up(&admin, &provider, &json!({}));
+    let mut questions: BTreeMap<String, u64> = BTreeMap::new();
+    for _ in 0..4 {
+        for query in ["", "?code=x&state=y", "?error=access_denied&state=y"] {
+            let path = "/v1/sign-in/providers/staff/callback";
+            let end = Browser::default().go(&format!("{}{path}{query}", url_of(&server)));
+            let (_, reason) = end.split_once("/?sign_in_refused=").unwrap();
+            *questions.entry(format!("GET {path} {reason}")).or_default() += 1;
+        }
+    }
+    let told = within(LONG, "the ways back are told of", || {
+        let page = admin.read("/v1/events?limit=1000&application=indelible");
+        let events = page["data"].as_array().unwrap().iter();
+        let refused = events.filter(|event| event["action_code"] == "looking.refused");
+        let refused: Vec<_> = refused.cloned().collect();
+        questions.iter().all(|(question, count)| asked(&refused, question) == *count).then_some(refused)
+    });
+    let mut windows = BTreeSet::new();
+    for event in &told {
+        let second = event["occurrences"]["first"].as_str().unwrap()[..19].to_owned();
+        assert!(windows.insert(second), "a second event of one window: {told:?}");
+        assert_eq!(
+            (&event["outcome"]["result"], &event["tenant"]),
+            (&json!("denied"), &json!("_installation"))
+        );
+        assert!(event["actor"].is_null() && event["client"]["ip"].is_string(), "{event}");
+    }
+    // All that came before was to be found as soon as these were.
+    admin.told("session.begin", 0);
+    // Whom the provider vouches for is told of by name, also where nothing is made of it.
+    at_the_provider(&mut provider, "ada");
+    Browser::default().go(&format!("{}/v1/sign-in/providers/staff", url_of(&server)));
+    let told = &admin.told("session.begin", 1)[0];
+    assert_eq!(told["outcome"], json!({"result": "failure", "reason": "unknown_user"}), "{told}");
+    assert_eq!(told["actor"]["username"], "ada", "{told}");
+}
+
+#[test]
+fn what_a_provider_calls_somebody_makes_no_event_a_namesakes_own() {
+    let mut provider =
+        provider(&[vouched("ada", "somebody@example.com"), vouched("bob", "carl@example.com")]);
+    let installation = Installation::new();
+    let server = installation.start();
+    let admin = server.admin();
+    admin.tenant("acme");
+    let role = json!({"name": "Oneself", "permissions": ["audit.read"], "reach": "oneself"});
+    admin.write("POST", "/v1/roles", &role).expect(201);
+    let names = ["ada", "bob"];
+    let namesakes = names.map(|name| admin.user(name, Some("acme"), &json!([{"role": "Oneself"}]), PASSWORD));
+    let carl = json!({"username": "carl", "email": "carl@example.com", "tenant": "acme"});
+    let carl = admin.write("POST", "/v1/users", &carl).expect(201).json()["id"].clone();
+    set_up(&admin, &provider, &json!({"create_users": true}));
+    let mut come = |username: &str| {
+        at_the_provider(&mut provider, username);
+        let mut browser = Browser::default();
+        let end = browser.go(&format!("{}/v1/sign-in/providers/staff", url_of(&server)));
+        (end, browser.session(&server).map(|session| session["name"].clone()))
+    };
+    assert_eq!(come("ada"), (format!("{}/?sign_in_refused=username_taken", url_of(&server)), None));
+    assert_eq!(come("bob").1, Some(json!("carl")));
+
+    let told = admin.told("session.begin", 2);
+    assert_eq!(
+        (&told[0]["outcome"]["reason"], &told[0]["actor"]["username"]),
+        (&json!("username_taken"), &json!("ada"))
+    );
+    assert!(told[0]["recognised"].is_null(), "{}", told[0]);
+    let taken = &admin.told("user.change", 1)[0];
+    assert_eq!((&taken["actor"]["username"], &taken["targets"][0]["id"]), (&json!("bob"), &carl));
+    let recognised = taken["recognised"].as_array().unwrap().iter();
+    let recognised: Vec<_> = recognised.map(|person| (&person["place"], &person["user"])).collect();
+    assert_eq!(recognised, [(&json!("/targets/0"), &carl)], "{taken}");
+    for (name, id) in names.into_iter().zip(namesakes) {
+        let page = admin.signed_in(name, PASSWORD).read("/v1/events?limit=1000&application=indelible");
+        let events = page["data"].as_array().unwrap();
+        assert!(!events.is_empty());
+        for event in events {
+            assert!(event["parameters"]["provider"].is_null(), "{name}: {event}");
+            let named = [&event["actor"]["id"], &event["targets"][0]["id"]];
+            assert!(named.contains(&&json!(id)), "{name}: {event}");
+        }
+    }
 }

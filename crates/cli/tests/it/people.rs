@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Api, Installation, Server, event, texts};
+use crate::{
+    sign_in::{is_signed_in, take_second_factor},
+    support::{Answer, Api, Installation, LONG, Server, event, texts, within},
+};
 
 const PASSWORD: &str = "seven green umbrellas at noon";
 
@@ -291,10 +294,12 @@ fn a_user_is_made_or_changed_as_a_whole_and_the_trail_tells_old_and_new() {
     ] {
         assert!(fields(&told).contains(&change), "{change:?}: {told}");
     }
-    let told = admin.told("user.roles", 3).remove(2);
-    let old = json!([{"role": "Reporter"}]);
+    // The old role goes before she is in the other tenant, the new one comes after it.
+    let told = admin.told("user.roles", 4);
+    let (old, none) = (json!([{"role": "Reporter"}]), json!([]));
     let new = json!([{"role": "Channel Partner", "territories": ["north", "south"]}]);
-    assert_eq!(fields(&told), [("roles".into(), old, new)]);
+    assert_eq!(fields(&told[2]), [("roles".into(), old, none.clone())]);
+    assert_eq!(fields(&told[3]), [("roles".into(), none, new)]);
 
     // What people may change about themselves is little, and recorded.
     let profile = |set: &Value| session.write("PATCH", "/v1/profile", set);
@@ -312,4 +317,118 @@ fn a_user_is_made_or_changed_as_a_whole_and_the_trail_tells_old_and_new() {
         admin.get(path).refused(403, "forbidden");
     }
     session.send(&event("acme", "a")).refused(403, "forbidden");
+}
+
+#[test]
+fn whoever_is_signed_in_can_not_give_the_own_account_away_and_others_can() {
+    let (_installation, _server, admin) = world();
+    admin.user("boss", None, &role("Administrator"), PASSWORD);
+    let boss = admin.signed_in("boss", PASSWORD);
+    for (name, tenant, roles) in
+        [("ada", None, role("Administrator")), ("mona", Some("north"), manager_of("north"))]
+    {
+        let id = admin.user(name, tenant, &roles, PASSWORD);
+        let path = |rest: &str| format!("/v1/users/{id}{rest}");
+        let email = json!(format!("{name}@example.com"));
+        change(&admin, &id, &json!({"email": email})).expect(200);
+        let session = admin.signed_in(name, PASSWORD);
+        take_second_factor(&session, PASSWORD);
+        let before = admin.read(&path(""));
+        assert_eq!(before["has_second_factor"], true, "{before}");
+        let elsewhere = json!("mallory@example.com");
+        for (what, answer) in [
+            ("a link", session.request("POST", &path("/link"), &[], b"")),
+            ("a link by mail", session.write("POST", &path("/link"), &json!({"by_mail": true}))),
+            ("no second factor", session.delete(&path("/second-factor"))),
+            ("another address", change(&session, &id, &json!({"email": elsewhere}))),
+            ("no address", change(&session, &id, &json!({"email": null}))),
+            (
+                "another name and address",
+                change(&session, &id, &json!({"last_name": "M.", "email": elsewhere})),
+            ),
+        ] {
+            assert_eq!(answer.status, 403, "{name}, {what}: {}", answer.text());
+            answer.refused(403, "forbidden");
+        }
+        assert_eq!(admin.read(&path("")), before);
+        // The address as it is opens nothing.
+        change(&session, &id, &json!({"last_name": "L.", "email": email})).expect(200);
+        // Somebody else can, and a key, which is no page that was left open.
+        for (api, email) in [(&boss, "first@example.com"), (&admin, "second@example.com")] {
+            api.request("POST", &path("/link"), &[], b"").expect(201);
+            change(api, &id, &json!({"email": email})).expect(200);
+            api.delete(&path("/second-factor")).expect(204);
+            let after = admin.read(&path(""));
+            assert_eq!((&after["email"], &after["has_second_factor"]), (&json!(email), &json!(false)));
+        }
+        assert!(!is_signed_in(&session), "{name}");
+    }
+}
+
+/// The roles on one side of a change of roles, by name.
+fn roles_of(change: &Value, side: &str) -> Vec<String> {
+    let mut names = texts(&change["changes"][0][side], "role");
+    names.sort();
+    names
+}
+
+#[test]
+fn who_moves_with_other_roles_loses_them_before_and_gets_them_after() {
+    let (_installation, _server, admin) = world();
+    let (both, lab) = (["Reporter", "Tenant Auditor"], "lab");
+    let given = |names: &[&str]| Value::from_iter(names.iter().map(|name| json!({"role": name})));
+    for (at, (what, before, after, set, codes)) in [
+        ("moves", &both[..1], &both[..1], json!({"tenant": lab}), &["user.change"][..]),
+        (
+            "moves for another",
+            &both[..1],
+            &both[1..],
+            json!({"tenant": lab}),
+            &["user.roles", "user.change", "user.roles"],
+        ),
+        ("moves and loses one", &both, &both[1..], json!({"tenant": lab}), &["user.roles", "user.change"]),
+        ("moves and gets one", &both[..1], &both, json!({"tenant": lab}), &["user.change", "user.roles"]),
+        ("leaves", &both, &[], json!({"tenant": null}), &["user.roles", "user.change"]),
+        ("is locked", &both, &both[..1], json!({"state": "locked"}), &["user.roles", "user.change"]),
+        ("stays", &both[..1], &both[1..], json!({"zone": null}), &["user.roles"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let new = json!({"username": format!("user{at}"), "tenant": "acme", "roles": given(before)});
+        let id = create(&admin, &new).expect(201).json()["id"].as_str().unwrap().to_owned();
+        let mut all = set.clone();
+        all["roles"] = given(after);
+        let now = change(&admin, &id, &all).expect(200).json();
+        let mut roles = texts(&now["roles"], "role");
+        roles.sort();
+        assert_eq!(roles, after, "{what}");
+        for (member, value) in set.as_object().unwrap() {
+            assert_eq!(now[member], *value, "{what}: {now}");
+        }
+        // The first one is of the roles that the account was made with.
+        let told = within(LONG, what, || {
+            let page = admin.read("/v1/events?limit=1000&application=indelible");
+            let events = page["data"].as_array().unwrap().iter().rev();
+            let told = events.filter(|event| {
+                ["user.change", "user.roles"].map(Value::from).contains(&event["action_code"])
+                    && event["targets"][0]["id"] == id.as_str()
+            });
+            let told: Vec<_> = told.cloned().collect();
+            (told.len() > codes.len()).then_some(told)
+        });
+        let steps = &told[1..];
+        let found: Vec<_> = steps.iter().map(|step| step["action_code"].as_str().unwrap()).collect();
+        assert_eq!(found, codes, "{what}");
+        let Some(moved) = codes.iter().position(|code| *code == "user.change") else { continue };
+        let mut held: Vec<_> = before.iter().map(|name| (*name).to_owned()).collect();
+        for (place, step) in steps.iter().enumerate().filter(|(place, _)| *place != moved) {
+            let (old, new) = (roles_of(step, "old"), roles_of(step, "new"));
+            assert_eq!(old, held, "{what}: {step}");
+            let (fewer, more) = if place < moved { (&new, &old) } else { (&old, &new) };
+            assert!(fewer.iter().all(|role| more.contains(role)), "{what}: {step}");
+            held = new;
+        }
+        assert_eq!(held, after, "{what}");
+    }
 }

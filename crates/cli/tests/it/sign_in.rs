@@ -15,7 +15,7 @@ use crate::support::{Answer, Api, Installation, LONG, Server, files_below, pytho
 const PASSWORD: &str = "seven green umbrellas at noon";
 const NEXT: &str = "nine blue lanterns by the sea";
 
-fn server(settings: &[(&str, &str)]) -> (Installation, Server, Api) {
+pub(crate) fn server(settings: &[(&str, &str)]) -> (Installation, Server, Api) {
     let mut installation = Installation::new();
     for (setting, value) in settings {
         installation.set(setting, value);
@@ -25,12 +25,12 @@ fn server(settings: &[(&str, &str)]) -> (Installation, Server, Api) {
     (installation, server, admin)
 }
 
-fn sign_in(api: &Api, username: &str, password: &str, code: Option<&str>) -> Answer {
+pub(crate) fn sign_in(api: &Api, username: &str, password: &str, code: Option<&str>) -> Answer {
     api.write("POST", "/v1/sign-in", &json!({"username": username, "password": password, "code": code}))
 }
 
 /// The secret of the link that the server printed, if it did; it is the first thing after the address.
-fn set_up_link(server: &Server) -> Option<String> {
+pub(crate) fn set_up_link(server: &Server) -> Option<String> {
     let find = || {
         let log = server.log();
         let line = log.lines().find(|line| line.starts_with("set up the first administrator"));
@@ -42,7 +42,7 @@ fn set_up_link(server: &Server) -> Option<String> {
     find()
 }
 
-fn set_up(api: &Api, link: &str, username: &str, password: &str) -> Answer {
+pub(crate) fn set_up(api: &Api, link: &str, username: &str, password: &str) -> Answer {
     api.write("POST", "/v1/set-up", &json!({"link": link, "username": username, "password": password}))
 }
 
@@ -60,7 +60,7 @@ fn code(secret: &str, steps: i64) -> String {
 }
 
 /// Puts a second factor in force; returns its secret, the first code, and the recovery codes.
-fn take_second_factor(session: &Api, password: &str) -> (String, String, Vec<String>) {
+pub(crate) fn take_second_factor(session: &Api, password: &str) -> (String, String, Vec<String>) {
     let offer = session.request("POST", "/v1/profile/second-factor", &[], b"").expect(200).json();
     let secret = offer["secret"].as_str().unwrap().to_owned();
     let first = code(&secret, 0);
@@ -80,16 +80,16 @@ fn change(admin: &Api, id: &str, change: &Value) -> Answer {
     admin.write("PATCH", &format!("/v1/users/{id}"), change)
 }
 
-fn link_for(admin: &Api, id: &str) -> String {
+pub(crate) fn link_for(admin: &Api, id: &str) -> String {
     let made = admin.request("POST", &format!("/v1/users/{id}/link"), &[], b"").expect(201).json();
     made["link"].as_str().unwrap().to_owned()
 }
 
-fn choose(api: &Api, link: &str, password: &str) -> Answer {
+pub(crate) fn choose(api: &Api, link: &str, password: &str) -> Answer {
     api.write("POST", "/v1/password", &json!({"link": link, "password": password}))
 }
 
-fn is_signed_in(session: &Api) -> bool {
+pub(crate) fn is_signed_in(session: &Api) -> bool {
     let answer = session.get("/v1/profile");
     assert!([200, 401].contains(&answer.status), "{}", answer.text());
     answer.status == 200
@@ -267,6 +267,43 @@ fn guessing_from_one_address_waits_longer_each_time_and_the_owner_elsewhere_does
     let told = admin.told("session.begin", 2 * (5 + 2) + 4);
     let there = told.iter().filter(|event| event["client"]["ip"] == "198.51.100.7");
     assert_eq!(there.map(|event| &event["outcome"]["result"]).collect::<Vec<_>>(), ["success"]);
+}
+
+/// A name as somebody may spell it.
+fn spelt(name: &str, how: char) -> String {
+    let (first, rest) = name.split_at(1);
+    let wide = |letter: char| char::from_u32(u32::from(letter) + 0xfee0).unwrap();
+    match how {
+        'a' => name.to_owned(),
+        'A' => name.to_uppercase(),
+        'F' => format!("{}{rest}", first.to_uppercase()),
+        '<' => format!(" {name}"),
+        '>' => format!("{name} "),
+        '_' => format!("{name}\u{a0}"),
+        'w' => name.chars().map(wide).collect(),
+        'W' => name.to_uppercase().chars().map(wide).collect(),
+        other => panic!("nothing is spelt {other}"),
+    }
+}
+
+#[test]
+fn how_a_name_is_spelt_does_not_tell_by_a_wait_whether_it_is_somebodys() {
+    let (_installation, server, admin) = server(&[("TRUSTED_PROXIES", "127.0.0.1")]);
+    admin.user("ada", None, &json!([]), PASSWORD);
+    admin.write("POST", "/v1/users", &json!({"username": "ivy"})).expect(201);
+    let mut networks = 0;
+    for (spellings, waiting) in
+        [("aAFaAFaA", 3), ("wWwWwWwW", 3), ("<<<<<<<<", 3), ("a<A>wF_a", 0), ("<awAFaaA", 1)]
+    {
+        let statuses = ["ada", "ivy", "eve"].map(|name| {
+            networks += 1;
+            let from = server.stranger().with_header("X-Forwarded-For", &format!("192.0.2.{networks}"));
+            let tried = spellings.chars().map(|how| sign_in(&from, &spelt(name, how), NEXT, None).status);
+            tried.collect::<Vec<_>>()
+        });
+        assert!(statuses.iter().all(|one| *one == statuses[0]), "{spellings}: {statuses:?}");
+        assert_eq!(statuses[0].iter().filter(|status| **status == 429).count(), waiting, "{spellings}");
+    }
 }
 
 #[test]
@@ -447,6 +484,38 @@ fn a_session_is_a_cookie_that_no_script_and_no_other_site_can_use() {
         let out = session.request("POST", "/v1/sign-out", &[], b"").expect(204);
         assert!(out.header("set-cookie").starts_with(&format!("{name}=; Path=/; Max-Age=0")), "{out:?}");
         assert!(!is_signed_in(&session) && is_signed_in(&other));
+    }
+}
+
+#[test]
+fn only_the_cookie_counts_that_no_other_host_can_set_where_there_is_tls() {
+    const PLAIN: &str = "indelible_session";
+    const SECURE: &str = "__Host-indelible_session";
+    for (public_url, counts, other) in [("", PLAIN, SECURE), ("https://audit.example.com", SECURE, PLAIN)] {
+        let settings = [("PUBLIC_URL", public_url)];
+        let settings = if public_url.is_empty() { &[][..] } else { &settings[..] };
+        let (_installation, server, admin) = self::server(settings);
+        let nobody = server.stranger();
+        let [ada, eve] = ["ada", "eve"].map(|name| {
+            admin.user(name, None, &json!([]), PASSWORD);
+            let session = admin.signed_in(name, PASSWORD);
+            let (name, token) = session.own_header("Cookie").split_once('=').unwrap();
+            assert_eq!(name, counts);
+            token.to_owned()
+        });
+        for (cookie, who) in [
+            (format!("{counts}={ada}"), Some("ada")),
+            (format!("{other}={ada}"), None),
+            (format!("{other}={eve}; {counts}={ada}"), Some("ada")),
+            (format!("{counts}={ada}; {other}={eve}"), Some("ada")),
+            (format!("{other}={eve}; {counts}=x"), None),
+        ] {
+            let answer = nobody.with_header("Cookie", &cookie).get("/v1/session");
+            match who {
+                Some(name) => assert_eq!(answer.expect(200).json()["name"], name, "{cookie}"),
+                None => drop(answer.refused(401, "unauthorized")),
+            }
+        }
     }
 }
 

@@ -651,3 +651,153 @@ fn a_tenant_is_made_when_a_key_that_may_first_names_it() {
     may.send(&many).refused(400, "too_many_items");
     assert_eq!(admin.read("/v1/tenants")["data"].as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn events_that_are_refused_make_no_tenant() {
+    let installation = Installation::new()
+        .with("TENANTS_ON_FIRST_USE", "true")
+        .with("EVENT_BYTES_MAX", "2000")
+        .with("EVENT_ITEMS_MAX", "5");
+    let server = installation.start();
+    let admin = server.admin();
+    admin.tenant("north");
+    admin.write("PUT", "/v1/auditing", &json!({"auditing": true})).expect(200);
+    let new = json!({
+        "name": "app", "permissions": ["events.send"], "reach": {"tenants": ["north"]}, "create_tenants": true,
+    });
+    let made = admin.write("POST", "/v1/keys", &new).expect(201).json();
+    let may = server.with_key(made["key"].as_str().unwrap());
+    let good = |tenant: &str| json!({"action": "a", "tenant": tenant});
+    let bad = |tenant: &str| json!({"action": 5, "tenant": tenant});
+    let with = |member: &str, value: Value| {
+        let mut event = good("bad.example");
+        event[member] = value;
+        event.to_string()
+    };
+    let cloud =
+        json!({"specversion": "1.0", "id": "c", "source": "/app", "type": "a", "tenant": "bad.example"});
+    let (json, lines) = ("application/json", "application/x-ndjson");
+    let (one_cloud, clouds) = ("application/cloudevents+json", "application/cloudevents-batch+json");
+    let mut names = vec!["north"];
+    for (what, query, media, body, accepted, makes) in [
+        ("no action", "", json, json!({"tenant": "bad.example"}).to_string(), 0, &[][..]),
+        ("a wrong action", "", json, bad("bad.example").to_string(), 0, &[]),
+        ("a wrong time", "", json, with("time", json!("soon")), 0, &[]),
+        ("too many targets", "", json, with("targets", json!(vec![json!({"type": "user"}); 6])), 0, &[]),
+        ("too large", "", json, with("details", json!("x".repeat(3_000))), 0, &[]),
+        ("no JSON", "", json, r#"{"tenant":"bad.example","action":"a""#.into(), 0, &[]),
+        ("named for one that is refused", "?tenant=bad.example", json, r#"{"action":5}"#.into(), 0, &[]),
+        ("named for none", "?tenant=bad.example", json, good("north").to_string(), 1, &[]),
+        (
+            "all or none, the first one bad",
+            "?atomic=true",
+            json,
+            json!([bad("north"), good("bad.example")]).to_string(),
+            0,
+            &[],
+        ),
+        (
+            "all or none, one in between bad",
+            "?atomic=true",
+            json,
+            json!([good("bad.example"), bad("north"), good("worse.example")]).to_string(),
+            0,
+            &[],
+        ),
+        (
+            "all or none of lines",
+            "?atomic=true",
+            lines,
+            format!("{}\n{}\n", good("bad.example"), bad("bad.example")),
+            0,
+            &[],
+        ),
+        ("a CloudEvent", "", one_cloud, cloud.to_string(), 0, &[]),
+        ("CloudEvents", "", clouds, json!([cloud]).to_string(), 0, &[]),
+        (
+            "one of two",
+            "",
+            json,
+            json!([bad("bad.example"), good("one.example")]).to_string(),
+            1,
+            &["one.example"],
+        ),
+        (
+            "all of two",
+            "?atomic=true",
+            lines,
+            format!("{}\n{}\n", good("two.example"), good("three.example")),
+            2,
+            &["two.example", "three.example"],
+        ),
+        (
+            "named for one that is good",
+            "?tenant=four.example",
+            json,
+            r#"{"action":"a"}"#.into(),
+            1,
+            &["four.example"],
+        ),
+    ] {
+        let answer = may.post(query, &[("Content-Type", media)], body.as_bytes());
+        if accepted == 0 {
+            assert!((400..500).contains(&answer.status), "{what}: {} {}", answer.status, answer.text());
+        } else {
+            assert_eq!(answer.json()["accepted"], accepted, "{what}: {}", answer.text());
+        }
+        names.extend(makes);
+        names.sort_unstable();
+        let mut found = texts(&admin.read("/v1/tenants")["data"], "name");
+        found.sort();
+        assert_eq!(found, names, "{what}");
+    }
+    admin.told("tenant.create", names.len());
+}
+
+#[test]
+fn a_tenant_that_gets_no_event_is_not_made_by_a_request_that_names_it() {
+    let installation = Installation::new().with("TENANTS_ON_FIRST_USE", "true");
+    let server = installation.start();
+    let admin = server.admin();
+    admin.tenant("north");
+    admin.tenant("south");
+    create(&admin, &json!({"name": "mute", "parent": "north", "auditing": false})).expect(201);
+    admin.write("PUT", "/v1/auditing", &json!({"auditing": true})).expect(200);
+    let key = |more: Value| {
+        let mut new = json!({
+            "name": "app", "permissions": ["events.send"], "reach": {"tenants": ["north"]}, "create_tenants": true,
+        });
+        new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let made = admin.write("POST", "/v1/keys", &new).expect(201).json();
+        server.with_key(made["key"].as_str().unwrap())
+    };
+    let names = || texts(&admin.read("/v1/tenants")["data"], "name");
+    let before = names();
+    let json = [("Content-Type", "application/json")];
+    let all_or_none = |api: &Api, other: &str| {
+        let events = ["new.example", other].map(|tenant| json!({"action": "a", "tenant": tenant}));
+        api.post("?atomic=true", &json, Value::from_iter(events).to_string().as_bytes())
+    };
+    let may = key(json!({}));
+    for (what, other, code) in [
+        ("outside the reach", "south", "tenant_forbidden"),
+        ("no name", "no name", "tenant_forbidden"),
+        ("not audited", "mute", "auditing_off"),
+    ] {
+        let answer = all_or_none(&may, other);
+        assert!(answer.status == 403 && answer.text().contains(code), "{what}: {}", answer.text());
+        assert_eq!(names(), before, "{what}");
+    }
+    // What an event names elsewhere is not its tenant where it, its key or the request says another.
+    let targeting = json!({"action": "a", "targets": [{"type": "user", "id": "1", "tenant": "new.example"}]});
+    let by_default = key(json!({"tenant_from_target": true, "default_tenant": "north"}));
+    let by_target = key(json!({"tenant_from_target": true}));
+    for (what, api, query) in [("the key's", &by_default, ""), ("the request's", &by_target, "?tenant=north")]
+    {
+        let answer = api.post(query, &json, targeting.to_string().as_bytes());
+        assert_eq!(answer.expect(201).json()["events"][0]["tenant"], "north", "{what}");
+        assert_eq!(names(), before, "{what}");
+    }
+    by_target.send(&targeting).expect(201);
+    admin.get("/v1/tenants/new.example").expect(200);
+}

@@ -8,6 +8,7 @@ pub(crate) mod attribute;
 pub(crate) mod condition;
 pub(crate) mod operator;
 mod parser;
+mod people;
 pub(crate) mod print;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use indelible_event::Timestamp;
 use jiff::tz::TimeZone;
 
 pub(crate) use parser::parse;
+pub use people::people_named;
 pub use print::name_tenants;
 
 /// Names of the catalogue, which an installation can edit: what labels mean, and what there is.

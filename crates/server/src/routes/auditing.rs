@@ -84,7 +84,7 @@ pub(crate) async fn switch(
 }
 
 async fn switch_to(app: &App, caller: &Caller, wanted: bool) -> Result<(), ApiError> {
-    let _turn = app.control_turn.lock().await;
+    let _turn = caller.turn(app).await?;
     let directory = app.control.directory();
     let on = directory.installation_audited_since().is_some();
     let told = OwnEvent::new("Switch auditing", "installation.auditing", "update")

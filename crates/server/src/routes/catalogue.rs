@@ -139,7 +139,7 @@ pub(crate) async fn change_rules(
     let version = rules.version();
     uncancelled(async move {
         // Of two writers that got this far together the second is told that the version is taken.
-        let _turn = app.control_turn.lock().await;
+        let _turn = caller.turn(&app).await?;
         let before = app.rules.current();
         if before.version() + 1 != version {
             let message = "somebody else changed the rules meanwhile; read them again";

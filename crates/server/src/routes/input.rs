@@ -18,16 +18,39 @@ pub(crate) async fn read_json<T: for<'de> Deserialize<'de>>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<T, ApiError> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
-    if !media.is_some_and(|media| media.eq_ignore_ascii_case("application/json")) {
-        return Err(ApiError::new(Code::UnsupportedMediaType, "send application/json"));
-    }
+    needs_json(headers)?;
+    let body = receive(&app.small_budget, headers, body, SMALL_BODY_MAX).await?;
+    parse(&body.bytes)
+}
+
+/// The same, and what `T` is by default where the request has no body.
+pub(crate) async fn read_json_or_nothing<T: for<'de> Deserialize<'de> + Default>(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, ApiError> {
     let body = receive(&app.small_budget, headers, body, SMALL_BODY_MAX).await?;
     if body.bytes.is_empty() {
+        return Ok(T::default());
+    }
+    needs_json(headers)?;
+    parse(&body.bytes)
+}
+
+fn needs_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    if media.is_some_and(|media| media.eq_ignore_ascii_case("application/json")) {
+        return Ok(());
+    }
+    Err(ApiError::new(Code::UnsupportedMediaType, "send application/json"))
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, ApiError> {
+    if bytes.is_empty() {
         return Err(ApiError::new(Code::EmptyBody, "the request has no body"));
     }
-    let text = std::str::from_utf8(&body.bytes).map_err(|error| {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
         ApiError::new(Code::InvalidUtf8, format!("byte {} is not UTF-8", error.valid_up_to()))
     })?;
     // Duplicate keys and the like are found by the same reader that events go through.

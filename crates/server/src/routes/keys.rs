@@ -170,11 +170,9 @@ pub(crate) async fn create(
     params.finish()?;
     caller.needs(Permission::KeysManage)?;
     let request: KeyRequest = read_json(&app, &headers, body).await?;
-    let new = check(&app, &caller, request)?;
     let work = async move {
-        let _turn = app.control_turn.lock().await;
-        // The body may have taken minutes: a key that was revoked meanwhile leaves none behind.
-        caller.still_valid(&app)?;
+        let _turn = caller.turn(&app).await?;
+        let new = check(&app, &caller, request)?;
         make_key(&app, &caller, new).await
     };
     Ok((StatusCode::CREATED, Json(uncancelled(work).await?)))
@@ -320,7 +318,7 @@ pub(crate) async fn revoke(
     let not_found = || ApiError::new(Code::NotFound, "no such key within your reach");
     let id = Uuid::parse_str(&id).map_err(|_| not_found())?;
     let work = async move {
-        let _turn = app.control_turn.lock().await;
+        let _turn = caller.turn(&app).await?;
         let directory = app.control.directory();
         let key = directory
             .key(id.as_bytes())
@@ -374,8 +372,7 @@ pub(crate) async fn rotate(
     let not_found = || ApiError::new(Code::NotFound, "no such key within your reach");
     let id = Uuid::parse_str(&id).map_err(|_| not_found())?;
     let work = async move {
-        let _turn = app.control_turn.lock().await;
-        caller.still_valid(&app)?;
+        let _turn = caller.turn(&app).await?;
         let directory = app.control.directory();
         let good = |key: &&ApiKey| within(&caller, key, &directory) && key.is_valid_at(app.now());
         let old = directory.key(id.as_bytes()).filter(good).ok_or_else(not_found)?;

@@ -149,7 +149,7 @@ pub(crate) async fn put(
         (StoredMapping { name: name.clone(), version: mapping.version(), body: text.to_owned() }, app.now());
     let (status, item) = uncancelled(async move {
         // One at a time: the second of two writers must see what the first one stored.
-        let _turn = app.control_turn.lock().await;
+        let _turn = caller.turn(&app).await?;
         let known = app.decoder.mappings.table().registry.get_exact(&name, stored.version).cloned();
         let status = match known {
             Some(known) if known.text() == stored.body => StatusCode::OK,

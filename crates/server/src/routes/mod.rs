@@ -11,6 +11,7 @@ mod health;
 pub(crate) mod input;
 mod keys;
 mod log;
+mod mail;
 mod mappings;
 mod profile;
 mod providers;
@@ -84,6 +85,9 @@ fn api() -> OpenApiRouter<Arc<Gate>> {
         .routes(routes!(sign_in::sign_out))
         .routes(routes!(sign_in::set_up_state, sign_in::set_up))
         .routes(routes!(sign_in::choose_password))
+        .routes(routes!(mail::reset))
+        .routes(routes!(mail::settings))
+        .routes(routes!(mail::test))
         .routes(routes!(providers::buttons))
         .routes(routes!(providers::begin))
         .routes(routes!(providers::callback))

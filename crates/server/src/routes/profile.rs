@@ -10,6 +10,7 @@ use indelible_control::{Profile, User};
 use indelible_event::Code;
 use indelible_identity::{Factor, Password, Purpose, TotpSecret, new_recovery_codes};
 use serde::{Deserialize, Serialize};
+use tokio::sync::MutexGuard;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -20,6 +21,7 @@ use super::{
     users::{self, SessionList, TEXT_MAX, UserView, described_changes, sessions_of},
 };
 use crate::{
+    SecondFactorRule,
     app::App,
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, PathPart, Ready},
@@ -110,7 +112,7 @@ pub(crate) async fn change(
     params.finish()?;
     let change: ProfileChange = read_json(&app, &headers, body).await?;
     let work = async move {
-        let _turn = app.control_turn.lock().await;
+        let _turn = caller.turn(&app).await?;
         let (user, _) = own(&app, &caller)?;
         let old = Profile::from(&user);
         let mut new = old.clone();
@@ -189,28 +191,47 @@ pub(crate) async fn change_password(
     params.finish()?;
     let change: PasswordChange = read_json(&app, &headers, body).await?;
     let work = async move {
-        let (user, session) = proven_own(&app, &caller, &change.current).await?;
-        let password = checked_password(&change.password, &Profile::from(&user))?;
+        let proven = proven_own(&app, &caller, &change.current).await?;
+        let user = &proven.user;
+        let password = checked_password(&change.password, &Profile::from(user))?;
         let hash = app.authentication.hash(password).await?;
-        let _turn = app.control_turn.lock().await;
-        app.record(&told(&app, &caller, "Change password", "profile.password", &user)).await?;
-        app.control.set_password(user.id, &hash, Some(session), app.now()).await?;
+        let _turn = proven.turn(&app, &caller).await?;
+        app.record(&told(&app, &caller, "Change password", "profile.password", user)).await?;
+        app.control.set_password(user.id, &hash, Some(proven.session), app.now()).await?;
         Ok(())
     };
     uncancelled(work).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// A user who knew the password, and which one that was.
+struct Proven {
+    user: User,
+    session: Uuid,
+    hash: Option<String>,
+}
+
+impl Proven {
+    /// The turn to change what protects the account, unless somebody else did meanwhile.
+    async fn turn<'a>(&self, app: &'a App, caller: &Caller) -> Result<MutexGuard<'a, ()>, ApiError> {
+        let turn = caller.turn(app).await?;
+        if app.control.credentials(self.user.id).await?.password == self.hash {
+            return Ok(turn);
+        }
+        Err(ApiError::field(Code::Forbidden, "/current", "this is not your password any more"))
+    }
+}
+
 /// As [`own`], for what protects the account: whoever changes that proves by the password that it is not just an open
 /// page.
-async fn proven_own(app: &App, caller: &Caller, typed: &str) -> Result<(User, Uuid), ApiError> {
+async fn proven_own(app: &App, caller: &Caller, typed: &str) -> Result<Proven, ApiError> {
     let (user, session) = own(app, caller)?;
     let account = user.id.to_string();
     app.authentication.begin(&account, Factor::Password, &caller.origin)?;
     let credentials = app.control.credentials(user.id).await?;
-    if app.authentication.verify(Password::new(typed), credentials.password).await? {
+    if app.authentication.verify(Password::new(typed), credentials.password.clone()).await? {
         app.authentication.succeeded(&account, Factor::Password, &caller.origin);
-        return Ok((user, session));
+        return Ok(Proven { user, session, hash: credentials.password });
     }
     app.authentication.failed(&account, Factor::Password, &caller.origin);
     let told = told(app, caller, "Prove password", "profile.password", &user);
@@ -297,14 +318,15 @@ pub(crate) async fn take_second_factor(
     params.finish()?;
     let proof: FactorProof = read_json(&app, &headers, body).await?;
     let work = async move {
-        let (user, session) = proven_own(&app, &caller, &proof.current).await?;
+        let proven = proven_own(&app, &caller, &proof.current).await?;
+        let user = &proven.user;
         let internal = |error: indelible_identity::IdentityError| ApiError::internal(error.to_string());
         let wrong = || ApiError::field(Code::InvalidString, "/pending", "expected what the offer gave");
         let pending = URL_SAFE_NO_PAD.decode(&proof.pending).map_err(|_| wrong())?;
         let secret = app
             .authentication
             .seal
-            .open(Purpose::TotpSecret, &pending_of(&user), &pending)
+            .open(Purpose::TotpSecret, &pending_of(user), &pending)
             .map_err(|_| wrong())?;
         let secret = TotpSecret::from_bytes(&secret).map_err(internal)?;
         let Some(step) = secret.check(&proof.code, app.now(), None) else {
@@ -321,8 +343,8 @@ pub(crate) async fn take_second_factor(
             .map_err(internal)?;
         let codes = new_recovery_codes().map_err(internal)?;
         let hashes: Vec<_> = codes.iter().map(|code| *code.digest.as_bytes()).collect();
-        let _turn = app.control_turn.lock().await;
-        let told = told(&app, &caller, "Set second factor", "profile.second_factor", &user).changed(
+        let _turn = proven.turn(&app, &caller).await?;
+        let told = told(&app, &caller, "Set second factor", "profile.second_factor", user).changed(
             "second_factor",
             user.has_second_factor,
             true,
@@ -330,7 +352,7 @@ pub(crate) async fn take_second_factor(
         app.record(&told).await?;
         app.control.set_second_factor(user.id, Some((&sealed, &hashes))).await?;
         app.control.take_totp_step(user.id, step.number()).await?;
-        app.control.end_sessions_of(user.id, Some(session)).await?;
+        app.control.end_sessions_of(user.id, Some(proven.session)).await?;
         Ok(codes.iter().map(|code| code.text.expose().to_owned()).collect())
     };
     Ok(Json(RecoveryCodes { recovery_codes: uncancelled(work).await? }))
@@ -356,11 +378,15 @@ pub(crate) async fn remove_second_factor(
     body: Body,
 ) -> Result<StatusCode, ApiError> {
     params.finish()?;
+    if app.config.second_factor == SecondFactorRule::Required {
+        return Err(ApiError::new(Code::Forbidden, "this installation asks everybody for a second factor"));
+    }
     let given: CurrentPassword = read_json(&app, &headers, body).await?;
     let work = async move {
-        let (user, session) = proven_own(&app, &caller, &given.current).await?;
-        let _turn = app.control_turn.lock().await;
-        let told = told(&app, &caller, "Remove second factor", "profile.second_factor", &user).changed(
+        let proven = proven_own(&app, &caller, &given.current).await?;
+        let user = &proven.user;
+        let _turn = proven.turn(&app, &caller).await?;
+        let told = told(&app, &caller, "Remove second factor", "profile.second_factor", user).changed(
             "second_factor",
             user.has_second_factor,
             false,
@@ -368,7 +394,7 @@ pub(crate) async fn remove_second_factor(
         if told.has_changes() {
             app.record(&told).await?;
             app.control.set_second_factor(user.id, None).await?;
-            app.control.end_sessions_of(user.id, Some(session)).await?;
+            app.control.end_sessions_of(user.id, Some(proven.session)).await?;
         }
         Ok(())
     };

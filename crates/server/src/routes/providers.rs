@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use indelible_control::{Change, Profile, Role, RoleGrant, StoredProvider, User, UserState};
+use indelible_control::{Change, Profile, Reach, Role, RoleGrant, StoredProvider, User, UserState};
 use indelible_event::Code;
 use indelible_identity::Purpose;
 use indelible_openid::{Callback, Claims, ClientSecret, GroupRole, OpenIdError, PENDING_SECONDS, Provider};
@@ -22,10 +22,14 @@ use super::{
     input::{checked_text, deceives, is_locale, read_json},
     sign_in::{begin_session, unusable},
     uncancelled,
-    users::{GROUPS_MAX, TEXT_MAX, checked_email, described_changes, is_last_administrator},
+    users::{
+        GROUPS_MAX, TEXT_MAX, checked_email, checked_username, described_changes, given_roles,
+        is_last_administrator,
+    },
 };
 use crate::{
     app::App,
+    cookies::CookieName,
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, PathPart, Ready},
     recorder::{Origin, OwnEvent},
@@ -128,6 +132,8 @@ pub(crate) struct ProviderButton {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProviderButtons {
     data: Vec<ProviderButton>,
+    /// Whether whoever forgot their password can have a link sent by mail.
+    password_reset: bool,
 }
 
 fn config_of(stored: &StoredProvider) -> Result<ProviderConfig, ApiError> {
@@ -202,7 +208,7 @@ pub(crate) async fn list(
     Ok(Json(ProviderList { data }))
 }
 
-/// Names the providers through which people can sign in.
+/// Names the providers through which people can sign in, and says whether a forgotten password can be replaced.
 #[utoipa::path(get, path = "/v1/sign-in/providers", operation_id = "list_sign_in_providers", tag = "session", security(()), responses((status = 200, body = ProviderButtons)))]
 pub(crate) async fn buttons(Ready(app): Ready, params: Params) -> Result<Json<ProviderButtons>, ApiError> {
     params.finish()?;
@@ -210,13 +216,18 @@ pub(crate) async fn buttons(Ready(app): Ready, params: Params) -> Result<Json<Pr
     let button = |stored: &StoredProvider| {
         Ok::<_, ApiError>(ProviderButton { id: stored.id.clone(), name: config_of(stored)?.name })
     };
-    Ok(Json(ProviderButtons { data: all.iter().map(button).collect::<Result<_, _>>()? }))
+    let data = all.iter().map(button).collect::<Result<_, _>>()?;
+    Ok(Json(ProviderButtons { data, password_reset: app.mailing.is_set_up() }))
 }
 
 /// Characters of a provider's id.
 const ID_MAX: usize = 40;
 
-/// Sets up a provider, or changes one, after it was asked whether it is there; needs complete user management.
+/// Ids that stand for other ways to sign in, in sessions and events.
+const RESERVED: [&str; 2] = ["password", "set-up"];
+
+/// Sets up a provider, or changes one, after it was asked whether it is there; needs every permission with reach over
+/// everything, since it decides who comes in as whom.
 #[utoipa::path(
     put, path = "/v1/providers/{id}", operation_id = "put_provider", tag = "providers", params(("id" = String, Path)), request_body = ProviderConfig,
     responses((status = 200, body = ProviderView), (status = 400, body = ProblemDetails), (status = 403, body = ProblemDetails), (status = 503, body = ProblemDetails))
@@ -230,15 +241,14 @@ pub(crate) async fn put(
     body: Body,
 ) -> Result<Json<ProviderView>, ApiError> {
     params.finish()?;
-    caller.needs_complete_user_management()?;
+    caller.needs_everything(&app.control.directory())?;
     let config: ProviderConfig = read_json(&app, &headers, body).await?;
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if id.is_empty() || id.len() > ID_MAX || !id.bytes().all(good) {
-        let message = "a provider's id has 1 to 40 of a-z 0-9 -";
+    if id.is_empty() || id.len() > ID_MAX || !id.bytes().all(good) || RESERVED.contains(&id.as_str()) {
+        let message = "a provider's id has 1 to 40 of a-z 0-9 - and is neither password nor set-up";
         return Err(ApiError::field(Code::InvalidId, "id", message));
     }
     let stored = uncancelled(async move {
-        let _turn = app.control_turn.lock().await;
         let stored = set(&app, &caller, id, config).await?;
         view(&app, &stored)
     });
@@ -253,18 +263,24 @@ async fn set(
 ) -> Result<StoredProvider, ApiError> {
     config.name = checked_text("/name", &config.name, 100)?;
     check_names(app, &config)?;
-    let all = app.control.providers().await?;
-    let old = all.into_iter().find(|provider| provider.id == id);
     let secret = match config.client_secret.take() {
         Some(secret) => {
             let sealed = app.authentication.seal.seal(Purpose::ClientSecret, &id, secret.as_bytes());
             Some(sealed.map_err(|error| ApiError::internal(error.to_string()))?)
         }
-        None => old.as_ref().and_then(|old| old.secret.clone()),
+        None => None,
     };
     let body = serde_json::to_string(&config).map_err(|error| ApiError::internal(error.to_string()))?;
-    let new = StoredProvider { id, body, secret };
+    let mut new = StoredProvider { id, body, secret };
+    // Before the turn: a provider that does not answer must not keep others from signing in.
     app.openid.check(&provider(app, &new)?, app.now()).await.map_err(|error| refused_setup(&error))?;
+    let _turn = caller.turn(app).await?;
+    check_names(app, &config)?;
+    let all = app.control.providers().await?;
+    let old = all.into_iter().find(|provider| provider.id == new.id);
+    if new.secret.is_none() {
+        new.secret = old.as_ref().and_then(|old| old.secret.clone());
+    }
     let (action, code, kind) = match &old {
         Some(_) => ("Change provider", "provider.change", "update"),
         None => ("Set up provider", "provider.create", "create"),
@@ -322,7 +338,7 @@ pub(crate) async fn delete(
     params.finish()?;
     caller.needs_complete_user_management()?;
     uncancelled(async move {
-        let _turn = app.control_turn.lock().await;
+        let _turn = caller.turn(&app).await?;
         let old = stored(&app, &id).await?;
         let told = OwnEvent::new("Remove provider", "provider.delete", "delete")
             .to("provider", &id, &config_of(&old)?.name)
@@ -335,21 +351,17 @@ pub(crate) async fn delete(
 }
 
 /// The cookie that holds what a sign-in on its way needs to come back.
-const PENDING_COOKIE: &str = "indelible_sign_in";
+const PENDING_COOKIE: CookieName =
+    CookieName { plain: "indelible_sign_in", secure: "__Host-indelible_sign_in" };
 
 fn pending_cookie(value: &str, seconds: i64, secure: bool) -> Result<HeaderValue, ApiError> {
     let flag = if secure { "; Secure" } else { "" };
-    let cookie = format!("{PENDING_COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{flag}");
+    let name = PENDING_COOKIE.of(secure);
+    let cookie = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{flag}");
     let mut cookie =
         HeaderValue::from_str(&cookie).map_err(|_| ApiError::internal("a cookie is no header"))?;
     cookie.set_sensitive(true);
     Ok(cookie)
-}
-
-fn pending_of(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == PENDING_COOKIE).map(|(_, value)| value)
 }
 
 fn see_other(to: &str) -> Result<[(header::HeaderName, HeaderValue); 2], ApiError> {
@@ -396,21 +408,31 @@ pub(crate) async fn callback(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let stored = stored(&app, &id).await?;
-    let pending = pending_of(&headers).unwrap_or_default().to_owned();
+    let pending = PENDING_COOKIE.value(&headers, origin.secure).unwrap_or_default().to_owned();
     let secure = origin.secure;
     let answer = uncancelled(async move {
         match finish(&app, &origin, &stored, callback, &pending).await {
             Ok((session, return_to)) => {
                 Ok((session.headers().get(header::SET_COOKIE).cloned(), app.path(&return_to)))
             }
-            Err(Refusal { reason, who }) => {
-                let told = OwnEvent::new("Sign in", "session.begin", "login").from(&origin);
-                let told = match &who {
-                    Some(username) => told.by_unknown(username),
-                    None => told,
-                };
-                let told = told.parameter("provider", stored.id.clone()).refused("failure", reason);
-                app.record(&told).await?;
+            Err(Refusal { reason, who, user }) => {
+                match &who {
+                    Some(username) => {
+                        let told = OwnEvent::new("Sign in", "session.begin", "login");
+                        let directory = app.control.directory();
+                        let told = match user.and_then(|user| directory.user(user)) {
+                            Some(user) => told.by_user(user, &directory),
+                            None => told.by_unknown(username),
+                        };
+                        let told = told.from(&origin).parameter("provider", stored.id.clone());
+                        app.record(&told.refused("failure", reason)).await?;
+                    }
+                    // Whom no provider vouches for can come as often as they like.
+                    None => {
+                        let what = format!("GET /v1/sign-in/providers/{}/callback {reason}", stored.id);
+                        app.note_refusal(None, &origin, &what).await?;
+                    }
+                }
                 Ok((None, app.path(&format!("/?sign_in_refused={reason}"))))
             }
         }
@@ -429,12 +451,14 @@ struct Refusal {
     reason: &'static str,
     /// The username, as the provider says.
     who: Option<String>,
+    /// Who it is here, where that is known.
+    user: Option<Uuid>,
 }
 
 impl From<ApiError> for Refusal {
     fn from(error: ApiError) -> Self {
         tracing::error!(cause = error.cause(), "a sign-in through a provider failed");
-        Self { reason: "internal", who: None }
+        Self { reason: "internal", who: None, user: None }
     }
 }
 
@@ -448,17 +472,19 @@ async fn finish(
     let provider = provider(app, stored)?;
     let signed_in = app.openid.finish(&provider, callback, pending, app.now()).await.map_err(|error| {
         tracing::info!(%error, provider = stored.id, "a sign-in through a provider was refused");
-        Refusal { reason: error.reason(), who: None }
+        Refusal { reason: error.reason(), who: None, user: None }
     })?;
     let claims = signed_in.claims;
-    let refuse = |reason| Refusal { reason, who: Some(claims.username.clone()) };
     // To the end: whoever is locked meanwhile must not get a session that stays.
     let _turn = app.control_turn.lock().await;
-    let id =
-        match app.control.user_of_identity(&claims.issuer, &claims.subject).await.map_err(ApiError::from)? {
-            Some(id) => id,
-            None => welcome(app, origin, stored, &claims).await?,
-        };
+    let bound =
+        app.control.user_of_identity(&claims.issuer, &claims.subject).await.map_err(ApiError::from)?;
+    let refuse = |reason| Refusal { reason, who: Some(claims.username.clone()), user: bound };
+    app.check_sign_in_network(origin).map_err(|_| refuse("address_not_allowed"))?;
+    let id = match bound {
+        Some(id) => id,
+        None => welcome(app, origin, stored, &claims).await?,
+    };
     let user = app.control.directory().user(id).cloned().ok_or_else(|| refuse("unknown_user"))?;
     if let Some(reason) = unusable(app, &user) {
         return Err(refuse(reason));
@@ -476,13 +502,20 @@ async fn welcome(
     claims: &Claims,
 ) -> Result<Uuid, Refusal> {
     let config = config_of(stored)?;
-    let refuse = |reason| Refusal { reason, who: Some(claims.username.clone()) };
+    let refuse = |reason| Refusal { reason, who: Some(claims.username.clone()), user: None };
     let directory = app.control.directory();
     let verified = claims.email.as_deref().filter(|_| claims.email_verified);
+    // A tenant's provider vouches for people of that tenant, and for nobody above or beside it.
+    let own = config.tenant.as_ref().map(|name| {
+        Reach::Tenants(directory.tenant_named(name).map(|tenant| tenant.number).into_iter().collect())
+    });
+    let is_own = |user: &User| {
+        own.as_ref().is_none_or(|own| user.tenant.is_some_and(|tenant| directory.is_within(tenant, own)))
+    };
     let mut invited = verified
         .into_iter()
         .flat_map(|email| directory.users_with_email(email))
-        .filter(|user| user.state == UserState::Invited);
+        .filter(|user| user.state == UserState::Invited && is_own(user));
     let (id, told, new) = match (invited.next(), invited.next()) {
         (Some(user), None) => {
             let told = OwnEvent::new("Change user", "user.change", "update")
@@ -492,7 +525,7 @@ async fn welcome(
         }
         _ if !config.create_users => return Err(refuse("unknown_user")),
         _ => {
-            if deceives(&claims.username) {
+            if deceives(&claims.username) || checked_username(&claims.username).is_err() {
                 return Err(refuse("no_username"));
             }
             let (id, profile) = (Uuid::new_v4(), profile_of(app, &config, claims));
@@ -536,7 +569,7 @@ fn profile_of(app: &App, config: &ProviderConfig, claims: &Claims) -> Profile {
         username: claims.username.clone(),
         first_name: claims.first_name.clone().or_else(|| claims.name.clone()).filter(fits),
         last_name: claims.last_name.clone().filter(fits),
-        email: email.and_then(|email| checked_email(email).ok()),
+        email: email.and_then(|email| checked_email("/email", email).ok()),
         // Some providers write the parts with an underscore between.
         locale: claims.locale.as_ref().map(|tag| tag.replace('_', "-")).filter(|tag| is_locale(tag)),
         zone: zone.cloned(),
@@ -581,7 +614,8 @@ async fn give_roles(
     if grants == user.grants {
         return Ok(());
     }
-    let refuse = || Refusal { reason: "roles_do_not_fit", who: Some(claims.username.clone()) };
+    let refuse =
+        || Refusal { reason: "roles_do_not_fit", who: Some(claims.username.clone()), user: Some(user.id) };
     let administers = |grants: &[RoleGrant]| grants.iter().any(|grant| grant.role == Role::ADMINISTRATOR);
     if administers(&user.grants) && !administers(&grants) && is_last_administrator(app, user.id) {
         tracing::warn!(
@@ -590,16 +624,15 @@ async fn give_roles(
         );
         return Err(refuse());
     }
-    let names = |grants: &[RoleGrant]| {
-        let roles = grants.iter().filter_map(|grant| directory.role(grant.role));
-        roles.map(|role| role.name.clone()).collect::<Vec<_>>()
+    let shown = |grants: &[RoleGrant]| {
+        serde_json::to_value(given_roles(grants, &directory)).unwrap_or(serde_json::Value::Null)
     };
     let told = OwnEvent::new("Change roles", "user.roles", "update")
         .by_user(user, &directory)
         .from(origin)
         .to("user", &user.id.to_string(), &user.username)
         .parameter("provider", provider.name.clone())
-        .changed("roles", names(&user.grants), names(&grants));
+        .changed("roles", shown(&user.grants), shown(&grants));
     app.make_change(Change::GrantsSet { user: user.id, grants }, &told).await.map_err(|error| {
         tracing::warn!(
             cause = error.cause(),

@@ -136,7 +136,7 @@ async fn set(
     id: Option<Uuid>,
     request: RoleRequest,
 ) -> Result<RoleView, ApiError> {
-    let _turn = app.control_turn.lock().await;
+    let _turn = caller.turn(app).await?;
     let directory = app.control.directory();
     let old = match id {
         Some(id) => Some(directory.role(id).ok_or_else(no_such_role)?),
@@ -202,7 +202,7 @@ pub(crate) async fn delete(
     caller.needs_everywhere(Permission::UsersManage)?;
     let id = Uuid::parse_str(&id).map_err(|_| no_such_role())?;
     let work = async move {
-        let _turn = app.control_turn.lock().await;
+        let _turn = caller.turn(&app).await?;
         let directory = app.control.directory();
         let role = directory.role(id).ok_or_else(no_such_role)?;
         if !caller.principal.covers(role.permissions, &Reach::Everything, &directory) {

@@ -171,7 +171,16 @@ pub(crate) async fn send(
     }
     if mode.mapping.is_none() {
         let encoding = encoding.as_deref();
-        make_tenants(&app, &caller, mode.media, mode.tenant.as_deref(), encoding, &received.bytes).await?;
+        make_tenants(
+            &app,
+            &caller,
+            mode.media,
+            mode.tenant.as_deref(),
+            mode.atomic,
+            encoding,
+            &received.bytes,
+        )
+        .await?;
     }
     // What is packed may become a thousand times larger, so its size says nothing about the work.
     let inline = received.bytes.len() <= INLINE_BYTES_MAX && encoding.is_none();
@@ -309,11 +318,7 @@ fn prepare(
     let packed = matches!(unpacked, std::borrow::Cow::Owned(_));
     received.grow(unpacked.len() * if packed { 2 } else { 1 })?;
     let items = split(mode.media, text(&unpacked)?, &body_limits)?;
-    let limits = Limits {
-        event_bytes_max: config.event_bytes_max,
-        items_max: config.event_items_max,
-        ..Limits::default()
-    };
+    let limits = config.event_limits();
     let received_at = app.now();
     let directory = app.control.directory();
     let rule_version = app.rules.current().version();
@@ -377,7 +382,6 @@ const PROBLEMS_MAX: usize = 8;
 /// Of later events only the first problem is told, so that an answer does not become ten times its request.
 const PROBLEMS_OF_FIRST: u64 = 50;
 
-/// Parses one event and finds its tenant.
 /// Who sends, for which tenants.
 struct Sending<'s> {
     principal: &'s Principal,
@@ -385,6 +389,7 @@ struct Sending<'s> {
     directory: &'s Directory,
 }
 
+/// Parses one event and finds its tenant.
 fn check<'s>(
     mode: &Mode,
     item: &Item<'_>,

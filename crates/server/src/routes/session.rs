@@ -27,6 +27,8 @@ pub(crate) struct Session {
     csrf: Option<String>,
     /// When the session, or the key, ends at the latest.
     expires_at: Option<String>,
+    /// Whether nothing but one's own account is open before a second factor is set up.
+    second_factor_due: bool,
     /// Whether the Audit Trail's administration is open to it.
     complete_user_management: bool,
     /// The permissions, in the order of the documentation.
@@ -75,6 +77,9 @@ pub(crate) async fn session(
         shown_name: user.map(indelible_control::User::shown_name),
         csrf: caller.csrf.as_ref().map(|csrf| csrf.expose().to_owned()),
         expires_at: ends.map(|at| at.to_rfc3339()),
+        second_factor_due: user
+            .zip(caller.session.as_ref())
+            .is_some_and(|(user, session)| app.auth.second_factor_due(user, session)),
         complete_user_management: caller.principal.manages_users_completely(),
         permissions: caller.principal.permissions().names(),
         reach,

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use indelible_control::{
-    Change, Credentials, LinkPurpose, Profile, Role, RoleGrant, Session, User, UserState,
+    Change, Credentials, LinkPurpose, Profile, Role, RoleGrant, Session, User, UserState, fold_username,
 };
 use indelible_event::{Code, Timestamp};
 use indelible_identity::{
@@ -17,6 +17,7 @@ use indelible_identity::{
     find_recovery_code,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -99,8 +100,22 @@ struct Proven {
 
 async fn prove(app: &App, origin: &Origin, given: &SignIn) -> Result<Proven, ApiError> {
     let user = app.control.directory().user_named(&given.username).cloned();
-    let account = user.as_ref().map_or_else(|| given.username.clone(), |user| user.id.to_string());
+    // A name that is nobody's counts under what it was looked up by: names that count as one here but are two there
+    // would tell which of them is somebody's.
+    let account = match &user {
+        Some(user) => user.id.to_string(),
+        None => hex::encode(Sha256::digest(fold_username(&given.username))),
+    };
     app.authentication.begin(&account, Factor::Password, origin)?;
+    if let Err(elsewhere) = app.check_sign_in_network(origin) {
+        let told = OwnEvent::new("Sign in", "session.begin", "login").from(origin);
+        let told = match &user {
+            Some(user) => told.by_user(user, &app.control.directory()),
+            None => told.by_unknown(&given.username),
+        };
+        app.record(&told.refused("failure", "address_not_allowed")).await?;
+        return Err(elsewhere);
+    }
     let credentials = match &user {
         Some(user) => app.control.credentials(user.id).await?,
         None => Credentials::default(),
@@ -312,6 +327,7 @@ pub(crate) async fn set_up(
 ) -> Result<Response, ApiError> {
     params.finish()?;
     refuse_other_sites(&headers)?;
+    app.check_sign_in_network(&origin)?;
     let given: SetUp = read_json(&app, &headers, body).await?;
     let text = |field, text: Option<String>| {
         Ok::<_, ApiError>(checked_optional(field, Some(text), TEXT_MAX)?.flatten())
@@ -320,7 +336,7 @@ pub(crate) async fn set_up(
         username: checked_username(&given.username)?,
         first_name: text("/first_name", given.first_name)?,
         last_name: text("/last_name", given.last_name)?,
-        email: text("/email", given.email)?.map(checked_email).transpose()?,
+        email: text("/email", given.email)?.map(|email| checked_email("/email", email)).transpose()?,
         ..Profile::default()
     };
     let hash = link_digest(&given.link)?;
@@ -421,6 +437,7 @@ pub(crate) async fn choose_password(
 ) -> Result<StatusCode, ApiError> {
     params.finish()?;
     refuse_other_sites(&headers)?;
+    app.check_sign_in_network(&origin)?;
     let given: PasswordByLink = read_json(&app, &headers, body).await?;
     let hash = link_digest(&given.link)?;
     uncancelled(async move {

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     app::App,
-    changes::Told,
+    changes::{Told, recorded_only},
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, PathPart, Ready},
     names::confusable_with,
@@ -200,7 +200,8 @@ pub(crate) async fn create(
     let work = async move {
         refuse_bypass(&creating, &caller, &new, &event).await?;
         let new = check_new(&creating, &caller, &reach, new)?;
-        create_tenant(creating, new, event).await.map(|tenant| (tenant, reach))
+        let permission = Permission::TenantsManage;
+        create_tenant(creating, &caller, permission, new, event).await.map(|tenant| (tenant, reach))
     };
     let (tenant, reach) = uncancelled(work).await?;
     let directory = app.control.directory();
@@ -270,18 +271,25 @@ fn checked_kind(kind: &str) -> Result<TenantKind, ApiError> {
         .ok_or_else(|| ApiError::field(Code::InvalidEnum, "/kind", "expected territory or domain"))
 }
 
-/// Opens the chain and stores the row.
+/// Opens the chain and stores the row, for a caller who has `permission` over what is to be above it.
 pub(crate) async fn create_tenant(
     app: Arc<App>,
+    caller: &Caller,
+    permission: Permission,
     new: CheckedTenant,
     told: OwnEvent,
 ) -> Result<Tenant, ApiError> {
-    let _turn = app.control_turn.lock().await;
+    let _turn = caller.turn(&app).await?;
     let CheckedTenant { name, parent, mut details } = new;
     let own = app.trail.own_entries();
     // An earlier call may have opened a chain and failed to store its row; its name is taken.
     app.catch_up_if_behind().await?;
     app.control.check_new_tenant(&name, parent)?;
+    // What is to be above it may have been moved since the request was checked.
+    let reach = caller.principal.reach(permission);
+    if parent.is_some_and(|parent| !app.control.directory().is_within(parent, &reach)) {
+        return Err(ApiError::new(Code::NotFound, "no such tenant within your reach"));
+    }
     // The installation's auditing may have been switched on since the request was checked.
     details.auditing |= app.control.directory().installation_audited_since().is_some();
     // Above every number that either store knows: a number is never used twice, even after a lost database.
@@ -329,8 +337,8 @@ pub(crate) async fn create_tenant(
         chain_id: chain_id.0,
         created_at,
     };
-    app.control.insert_tenant(&tenant).await?;
-    app.tell(&told).await?;
+    app.control.insert_tenant(&tenant).await.map_err(|error| recorded_only(error.into()))?;
+    app.tell(&told).await.map_err(recorded_only)?;
     app.behind.store(false, Ordering::Release);
     tracing::info!(tenant = tenant.name, auditing = tenant.auditing, "tenant created");
     Ok(tenant)
@@ -417,7 +425,7 @@ async fn change_tenant(
     name: &str,
     change: TenantChange,
 ) -> Result<TenantNumber, ApiError> {
-    let _turn = app.control_turn.lock().await;
+    let _turn = caller.turn(app).await?;
     let tenant = app.tenant_within(&managed(&caller.principal), name)?;
     let directory = app.control.directory();
     let event = |action, code| {
@@ -562,7 +570,7 @@ pub(crate) async fn delete(
     params.finish()?;
     let reach = caller.needs(Permission::TenantsManage)?.reach(Permission::TenantsManage);
     let work = async move {
-        let _turn = app.control_turn.lock().await;
+        let _turn = caller.turn(&app).await?;
         let tenant = app.tenant_within(&reach, &name)?;
         let directory = app.control.directory();
         let told = target(OwnEvent::new("Delete tenant", "tenant.delete", "delete"), &tenant)

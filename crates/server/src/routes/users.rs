@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    input::{checked_optional, checked_text, given, read_json},
+    input::{checked_optional, checked_text, given, read_json, read_json_or_nothing},
     profile::ProfileChange,
     uncancelled,
 };
@@ -28,6 +28,7 @@ use crate::{
     app::App,
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, PathPart, Ready},
+    mailing::{self, LinkMail},
     recorder::OwnEvent,
 };
 
@@ -93,7 +94,7 @@ impl UserView {
     }
 }
 
-fn given_roles(grants: &[RoleGrant], directory: &Directory) -> Vec<GivenRole> {
+pub(crate) fn given_roles(grants: &[RoleGrant], directory: &Directory) -> Vec<GivenRole> {
     let name = |number: &u64| directory.tenant(*number).map(|tenant| tenant.name.clone());
     let given = grants.iter().filter_map(|grant| {
         let role = directory.role(grant.role)?.name.clone();
@@ -139,6 +140,15 @@ fn managed(app: &App, caller: &Caller, id: &str) -> Result<User, ApiError> {
     let directory = app.control.directory();
     let user = directory.user(id).filter(|user| manages(caller, user, &directory));
     user.cloned().ok_or_else(no_such_user)
+}
+
+/// Refuses what gives an account away, to whoever is signed in to it: an open page knows no password.
+fn needs_another(caller: &Caller, user: &User) -> Result<(), ApiError> {
+    if caller.session.as_ref().is_none_or(|session| session.user != user.id) {
+        return Ok(());
+    }
+    let message = "this is your own account: use the profile, which asks for your password, or ask another administrator";
+    Err(ApiError::new(Code::Forbidden, message))
 }
 
 /// The users whom the caller manages.
@@ -234,14 +244,14 @@ pub(crate) fn checked_username(username: &str) -> Result<String, ApiError> {
 }
 
 /// An address that mail can be sent to, as far as can be told.
-pub(crate) fn checked_email(email: String) -> Result<String, ApiError> {
+pub(crate) fn checked_email(field: &str, email: String) -> Result<String, ApiError> {
     let parts = email.split_once('@');
     let good =
         parts.is_some_and(|(name, host)| !name.is_empty() && host.contains('.') && !host.contains('@'));
     if good && email.is_ascii() && !email.contains(|c: char| c.is_whitespace() || "<>,;\"".contains(c)) {
         return Ok(email);
     }
-    Err(ApiError::field(Code::InvalidString, "/email", "expected an address such as ada@example.com"))
+    Err(ApiError::field(Code::InvalidString, field, "expected an address such as ada@example.com"))
 }
 
 /// What a user is to be described as.
@@ -267,7 +277,7 @@ fn described(
     };
     as_by_oneself.apply(&mut profile)?;
     if let Some(email) = checked_optional("/email", request.email.take(), TEXT_MAX)? {
-        profile.email = email.map(checked_email).transpose()?;
+        profile.email = email.map(|email| checked_email("/email", email)).transpose()?;
     }
     if let Some(groups) = request.groups.take() {
         profile.groups = checked_groups(&groups)?;
@@ -358,7 +368,7 @@ pub(crate) async fn create(
     caller.needs(Permission::UsersManage)?;
     let mut request: UserRequest = read_json(&app, &headers, body).await?;
     let work = async move {
-        let _turn = app.control_turn.lock().await;
+        let _turn = caller.turn(&app).await?;
         if request.state.is_some() {
             let message = "a new user is invited; lock or disable it later";
             return Err(ApiError::field(Code::UnknownField, "/state", message));
@@ -457,7 +467,7 @@ pub(crate) async fn change(
     caller.needs(Permission::UsersManage)?;
     let mut request: UserRequest = read_json(&app, &headers, body).await?;
     let work = async move {
-        let _turn = app.control_turn.lock().await;
+        let _turn = caller.turn(&app).await?;
         let user = managed(&app, &caller, &id)?;
         change_one(&app, &caller, &user, &mut request).await?;
         let directory = app.control.directory();
@@ -476,6 +486,9 @@ async fn change_one(
     let state = request.state.take().map(|state| checked_state(user, &state)).transpose()?;
     let state = state.unwrap_or(user.state);
     let profile = described(app, caller, Some(user), request)?;
+    if profile.email != user.email {
+        needs_another(caller, user)?;
+    }
     let grants = match &request.roles {
         Some(roles) => checked_roles(app, caller, profile.tenant, roles)?,
         // The roles that stay may reach further in another tenant.
@@ -499,11 +512,20 @@ async fn change_one(
         user.state.as_str(),
         state.as_str(),
     );
+    // Fewer roles before another place in the tree, more of them after it: if only one of the two is made, it must not
+    // reach further than both.
+    let moves = profile.tenant != user.tenant || state != user.state;
+    let mut old = user.grants.clone();
+    if moves {
+        let kept: Vec<_> = grants.iter().filter(|grant| old.contains(grant)).cloned().collect();
+        set_roles(app, caller, user.id, &old, kept.clone()).await?;
+        old = kept;
+    }
     if told.has_changes() {
         app.record(&told).await?;
         app.control.change_user(user.id, &profile, state).await?;
     }
-    set_roles(app, caller, user.id, &user.grants, grants).await
+    set_roles(app, caller, user.id, &old, grants).await
 }
 
 fn is_administrator(state: UserState, grants: &[RoleGrant]) -> bool {
@@ -536,13 +558,26 @@ fn checked_state(user: &User, state: &str) -> Result<UserState, ApiError> {
     }
 }
 
+/// How a link gets to its user.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkRequest {
+    /// By a mail to the user's address: then nobody else sees the link. Default false: who manages the user hands it over.
+    #[serde(default)]
+    by_mail: bool,
+}
+
 /// A link for a user.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UserLink {
-    /// The secret at its end, shown here and never again: for who manages the user to hand over.
-    link: String,
+    /// The secret at its end, shown here and never again: for who manages the user to hand over. Absent where it is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
     /// When it ends.
     expires_at: String,
+    /// The address that a mail with the link was sent to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent_to: Option<String>,
 }
 
 /// Hours for which an invitation or a reset is good.
@@ -550,36 +585,80 @@ const LINK_HOURS: i64 = 72;
 
 /// Makes a link by which a user chooses a first or a new password. Links made before are good no longer.
 #[utoipa::path(
-    post, path = "/v1/users/{id}/link", operation_id = "make_user_link", tag = "users", params(("id" = String, Path)),
-    responses((status = 201, body = UserLink), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
+    post, path = "/v1/users/{id}/link", operation_id = "make_user_link", tag = "users", params(("id" = String, Path)), request_body = Option<LinkRequest>,
+    responses(
+        (status = 201, body = UserLink), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails),
+        (status = 409, body = ProblemDetails, description = "mail_not_set_up"), (status = 502, body = ProblemDetails, description = "mail_failed")
+    )
 )]
 pub(crate) async fn link(
     Ready(app): Ready,
     caller: Caller,
     PathPart(id): PathPart,
     params: Params,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<(StatusCode, Json<UserLink>), ApiError> {
     params.finish()?;
+    caller.needs(Permission::UsersManage)?;
+    let LinkRequest { by_mail } = read_json_or_nothing(&app, &headers, body).await?;
     let token = LinkToken::generate().map_err(|error| ApiError::internal(error.to_string()))?;
     let expires_at = Timestamp::from_micros(app.now().as_micros() + LINK_HOURS * 3_600_000_000);
-    let made = UserLink { link: token.expose().to_owned(), expires_at: expires_at.to_rfc3339() };
     let work = async move {
-        let _turn = app.control_turn.lock().await;
-        let user = managed(&app, &caller, &id)?;
-        let purpose = match user.state {
-            UserState::Invited => LinkPurpose::Invitation,
-            UserState::Active => LinkPurpose::Password,
-            UserState::Locked | UserState::Disabled => {
-                return Err(ApiError::new(Code::Forbidden, "the account is closed; open it first"));
-            }
+        let (purpose, user) = make_link(&app, &caller, &id, by_mail, &token, expires_at).await?;
+        let expires = expires_at.to_rfc3339();
+        let Some(to) = user.email.as_deref().filter(|_| by_mail) else {
+            let link = Some(token.expose().to_owned());
+            return Ok(UserLink { link, expires_at: expires, sent_to: None });
         };
-        let told = told(&app, &caller, "Make link", "user.link", "create", user.id, &user.username);
-        let what = if purpose == LinkPurpose::Invitation { "invitation" } else { "password" };
-        app.record(&told.parameter("for", what)).await?;
-        Ok(app.control.make_link(*token.digest().as_bytes(), purpose, Some(user.id), expires_at).await?)
+        let directory = app.control.directory();
+        let by = caller.session.as_ref().and_then(|session| directory.user(session.user));
+        let by = by.map_or_else(|| "An administrator".to_owned(), User::shown_name);
+        let mail = LinkMail { purpose, user: &user, to, token: &token, expires_at, by: &by };
+        let (kind, message) = app.link_message(&mail)?;
+        let told = mailing::told().to("user", &user.id.to_string(), &user.username).by(
+            &caller.principal,
+            &caller.origin,
+            &directory,
+        );
+        app.send_mail(kind, &message, told).await?;
+        Ok(UserLink { link: None, expires_at: expires, sent_to: Some(message.to) })
     };
-    uncancelled(work).await?;
-    Ok((StatusCode::CREATED, Json(made)))
+    Ok((StatusCode::CREATED, Json(uncancelled(work).await?)))
+}
+
+/// Makes the link of a user whom the caller manages, and records it.
+async fn make_link(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    by_mail: bool,
+    token: &LinkToken,
+    expires_at: Timestamp,
+) -> Result<(LinkPurpose, User), ApiError> {
+    let _turn = caller.turn(app).await?;
+    let user = managed(app, caller, id)?;
+    needs_another(caller, &user)?;
+    let purpose = match user.state {
+        UserState::Invited => LinkPurpose::Invitation,
+        UserState::Active => LinkPurpose::Password,
+        UserState::Locked | UserState::Disabled => {
+            return Err(ApiError::new(Code::Forbidden, "the account is closed; open it first"));
+        }
+    };
+    if by_mail {
+        app.mailing.mailer()?;
+        if user.email.is_none() {
+            return Err(ApiError::field(Code::MissingField, "/email", "the user has no e-mail address"));
+        }
+    }
+    let what = if purpose == LinkPurpose::Invitation { "invitation" } else { "password" };
+    let told = told(app, caller, "Make link", "user.link", "create", user.id, &user.username)
+        .parameter("for", what)
+        .parameter("delivery", if by_mail { "mail" } else { "caller" });
+    app.record(&told).await?;
+    app.control.make_link(*token.digest().as_bytes(), purpose, Some(user.id), expires_at).await?;
+    Ok((purpose, user))
 }
 
 /// Removes a user's second factor, for somebody who lost it; recorded like everything else.
@@ -595,8 +674,9 @@ pub(crate) async fn remove_second_factor(
 ) -> Result<StatusCode, ApiError> {
     params.finish()?;
     uncancelled(async move {
-        let _turn = app.control_turn.lock().await;
+        let _turn = caller.turn(&app).await?;
         let user = managed(&app, &caller, &id)?;
+        needs_another(&caller, &user)?;
         let told = told(
             &app,
             &caller,
@@ -693,7 +773,7 @@ pub(crate) async fn end_sessions(
 ) -> Result<StatusCode, ApiError> {
     params.finish()?;
     uncancelled(async move {
-        let _turn = app.control_turn.lock().await;
+        let _turn = caller.turn(&app).await?;
         let user = managed(&app, &caller, &id)?;
         let told = told(&app, &caller, "End sessions", "user.sessions", "delete", user.id, &user.username)
             .parameter("sessions", sessions_of(&app, user.id, None).data.len());

@@ -110,6 +110,16 @@ impl Api {
         self.request("DELETE", path, &[], b"")
     }
 
+    /// Host and port, and the head of a request with all that every request has, but not the empty line at its end: for
+    /// what sends its bytes itself.
+    pub(super) fn head(&self, method: &str, path: &str) -> (String, String) {
+        let (_, address) = self.url.split_once("://").unwrap();
+        let key = self.key.iter().map(|key| ("Authorization", format!("Bearer {key}")));
+        let lines = key.chain(self.headers.iter().cloned());
+        let lines: String = lines.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        (address.to_owned(), format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{lines}"))
+    }
+
     /// Sends a request; an error is a connection that broke.
     pub(crate) fn attempt(
         &self,

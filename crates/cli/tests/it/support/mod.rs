@@ -3,6 +3,7 @@
 mod api;
 mod data;
 mod disk;
+mod half;
 mod log;
 mod numbers;
 mod poll;
@@ -14,6 +15,7 @@ mod tls;
 pub(crate) use api::{Answer, Api, sent};
 pub(crate) use data::{event, gzip, ids, numbered, project_file, python, texts, zstd};
 pub(crate) use disk::{copy_tree, files_below, flip_byte};
+pub(crate) use half::Half;
 pub(crate) use log::{Log, their_checkpoint};
 pub(crate) use numbers::Numbers;
 pub(crate) use poll::{LONG, within};
