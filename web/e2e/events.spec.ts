@@ -29,7 +29,7 @@ test('searches text on Enter, and says so in the URL', async ({ page }) => {
 test('filters by tenant, alone and with text', async ({ page }) => {
   await signIn(page, '/?since=ever');
   await page.getByRole('combobox', { name: 'Tenant' }).fill('umbrella');
-  await page.getByRole('searchbox').fill('-indelible');
+  await page.getByRole('searchbox').fill('hive -indelible');
   await page.getByRole('button', { name: 'Search', exact: true }).click();
   await expect(rows(page)).toHaveCount(1);
   await expect(rowOf(page, 'Open the hive')).toBeVisible();

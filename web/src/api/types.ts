@@ -73,7 +73,7 @@ export interface AuditEvent {
   object_category?: string | null;
   occurrences?: { count: number; first?: string | null; last?: string | null } | null;
   outcome?: { result?: OutcomeResult | null; reason?: string | null; code?: string | null } | null;
-  targets?: Party[];
+  targets?: Party[] | null;
   related?: { type?: string | null; id?: string | null }[];
   severity?: { name: string; number: number } | null;
   summary?: string | null;

@@ -361,21 +361,19 @@ describe('the live list', () => {
         : null;
     const children = createRawSnippet((rows: () => AuditEvent[]) => ({
       render: () => '<ul></ul>',
-      setup: (node) => {
-        follow(node, rows);
-      },
+      setup: (node) => follow(node, rows),
     }));
     return renderWithServer(Live, { query: { q: 'x', limit: 25 }, expanded: false, children, ...props });
   }
 
   // A raw snippet's content follows its rows.
-  function follow(node: Element, rows: () => AuditEvent[]): void {
+  function follow(node: Element, rows: () => AuditEvent[]): () => void {
     const draw = (): void => {
       node.replaceChildren(...rows().map((row) => Object.assign(document.createElement('li'), { textContent: row.action })));
     };
     draw();
     const timer = setInterval(draw, 20);
-    setTimeout(() => clearInterval(timer), 10_000);
+    return () => clearInterval(timer);
   }
 
   const send = (from: number, to: number): void => {

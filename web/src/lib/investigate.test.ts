@@ -35,7 +35,7 @@ describe('whom to investigate', () => {
     ['nobody by a first name, which no filter finds', { actor: { first_name: 'Ada', last_name: 'Li' } }, ''],
     ['nobody by the name of the system', { actor: { type: 'system' } }, ''],
     ['no name that a filter reads as "not"', { actor: { username: '!ada' } }, ''],
-    ['nobody', { actor: null }, ''],
+    ['nobody', { actor: null, targets: null }, ''],
   ])('%s', (_, fields, expected) => {
     expect(investigateTargets(event(fields)).map(({ name, as }) => `${name} ${as}`).join(', ')).toBe(expected);
   });

@@ -32,7 +32,8 @@ function affectedName(party: Party): string | null {
 
 /** Whom to investigate: the affected user first, else the performer; both where an event has both. */
 export function investigateTargets(event: AuditEvent): InvestigateTarget[] {
-  const { actor, targets = [] } = event;
+  const { actor } = event;
+  const targets = event.targets ?? [];
   const found: InvestigateTarget[] = [];
   const add = (name: string | null, as: InvestigateTarget['as']): void => {
     if (name === null || target('user', name) === null || found.some((one) => one.name.toLowerCase() === name.toLowerCase())) return;

@@ -171,8 +171,8 @@ const VALUES_OF: Record<string, (event: AuditEvent) => (string | null | undefine
   outcome: (event) => [event.outcome?.result],
   actor: ({ actor }) => [actor?.username, actor?.id],
   actor_tenant: ({ actor }) => [actor?.tenant],
-  affected_tenant: ({ targets = [] }) => targets.map((target) => target.tenant),
-  object: ({ targets = [] }) => targets.map((target) => target.type),
+  affected_tenant: ({ targets }) => (targets ?? []).map((target) => target.tenant),
+  object: ({ targets }) => (targets ?? []).map((target) => target.type),
   tenant: (event) => [event.tenant],
 };
 
