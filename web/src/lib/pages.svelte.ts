@@ -25,7 +25,8 @@ export class LoadedPages {
 
   /** The page of this number, if it was loaded. */
   page(result: string, number: number): LoadedPage | null {
-    return result === this.result ? (this.kept.get(number) ?? null) : null;
+    const kept = this.of(result);
+    return kept?.get(number) ?? null;
   }
 
   /** The page that this cursor leads to, if it was loaded. */
@@ -36,7 +37,13 @@ export class LoadedPages {
 
   /** The page that was loaded first. */
   first(result: string): LoadedPage | null {
-    return result === this.result ? ([...this.kept.values()][0] ?? null) : null;
+    return [...(this.of(result)?.values() ?? [])][0] ?? null;
+  }
+
+  /** The pages of a result. They are looked at whether they are its or not, so that whoever asks is told when they are. */
+  private of(result: string): ReadonlyMap<number, LoadedPage> | null {
+    const { kept } = this;
+    return result === this.result ? kept : null;
   }
 
   /** All events that were loaded, newest first. */
