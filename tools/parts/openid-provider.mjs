@@ -5,7 +5,7 @@
 
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 // First, since it keeps the package from warning.
@@ -53,7 +53,12 @@ function signingKey() {
   const rsa = ['rsa', { modulusLength: 2048 }];
   const kinds = { RS: rsa, PS: rsa, ES: ['ec', { namedCurve: 'P-256' }], Ed: ['ed25519', {}] };
   const [kind, parameters] = kinds[given.alg.slice(0, 2)];
-  const { privateKey } = generateKeyPairSync(kind, parameters);
+  // By way of PEM: Node.js 20 stands still for ever where it collects what made a key while the same key is exported as
+  // a JWK, since both take the key's lock.
+  const privateKeyEncoding = { type: 'pkcs8', format: 'pem' };
+  const publicKeyEncoding = { type: 'spki', format: 'pem' };
+  const pair = generateKeyPairSync(kind, { ...parameters, privateKeyEncoding, publicKeyEncoding });
+  const privateKey = createPrivateKey(pair.privateKey);
   return { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg: given.alg, kid: randomBytes(8).toString('hex') };
 }
 

@@ -60,6 +60,12 @@ impl Received {
         self.share.merge(take(&self.memory, bytes)?);
         Ok(())
     }
+
+    /// Gives back what it took beyond the body itself.
+    pub(crate) fn shrink(&mut self) {
+        let more = self.share.num_permits().saturating_sub(self.bytes.len().div_ceil(PERMIT_BYTES));
+        drop(self.share.split(more));
+    }
 }
 
 fn take(memory: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, ApiError> {

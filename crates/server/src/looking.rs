@@ -326,7 +326,8 @@ fn shares(looks: &[(LookKey, Look)]) -> Vec<&[(LookKey, Look)]> {
     shares
 }
 
-/// Stands for a principal in one place: who looks from two addresses, or in two sessions, is told of twice.
+/// Stands for a principal in one place: who looks from two addresses (of IPv6: networks), or in two sessions, is told of
+/// twice.
 fn place_of(principal: &Principal, origin: &Origin) -> [u8; 16] {
     let mut hash = Sha256::new();
     hash.update(principal.id.bytes());

@@ -693,3 +693,32 @@ fn no_secret_stays_in_the_data_directory_the_log_or_the_trail() {
         }
     }
 }
+
+#[test]
+fn of_two_passwords_that_are_chosen_at_one_time_with_the_same_proof_one_is() {
+    let (_installation, _server, admin) = server(&[]);
+    admin.user("ada", None, &json!([]), PASSWORD);
+    let session = admin.signed_in("ada", PASSWORD);
+    let mut current = PASSWORD.to_owned();
+    for round in 0..4 {
+        let choose = |which: usize| {
+            let wanted = format!("herons number {round} and {which}");
+            let body = json!({"current": current, "password": wanted});
+            (session.write("PUT", "/v1/profile/password", &body).status, wanted)
+        };
+        let two: Vec<_> = std::thread::scope(|scope| {
+            let running: Vec<_> = (0..2)
+                .map(|which| {
+                    let choose = &choose;
+                    scope.spawn(move || choose(which))
+                })
+                .collect();
+            running.into_iter().map(|choosing| choosing.join().unwrap()).collect()
+        });
+        let mut statuses: Vec<_> = two.iter().map(|(status, _)| *status).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [204, 403], "{round}");
+        current = two.into_iter().find(|(status, _)| *status == 204).unwrap().1;
+    }
+    admin.signed_in("ada", &current);
+}

@@ -3,7 +3,10 @@
 //! Everything is checked here, on many threads; order, duplicates and durability are the ledger's. The answer is
 //! given only after the sync, and says of every event what became of it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use axum::{
     body::Body,
@@ -12,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use indelible_access::Principal;
-use indelible_control::{Directory, Permission, Reach, Tenant};
+use indelible_control::{Directory, Permission, Reach, Tenant, check_tenant_name};
 use indelible_event::{Code, Event, Limits, Problem, TimeSource, Timestamp};
 use indelible_ingest::{
     BodyLimits, Item, Mapping, Media, media_for_mapping, parse_item, parse_mapped, parse_media, split, text,
@@ -96,6 +99,8 @@ struct Sent {
 /// How the events are to be taken.
 struct Mode {
     media: Media,
+    /// What the body is packed with, as the request says.
+    encoding: Option<String>,
     mapping: Option<Arc<Mapping>>,
     /// Whose events they are where they name no tenant; with a mapping, whatever they name.
     tenant: Option<String>,
@@ -148,7 +153,6 @@ pub(crate) async fn send(
     caller.needs_key_to_send()?;
     let mode = read_mode(&app, &mut params, &headers)?;
     params.finish()?;
-    let encoding = one_header(&headers, header::CONTENT_ENCODING.as_str())?.map(str::to_owned);
     let idempotency_key = one_header(&headers, "idempotency-key")?.map(str::to_owned);
     let received = receive(&app.body_budget, &headers, body, app.config.request_bytes_max).await?;
     // The body may have taken minutes: a key that was revoked meanwhile stores nothing.
@@ -169,32 +173,14 @@ pub(crate) async fn send(
             }
         };
     }
-    if mode.mapping.is_none() {
-        let encoding = encoding.as_deref();
-        make_tenants(
-            &app,
-            &caller,
-            mode.media,
-            mode.tenant.as_deref(),
-            mode.atomic,
-            encoding,
-            &received.bytes,
-        )
-        .await?;
+    let mode = Arc::new(mode);
+    let mut prepared = prepare_in_turn(&app, &caller, &mode, received).await?;
+    if prepared.lacks_tenants_only() {
+        make_tenants(&app, &caller, prepared.new_tenants).await?;
+        drop(prepared.events);
+        prepared.received.shrink();
+        prepared = prepare_in_turn(&app, &caller, &mode, prepared.received).await?;
     }
-    // What is packed may become a thousand times larger, so its size says nothing about the work.
-    let inline = received.bytes.len() <= INLINE_BYTES_MAX && encoding.is_none();
-    let work = {
-        let (app, principal) = (app.clone(), caller.principal.clone());
-        move || prepare(&app, &principal, &mode, encoding.as_deref(), received)
-    };
-    let prepared = if inline {
-        work()?
-    } else {
-        let _slot =
-            app.prepare_slots.acquire().await.map_err(|error| ApiError::internal(error.to_string()))?;
-        super::blocking(work).await?
-    };
     count("rejected", prepared.rejected_events);
     if prepared.events.is_empty() || (prepared.atomic && prepared.rejected_events > 0) {
         return Err(refusal(prepared.note.rejected));
@@ -212,6 +198,21 @@ pub(crate) async fn send(
         Some(note) => answer_again(&app, &caller.principal, note, &receipt),
         None => answer(&app, &caller.principal, prepared.note, &receipt),
     }
+}
+
+async fn prepare_in_turn(
+    app: &Arc<App>,
+    caller: &Caller,
+    mode: &Arc<Mode>,
+    received: Received,
+) -> Result<Prepared, ApiError> {
+    // What is packed may become a thousand times larger, so its size says nothing about the work.
+    if received.bytes.len() <= INLINE_BYTES_MAX && mode.encoding.is_none() {
+        return prepare(app, &caller.principal, mode, received);
+    }
+    let _slot = app.prepare_slots.acquire().await.map_err(|error| ApiError::internal(error.to_string()))?;
+    let (app, principal, mode) = (app.clone(), caller.principal.clone(), mode.clone());
+    super::blocking(move || prepare(&app, &principal, &mode, received)).await
 }
 
 /// Bodies up to this size are checked on the thread that serves the connection: about 0.3 ms.
@@ -242,7 +243,8 @@ fn read_mode(app: &App, params: &mut Params, headers: &HeaderMap) -> Result<Mode
     if mapping.is_some() {
         media_for_mapping(media)?;
     }
-    Ok(Mode { media, mapping, tenant, atomic, on_conflict, events_wanted })
+    let encoding = one_header(headers, header::CONTENT_ENCODING.as_str())?.map(str::to_owned);
+    Ok(Mode { media, encoding, mapping, tenant, atomic, on_conflict, events_wanted })
 }
 
 /// A header that may be given once, as text.
@@ -296,24 +298,35 @@ struct Prepared {
     events: Vec<NewEvent>,
     note: Note,
     rejected_events: u64,
+    /// Tenants that events name, that are not there, and that the sender may make by that.
+    new_tenants: BTreeSet<String>,
+    /// Rejected events that lack nothing but one of those.
+    lacking_tenant: u64,
     atomic: bool,
     on_conflict: OnConflict,
     /// Keeps its share of the memory until the ledger has answered.
     received: Received,
 }
 
+impl Prepared {
+    /// Whether tenants are to be made: one stays for ever, so an event that is refused makes none, nor does one beside it
+    /// that goes with it.
+    fn lacks_tenants_only(&self) -> bool {
+        !self.new_tenants.is_empty() && (!self.atomic || self.rejected_events == self.lacking_tenant)
+    }
+}
+
 fn prepare(
     app: &App,
     principal: &Principal,
     mode: &Mode,
-    encoding: Option<&str>,
     mut received: Received,
 ) -> Result<Prepared, ApiError> {
     let config = &app.config;
     let body_limits =
         BodyLimits { body_bytes_max: config.request_bytes_max, events_max: config.request_events_max };
     let body = received.bytes.clone();
-    let unpacked = unpack(encoding, &body, &body_limits)?;
+    let unpacked = unpack(mode.encoding.as_deref(), &body, &body_limits)?;
     // The ledger gets a copy of each event, and what was unpacked stays until then.
     let packed = matches!(unpacked, std::borrow::Cow::Owned(_));
     received.grow(unpacked.len() * if packed { 2 } else { 1 })?;
@@ -332,13 +345,17 @@ fn prepare(
             contradicts_itself: false,
         },
         rejected_events: 0,
+        new_tenants: BTreeSet::new(),
+        lacking_tenant: 0,
         atomic: mode.atomic,
         on_conflict: mode.on_conflict,
         received,
     };
     // The reach once for the request, not for each of its events.
     let reach = principal.reach(Permission::EventsSend);
-    let sending = Sending { principal, reach, directory: &directory };
+    let is_native = mode.mapping.is_none() && matches!(mode.media, Media::Json | Media::Ndjson);
+    let makes_tenants = principal.sender.create_tenants && config.tenants_on_first_use && is_native;
+    let sending = Sending { principal, reach, directory: &directory, makes_tenants };
     let mut ids: HashMap<(u64, String), &str> = HashMap::new();
     let (mut room, mut people_bytes) = (Room::of_request(), 0);
     for item in &items {
@@ -363,8 +380,10 @@ fn prepare(
                 }
                 prepared.events.push(new);
             }
-            Err(problems) => {
+            Err(Refused { problems, new_tenant }) => {
                 prepared.rejected_events += 1;
+                prepared.lacking_tenant += u64::from(new_tenant.is_some());
+                prepared.new_tenants.extend(new_tenant);
                 let told = if prepared.rejected_events > PROBLEMS_OF_FIRST { 1 } else { PROBLEMS_MAX };
                 let problems = problems.iter().take(told);
                 prepared
@@ -387,6 +406,27 @@ struct Sending<'s> {
     principal: &'s Principal,
     reach: Reach,
     directory: &'s Directory,
+    /// Whether a tenant that is not there may be made by being named.
+    makes_tenants: bool,
+}
+
+/// What is wrong with an event.
+struct Refused {
+    problems: Vec<Problem>,
+    /// The tenant that it names, where nothing is wrong but that it is not there, and it may be made.
+    new_tenant: Option<String>,
+}
+
+impl From<Vec<Problem>> for Refused {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self { problems, new_tenant: None }
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        vec![problem].into()
+    }
 }
 
 /// Parses one event and finds its tenant.
@@ -396,19 +436,19 @@ fn check<'s>(
     limits: &Limits,
     received_at: Timestamp,
     sending: &Sending<'s>,
-) -> Result<(Event, Vec<Problem>, &'s Tenant), Vec<Problem>> {
+) -> Result<(Event, Vec<Problem>, &'s Tenant), Refused> {
     let parsed = match &mode.mapping {
         Some(mapping) => parse_mapped(mapping, item, limits, received_at)?.into_parsed(),
         None => parse_item(mode.media, item, limits, received_at)?,
     };
-    let tenant = tenant_of(&parsed.event, mode, sending).map_err(|problem| vec![problem])?;
+    let tenant = tenant_of(&parsed.event, mode, sending)?;
     Ok((parsed.event, parsed.warnings, tenant))
 }
 
 /// The event's own tenant, else the key's default, else, for keys set so, the first target's. A tenant outside the
 /// reach is answered like one that does not exist; whether auditing is on is told only after that.
-fn tenant_of<'s>(event: &Event, mode: &Mode, sending: &Sending<'s>) -> Result<&'s Tenant, Problem> {
-    let Sending { principal, reach, directory } = sending;
+fn tenant_of<'s>(event: &Event, mode: &Mode, sending: &Sending<'s>) -> Result<&'s Tenant, Refused> {
+    let Sending { principal, reach, directory, makes_tenants } = sending;
     let from_target = || {
         let wanted = principal.sender.tenant_from_target;
         event.targets.first().filter(|_| wanted).and_then(|target| target.tenant.as_deref())
@@ -417,30 +457,31 @@ fn tenant_of<'s>(event: &Event, mode: &Mode, sending: &Sending<'s>) -> Result<&'
         (Some(_), Some(tenant)) => Some(tenant),
         (_, tenant) => event.tenant.as_ref().or(tenant.as_ref()),
     };
-    let (found, field) = match named {
-        Some(name) => (directory.tenant_named(name), "/tenant"),
+    let (found, name, field) = match named {
+        Some(name) => (directory.tenant_named(name), Some(name.as_str()), "/tenant"),
         None => match principal.sender.default_tenant {
-            Some(number) => (directory.tenant(number), "/tenant"),
+            Some(number) => (directory.tenant(number), None, "/tenant"),
             None => match from_target() {
-                Some(name) => (directory.tenant_named(name), "/targets/0/tenant"),
+                Some(name) => (directory.tenant_named(name), Some(name), "/targets/0/tenant"),
                 None => {
                     let message = "name the tenant; this key has no default tenant";
-                    return Err(Problem {
-                        code: Code::MissingField,
-                        field: "/tenant".into(),
-                        message: message.into(),
-                    });
+                    return Err(Problem::new(Code::MissingField, "/tenant", message).into());
                 }
             },
         },
     };
+    let is_there = found.is_some();
     let Some(tenant) = found.filter(|tenant| directory.is_within(tenant.number, reach)) else {
-        let message = "no such tenant within the key's reach";
-        return Err(Problem { code: Code::TenantForbidden, field: field.into(), message: message.into() });
+        let problem = Problem::new(Code::TenantForbidden, field, "no such tenant within the key's reach");
+        let may_be_made = |name: &&str| *makes_tenants && !is_there && check_tenant_name(name).is_ok();
+        return Err(Refused {
+            problems: vec![problem],
+            new_tenant: name.filter(may_be_made).map(str::to_owned),
+        });
     };
     if !tenant.auditing {
         let message = "auditing is not switched on for this tenant";
-        return Err(Problem { code: Code::AuditingOff, field: field.into(), message: message.into() });
+        return Err(Problem::new(Code::AuditingOff, field, message).into());
     }
     Ok(tenant)
 }

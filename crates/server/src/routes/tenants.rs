@@ -1,6 +1,6 @@
 //! Tenants: list, create, describe, move, suspend, delete, switch auditing on.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use axum::{
     Json,
@@ -198,10 +198,11 @@ pub(crate) async fn create(
     let event = event.by(&caller.principal, &caller.origin, &app.control.directory());
     let creating = app.clone();
     let work = async move {
+        // First, so that nothing moves between the checks and what they allow.
+        let _turn = caller.turn(&creating).await?;
         refuse_bypass(&creating, &caller, &new, &event).await?;
         let new = check_new(&creating, &caller, &reach, new)?;
-        let permission = Permission::TenantsManage;
-        create_tenant(creating, &caller, permission, new, event).await.map(|tenant| (tenant, reach))
+        create_tenant(&creating, new, event).await.map(|tenant| (tenant, reach))
     };
     let (tenant, reach) = uncancelled(work).await?;
     let directory = app.control.directory();
@@ -271,26 +272,14 @@ fn checked_kind(kind: &str) -> Result<TenantKind, ApiError> {
         .ok_or_else(|| ApiError::field(Code::InvalidEnum, "/kind", "expected territory or domain"))
 }
 
-/// Opens the chain and stores the row, for a caller who has `permission` over what is to be above it.
-pub(crate) async fn create_tenant(
-    app: Arc<App>,
-    caller: &Caller,
-    permission: Permission,
-    new: CheckedTenant,
-    told: OwnEvent,
-) -> Result<Tenant, ApiError> {
-    let _turn = caller.turn(&app).await?;
+/// Opens the chain and stores the row. Whoever calls holds `control_turn`.
+pub(crate) async fn create_tenant(app: &App, new: CheckedTenant, told: OwnEvent) -> Result<Tenant, ApiError> {
     let CheckedTenant { name, parent, mut details } = new;
     let own = app.trail.own_entries();
     // An earlier call may have opened a chain and failed to store its row; its name is taken.
     app.catch_up_if_behind().await?;
     app.control.check_new_tenant(&name, parent)?;
-    // What is to be above it may have been moved since the request was checked.
-    let reach = caller.principal.reach(permission);
-    if parent.is_some_and(|parent| !app.control.directory().is_within(parent, &reach)) {
-        return Err(ApiError::new(Code::NotFound, "no such tenant within your reach"));
-    }
-    // The installation's auditing may have been switched on since the request was checked.
+    // Where the installation's auditing is on, no tenant begins without.
     details.auditing |= app.control.directory().installation_audited_since().is_some();
     // Above every number that either store knows: a number is never used twice, even after a lost database.
     let in_control = app.control.directory().tenants().map(|tenant| tenant.number).max();
