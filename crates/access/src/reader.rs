@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{EventView, Moment, Principal, ReadError, Trail, error::invalid};
+use crate::{
+    EventView, INSTALLATION, INSTALLATION_NUMBER, Moment, Principal, ReadError, Trail, error::invalid,
+};
 
 /// What was found of one event, what that cost, and the number of the event's tenant.
 pub type Single<T> = (T, Cost, TenantNumber);
@@ -74,6 +76,10 @@ impl ScopedReader {
     /// The tenants that a name in a filter stands for: it and all below it, within the reach. A name outside the
     /// reach stands for nothing, like one that does not exist.
     fn tenants_named(&self, name: &str) -> Vec<TenantNumber> {
+        if name == INSTALLATION {
+            let reads = self.sees_everything() || self.oneself.is_some();
+            return reads.then_some(INSTALLATION_NUMBER).into_iter().collect();
+        }
         let directory = self.trail.inner.control.directory();
         // All that is below a tenant within the reach is within it too. One above the reach is not named by its
         // children: whether it exists, and what is below it, is not this caller's to know.

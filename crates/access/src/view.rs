@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use indelible_control::Directory;
+use indelible_control::{Directory, TenantNumber};
 use indelible_event::{EventTime, TimeSource, Timestamp};
 use indelible_ledger::Record;
 use indelible_search::Decode;
@@ -20,6 +20,12 @@ pub struct EventView {
     /// Whether it tells that somebody looked at the trail.
     pub is_look: bool,
 }
+
+/// The name under which the installation's own chain is found and shown; no tenant can have it.
+pub const INSTALLATION: &str = "_installation";
+
+/// The number of the installation itself, which has no row.
+pub const INSTALLATION_NUMBER: TenantNumber = 0;
 
 /// What the codes of events begin with that tell of looking, which the server itself writes.
 pub const LOOKING: &str = "looking.";

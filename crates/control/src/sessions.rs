@@ -209,21 +209,29 @@ impl Control {
         user: Option<Uuid>,
         expires_at: Timestamp,
     ) -> Result<(), ControlError> {
-        let user = user.map(|user| user.as_bytes().to_vec());
         let mut rows = self.pool().begin().await?;
         sqlx::query("DELETE FROM links WHERE purpose = ? AND user IS ?")
             .bind(purpose.as_str())
-            .bind(&user)
+            .bind(user.map(|user| user.as_bytes().to_vec()))
             .execute(&mut *rows)
             .await?;
-        sqlx::query("INSERT INTO links (hash, purpose, user, expires_at) VALUES (?, ?, ?, ?)")
-            .bind(hash.as_slice())
-            .bind(purpose.as_str())
-            .bind(&user)
-            .bind(expires_at.as_micros())
-            .execute(&mut *rows)
-            .await?;
+        insert_link(&mut rows, hash, purpose, user, expires_at).await?;
         Ok(rows.commit().await?)
+    }
+
+    /// The same, and the ones before it stay good: for a link that anybody can ask for.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn make_another_link(
+        &self,
+        hash: SecretHash,
+        purpose: LinkPurpose,
+        user: Option<Uuid>,
+        expires_at: Timestamp,
+    ) -> Result<(), ControlError> {
+        let mut rows = self.pool().acquire().await?;
+        insert_link(&mut rows, hash, purpose, user, expires_at).await
     }
 
     /// Whose link this is, if it is good at `now`; the outer `None`: it is not. The link stays.
@@ -264,6 +272,23 @@ impl Control {
                 .await?;
         row.map(|row| user_of(&row)).transpose()
     }
+}
+
+async fn insert_link(
+    rows: &mut SqliteConnection,
+    hash: SecretHash,
+    purpose: LinkPurpose,
+    user: Option<Uuid>,
+    expires_at: Timestamp,
+) -> Result<(), ControlError> {
+    sqlx::query("INSERT INTO links (hash, purpose, user, expires_at) VALUES (?, ?, ?, ?)")
+        .bind(hash.as_slice())
+        .bind(purpose.as_str())
+        .bind(user.map(|user| user.as_bytes().to_vec()))
+        .bind(expires_at.as_micros())
+        .execute(rows)
+        .await?;
+    Ok(())
 }
 
 /// Ends every link of a user.

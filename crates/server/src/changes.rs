@@ -34,7 +34,7 @@ pub(crate) struct ChangeEntry {
 pub(crate) struct Told {
     /// The id that it gets.
     id: Uuid,
-    /// The number of the tenant whose chain it belongs to; 0: the installation's own.
+    /// The number of the tenant whose chain it belongs to, if that one is audited; 0: the installation's own.
     tenant: TenantNumber,
     event: Box<RawValue>,
 }
@@ -79,7 +79,14 @@ impl App {
         entry: &ChangeEntry,
     ) -> Result<(), ApiError> {
         // The event before the rows, since the rows note that the entry is carried out.
-        self.tell(&entry.told).await?;
+        match &entry.change {
+            // Audited from this entry on, whatever the row says yet.
+            Change::TenantAuditing { tenant } if *tenant == entry.told.tenant => {
+                let Told { id, tenant, event } = &entry.told;
+                self.record_in(*id, *tenant, event.get().to_owned()).await?;
+            }
+            _ => self.tell(&entry.told).await?,
+        }
         Ok(self.control.apply(index, at, &entry.change).await?)
     }
 

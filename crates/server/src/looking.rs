@@ -156,7 +156,7 @@ impl App {
         who: OwnEvent,
     ) -> Result<(), ApiError> {
         let now = self.now();
-        let who = who.to_json();
+        let who = who.touching((tenant != INSTALLATION_NUMBER).then_some(tenant)).to_json();
         let key = LookKey {
             window_start: self.window_of(now),
             principal: looker,

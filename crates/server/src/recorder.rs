@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 
+pub(crate) use indelible_access::{INSTALLATION, INSTALLATION_NUMBER};
 use indelible_access::{LOOKING, Principal, PrincipalId};
 use indelible_control::{Directory, TenantNumber, User};
 use indelible_event::{Event, Limits, TimeSource, Timestamp, parse};
@@ -18,12 +19,6 @@ use crate::{
     error::ApiError,
     people::{Room, recognise},
 };
-
-/// The name under which the installation's own chain is found and shown; no tenant can have it.
-pub(crate) const INSTALLATION: &str = "_installation";
-
-/// The number of the installation itself, which has no row.
-pub(crate) const INSTALLATION_NUMBER: TenantNumber = 0;
 
 /// Where a request came from.
 #[derive(Clone, Debug, Default)]
@@ -41,8 +36,21 @@ pub(crate) struct Origin {
 /// An event of our own on its way into the trail.
 #[derive(Clone, Debug)]
 pub(crate) struct OwnEvent {
-    tenant: TenantNumber,
+    touches: Touched,
+    /// The tenant of the user who did it.
+    home: Option<TenantNumber>,
     body: Map<String, Value>,
+}
+
+/// Whose data an event of our own is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Touched {
+    /// Nobody's so far.
+    Nothing,
+    /// One tenant's.
+    One(TenantNumber),
+    /// Several tenants', or the installation's own.
+    Installation,
 }
 
 impl OwnEvent {
@@ -54,13 +62,27 @@ impl OwnEvent {
         body.insert("action_type".into(), kind.into());
         body.insert("source".into(), json!({"application": "indelible"}));
         body.insert("outcome".into(), json!({"result": "success"}));
-        Self { tenant: INSTALLATION_NUMBER, body }
+        Self { body, ..Self::empty() }
     }
 
-    /// Whose chain it belongs to, if not the installation's own.
-    pub(crate) fn of_tenant(mut self, tenant: TenantNumber) -> Self {
-        self.tenant = tenant;
+    fn empty() -> Self {
+        Self { touches: Touched::Nothing, home: None, body: Map::new() }
+    }
+
+    /// That data of this tenant is touched; `None`: the installation's own. An event that touches one tenant belongs to
+    /// its chain; one that touches several, or none, to the installation's own.
+    pub(crate) fn touching(mut self, tenant: Option<TenantNumber>) -> Self {
+        self.touches = match (self.touches, tenant) {
+            (Touched::Nothing, Some(tenant)) => Touched::One(tenant),
+            (Touched::One(known), Some(tenant)) if known == tenant => Touched::One(known),
+            _ => Touched::Installation,
+        };
         self
+    }
+
+    /// The same for several.
+    pub(crate) fn touching_all(self, tenants: impl IntoIterator<Item = TenantNumber>) -> Self {
+        tenants.into_iter().fold(self, |event, tenant| event.touching(Some(tenant)))
     }
 
     fn with(mut self, name: &str, value: Value) -> Self {
@@ -69,7 +91,11 @@ impl OwnEvent {
     }
 
     /// Who did it, and from where.
-    pub(crate) fn by(self, principal: &Principal, origin: &Origin, directory: &Directory) -> Self {
+    pub(crate) fn by(mut self, principal: &Principal, origin: &Origin, directory: &Directory) -> Self {
+        self.home = match principal.id {
+            PrincipalId::User { user, .. } => directory.user(user).and_then(|user| user.tenant),
+            PrincipalId::AdminKey | PrincipalId::Key(_) => None,
+        };
         self.with("actor", actor(principal, directory)).from(origin)
     }
 
@@ -91,9 +117,10 @@ impl OwnEvent {
         self
     }
 
-    /// The user who did it, where there is no session yet.
-    pub(crate) fn by_user(self, user: &User, directory: &Directory) -> Self {
-        self.with("actor", person(user, directory))
+    /// The user who did it to their own account, where there is no session yet.
+    pub(crate) fn by_user(mut self, user: &User, directory: &Directory) -> Self {
+        self.home = user.tenant;
+        self.touching(user.tenant).with("actor", person(user, directory))
     }
 
     /// A name that somebody gave and that is nobody's here.
@@ -104,7 +131,7 @@ impl OwnEvent {
 
     /// Who looks, and from where, as the members of an event that is written later.
     pub(crate) fn who(principal: &Principal, origin: &Origin, directory: &Directory) -> Self {
-        let told = Self { tenant: INSTALLATION_NUMBER, body: Map::new() }.by(principal, origin, directory);
+        let told = Self::empty().by(principal, origin, directory);
         match principal.id {
             PrincipalId::User { session, .. } => told.in_session(session),
             PrincipalId::AdminKey | PrincipalId::Key(_) => told,
@@ -113,7 +140,7 @@ impl OwnEvent {
 
     /// From where, of somebody who is nobody here.
     pub(crate) fn whence(origin: &Origin) -> Self {
-        Self { tenant: INSTALLATION_NUMBER, body: Map::new() }.from(origin)
+        Self::empty().from(origin)
     }
 
     /// That it was refused: `result` is failure or denied, `reason` a short text for programs.
@@ -170,15 +197,28 @@ impl OwnEvent {
 
     /// The tenant whose chain it belongs to.
     pub(crate) fn tenant(&self) -> TenantNumber {
-        self.tenant
+        match self.touches {
+            Touched::One(tenant) => tenant,
+            Touched::Nothing | Touched::Installation => INSTALLATION_NUMBER,
+        }
     }
 
     /// The bytes that are stored.
+    ///
+    /// Whoever reads a tenant's events learns who from elsewhere touched its data, and from where, but not to which
+    /// tenant, groups and roles they belong: that would tell of the tree above.
     pub(crate) fn to_json(&self) -> String {
-        Value::Object(self.body.clone()).to_string()
+        let mut body = self.body.clone();
+        let from_elsewhere = self.tenant() != INSTALLATION_NUMBER && self.home != Some(self.tenant());
+        if from_elsewhere && let Some(Value::Object(actor)) = body.get_mut("actor") {
+            actor.retain(|name, _| !OF_ANOTHER_PLACE.contains(&name.as_str()));
+        }
+        Value::Object(body).to_string()
     }
 }
 
+/// What an actor from elsewhere is told without.
+const OF_ANOTHER_PLACE: [&str; 3] = ["tenant", "groups", "roles"];
 /// Characters of a user agent that are kept.
 const USER_AGENT_MAX: usize = 512;
 /// Characters of a name that nobody has.
@@ -218,7 +258,7 @@ impl App {
     /// # Errors
     /// The ledger's: what can't be recorded must not happen.
     pub(crate) async fn record(&self, event: &OwnEvent) -> Result<(), ApiError> {
-        self.record_as(Uuid::now_v7(), event.tenant, event.to_json()).await.map(|_| ())
+        self.record_as(Uuid::now_v7(), event.tenant(), event.to_json()).await.map(|_| ())
     }
 
     /// The same under an id that was chosen before: a second time it is there already.
@@ -228,10 +268,20 @@ impl App {
         tenant: TenantNumber,
         body: String,
     ) -> Result<Receipt, ApiError> {
-        let directory = self.control.directory();
         // A tenant that is not audited may be deleted and its name given away: nothing is recorded under it.
-        let tenant = directory.tenant(tenant).filter(|tenant| tenant.auditing);
-        let tenant = tenant.map_or(INSTALLATION_NUMBER, |tenant| tenant.number);
+        let directory = self.control.directory();
+        let audited = directory.tenant(tenant).filter(|tenant| tenant.auditing);
+        self.record_in(id, audited.map_or(INSTALLATION_NUMBER, |tenant| tenant.number), body).await
+    }
+
+    /// The same in the chain of this tenant, whether it is audited or not; 0: the installation's own.
+    pub(crate) async fn record_in(
+        &self,
+        id: Uuid,
+        tenant: TenantNumber,
+        body: String,
+    ) -> Result<Receipt, ApiError> {
+        let directory = self.control.directory();
         let (chain, name) = match directory.tenant(tenant) {
             Some(tenant) => (ChainId(tenant.chain_id), tenant.name.clone()),
             None => (self.installation_chain()?, INSTALLATION.to_owned()),

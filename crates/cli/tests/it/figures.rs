@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::support::{Installation, Numbers};
+use crate::support::{Installation, Numbers, sent};
 
 fn counts(list: &Value) -> Vec<(String, u64)> {
     let pair =
@@ -56,12 +56,14 @@ fn figures_are_what_the_events_add_up_to() {
     let text =
         |event: &Value, pointer: &str| event.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     for (query, wanted) in [
-        ("", &(|_: &Value| true) as &dyn Fn(&Value) -> bool),
+        ("application=!indelible", &(|_: &Value| true) as &dyn Fn(&Value) -> bool),
         ("outcome=failure", &|event| event["outcome"]["result"] == "failure"),
         ("user=user7&user=user8", &|event| {
             ["User7", "User8"].iter().any(|user| event["actor"]["username"] == *user)
         }),
-        ("actor_tenant=!domain-3.example", &|event| event["actor"]["tenant"] != "Domain-3.example"),
+        ("actor_tenant=!domain-3.example&application=!indelible", &|event| {
+            event["actor"]["tenant"] != "Domain-3.example"
+        }),
         ("q=action", &|_| true),
     ] {
         let matching = || events.iter().filter(|event| wanted(event));
@@ -141,7 +143,7 @@ fn figures_are_what_the_events_add_up_to() {
         }
     }
     // Of more values than a chart can show, the rest is told together.
-    let histogram = api.read("/v1/histogram?interval=P1M&by=action");
+    let histogram = api.read("/v1/histogram?interval=P1M&by=action&application=!indelible");
     let sum = |counts: &Value| counts.as_array().unwrap().iter().filter_map(Value::as_u64).sum::<u64>();
     let actions = tally(events.iter(), |event| text(event, "/action"));
     let others: u64 = actions[25..].iter().map(|(_, count)| count).sum();
@@ -169,7 +171,7 @@ fn buckets_follow_the_calendar_of_the_zone() {
     api.send(&Value::from_iter(times.iter().map(|time| json!({"action": "a", "time": time})))).expect(201);
     api.found("", 6);
     let read = |query: &str| {
-        let answer = api.read(&format!("/v1/histogram?tz=America/New_York&{query}"));
+        let answer = api.read(&format!("/v1/histogram?tz=America/New_York&{}", sent(query)));
         let bucket = |bucket: &Value| {
             (bucket["local"].as_str().unwrap().to_owned(), bucket["count"].as_u64().unwrap())
         };
@@ -226,7 +228,8 @@ fn answers_as_of_one_moment_agree_while_events_come_in() {
     api.send(&batch(10)).expect(201);
     api.found("", 20);
     for path in ["/v1/events?total=true&", "/v1/stats?", "/v1/histogram?interval=PT1H&"] {
-        assert_eq!(api.read(&format!("{path}as_of={as_of}"))["total"], 10, "{path}");
+        let as_of = sent(&format!("as_of={as_of}"));
+        assert_eq!(api.read(&format!("{path}{as_of}"))["total"], 10, "{path}");
         assert_eq!(api.read(&format!("{path}action=a"))["total"], 20, "{path}");
     }
     // What came in since is not in the answer, and the answer does not say that it is.
@@ -248,7 +251,7 @@ fn answers_as_of_one_moment_agree_while_events_come_in() {
     api.found("", 30);
     assert_eq!(exact(&format!("as_of={then}")).1, through);
     assert_ne!(exact("").1, through);
-    let values = api.read(&format!("/v1/values/action?as_of={as_of}"));
+    let values = api.read(&format!("/v1/values/action?{}", sent(&format!("as_of={as_of}"))));
     assert_eq!(counts(&values["values"]), [("a".to_owned(), 10)]);
     // The moment is not bound to the question, and is not a page.
     assert_eq!(api.read(&format!("/v1/stats?id=e3&id=e13&as_of={as_of}"))["total"], 1);
@@ -341,7 +344,8 @@ fn the_command_counts_in_every_way() {
     api.send(&Value::from_iter(events)).expect(201);
     api.found("", 10);
     let run = |arguments: &[&str]| {
-        let output = server.run(&installation, &[arguments, &["--tenant", "acme"]].concat());
+        let output =
+            server.run(&installation, &[arguments, &["--tenant", "acme", "application=!indelible"]].concat());
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
     };
     assert_eq!(run(&["count", "--outcome", "failure"]).0, "3\n");

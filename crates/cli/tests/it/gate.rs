@@ -189,6 +189,9 @@ const FIELDS: [&str; 9] = [
     "host",
 ];
 
+/// Who reads a tenant's events reads in them who its users are and which keys it has.
+const OF_THE_TRAIL: &str = "audit.read";
+
 struct World {
     _installation: Installation,
     server: Server,
@@ -393,8 +396,11 @@ impl World {
         };
         let tenants = TREE.iter().map(|(name, _)| *name).filter(|name| !knows(name)).map(str::to_owned);
         let events = self.events.iter().filter(|event| !who.reads(event)).map(|event| event.id.clone());
-        let users = self.victims.iter().filter(|(_, tenant, _)| !self.manages(who, "users.manage", tenant));
-        let keys = self.keys.iter().filter(|(_, tenant, _)| !self.manages(who, "keys.manage", tenant));
+        let unknown = |tenant: &str, permission| {
+            !self.manages(who, permission, tenant) && !self.manages(who, OF_THE_TRAIL, tenant)
+        };
+        let users = self.victims.iter().filter(|(_, tenant, _)| unknown(tenant, "users.manage"));
+        let keys = self.keys.iter().filter(|(_, tenant, _)| unknown(tenant, "keys.manage"));
         let marks = users.chain(keys).flat_map(|(mark, _, id)| [mark.clone(), id.clone()]);
         tenants.chain(events).chain(marks).collect()
     }
@@ -659,9 +665,9 @@ impl World {
             Thing::Actor => {
                 let hidden = self.events.iter().filter(|event| !who.reads(event)).take(7);
                 let names = hidden.map(|event| (format!("actor-{}", event.id), "actor-evmk99".to_owned()));
-                names
-                    .chain(self.victims.iter().map(|(mark, ..)| (mark.clone(), "usermk99".to_owned())))
-                    .collect()
+                let victims =
+                    self.victims.iter().filter(|(_, tenant, _)| !self.manages(who, OF_THE_TRAIL, tenant));
+                names.chain(victims.map(|(mark, ..)| (mark.clone(), "usermk99".to_owned()))).collect()
             }
             // Of one's own events the tenants' names are known.
             Thing::Tenant => tenants(&|name| {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `send`, `ids`, `limits` | what becomes of events that are sent |
 //! | `find`, `reach`, `admin`, `gate` | who finds what, who may do what |
-//! | `looking` | that looking leaves a trace |
+//! | `looking`, `chains` | that looking leaves a trace, and which chain tells of what |
 //! | `tenants`, `keys` | the tree, the auditing switch, keys, and the entries that come before their rows |
 //! | `people`, `roles`, `sign_in` | accounts, who manages whom, roles; passwords, second factors, sessions, links |
 //! | `meanwhile` | that rights count when a request has come to its end |
@@ -26,6 +26,7 @@ mod acme;
 mod admin;
 #[path = "../../../../tools/parts/certificate.rs"]
 mod certificate;
+mod chains;
 mod commands;
 mod crash;
 mod damage;

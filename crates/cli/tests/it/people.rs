@@ -281,9 +281,10 @@ fn a_user_is_made_or_changed_as_a_whole_and_the_trail_tells_old_and_new() {
     };
     let told = admin.told("user.create", 2).remove(1);
     assert_eq!((&told["actor"]["id"], &told["targets"][0]["id"]), (&json!(boss), &json!(id)), "{told}");
-    assert_eq!(told["tenant"], "_installation");
+    assert_eq!(told["tenant"], "acme");
     assert!(fields(&told).contains(&("email".into(), Value::Null, json!("ada@example.com"))), "{told}");
     let told = admin.told("user.change", 1).remove(0);
+    assert_eq!(told["tenant"], "_installation", "of two tenants");
     for change in [
         ("username".to_owned(), json!("ada"), json!("ada.l")),
         ("first_name".to_owned(), json!("Ada"), Value::Null),

@@ -86,8 +86,8 @@ fn the_answer_names_each_event_and_its_place_in_the_tenants_chain() {
     let (_installation, server, api) = Installation::with_acme(&[]);
     let answer = api.send(&json!([event("acme", "a"), event("acme", "b")])).expect(201).json();
     let places = answer["events"].as_array().unwrap();
-    // 0 is the entry that opened the chain.
-    for (ordinal, seq) in [(0, 1), (1, 2)] {
+    // 0 is the entry that opened the chain, 1 tells that the key was made.
+    for (ordinal, seq) in [(0, 2), (1, 3)] {
         assert_eq!(
             (&places[ordinal]["index"], &places[ordinal]["tenant_seq"]),
             (&json!(ordinal), &json!(seq))

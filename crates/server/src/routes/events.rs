@@ -162,7 +162,7 @@ impl Opened {
             Self::Proof => return app.look_at_proof(caller, tenant, id).await,
         };
         let told = OwnEvent::new(action, code, "view")
-            .of_tenant(tenant)
+            .touching(Some(tenant))
             .by(&caller.principal, &caller.origin, &app.control.directory())
             .to("event", id, id);
         app.record(&told).await

@@ -200,8 +200,12 @@ fn told(
     code: &str,
     kind: &str,
 ) -> OwnEvent {
-    OwnEvent::new(action, code, kind)
-        .to("api_key", &Uuid::from_bytes(key.id).to_string(), &key.name)
+    let told = OwnEvent::new(action, code, kind);
+    let told = match &key.reach {
+        Reach::Everything => told.touching(None),
+        Reach::Tenants(roots) => told.touching_all(roots.iter().copied().chain(key.default_tenant)),
+    };
+    told.to("api_key", &Uuid::from_bytes(key.id).to_string(), &key.name)
         .by(&caller.principal, &caller.origin, directory)
         .parameter("prefix", key.prefix.clone())
 }

@@ -17,7 +17,7 @@ use super::{
     input::{checked_text, read_json},
     sign_in::unusable,
     uncancelled,
-    users::{TEXT_MAX, checked_email},
+    users::{Account, TEXT_MAX, checked_email},
 };
 use crate::{
     app::App,
@@ -157,7 +157,7 @@ async fn answer(app: &Arc<App>, origin: &Origin, name: &str) -> Result<(), ApiEr
     }
     let mut all = Ok(());
     for user in users.values().take(ACCOUNTS_MAX) {
-        let told = asked().to("user", &user.id.to_string(), &user.username);
+        let told = Account::from(user).touched_by(asked());
         // One that gets no mail must not keep the others from theirs.
         all = all.and(answer_one(app, origin, user, told).await);
     }
@@ -184,14 +184,15 @@ async fn answer_one(app: &App, origin: &Origin, user: &User, told: OwnEvent) -> 
             return app.record(&told.refused("failure", "not_active")).await;
         }
         app.record(&told).await?;
+        // Whoever asks must not end a link that an administrator handed over.
         app.control
-            .make_link(*token.digest().as_bytes(), LinkPurpose::Password, Some(user.id), expires_at)
+            .make_another_link(*token.digest().as_bytes(), LinkPurpose::Password, Some(user.id), expires_at)
             .await?;
     }
     let mail =
         LinkMail { purpose: LinkPurpose::Password, user, to, token: &token, expires_at, by: &user.username };
     let (kind, message) = app.link_message(&mail)?;
-    let told = mailing::told().from(origin).to("user", &user.id.to_string(), &user.username);
+    let told = Account::from(user).touched_by(mailing::told()).from(origin);
     app.send_mail_patiently(kind, &message, told).await
 }
 

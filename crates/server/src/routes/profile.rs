@@ -41,7 +41,7 @@ fn own(app: &App, caller: &Caller) -> Result<(User, Uuid), ApiError> {
 }
 
 fn told(app: &App, caller: &Caller, action: &str, code: &str, user: &User) -> OwnEvent {
-    users::told(app, caller, action, code, "update", user.id, &user.username)
+    users::told(app, caller, action, code, "update", user.into())
 }
 
 /// The account of whoever is signed in.

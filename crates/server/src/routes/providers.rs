@@ -10,7 +10,9 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use indelible_control::{Change, Profile, Reach, Role, RoleGrant, StoredProvider, User, UserState};
+use indelible_control::{
+    Change, Directory, Profile, Reach, Role, RoleGrant, StoredProvider, User, UserState,
+};
 use indelible_event::Code;
 use indelible_identity::Purpose;
 use indelible_openid::{Callback, Claims, ClientSecret, GroupRole, OpenIdError, PENDING_SECONDS, Provider};
@@ -23,8 +25,8 @@ use super::{
     sign_in::{begin_session, unusable},
     uncancelled,
     users::{
-        GROUPS_MAX, TEXT_MAX, checked_email, checked_username, described_changes, given_roles,
-        is_last_administrator,
+        Account, GROUPS_MAX, TEXT_MAX, checked_email, checked_username, described_changes, given_roles,
+        is_last_administrator, territories_of,
     },
 };
 use crate::{
@@ -89,6 +91,17 @@ pub(crate) struct ProviderConfig {
     /// The secret of the client; absent: the one before stays, or there is none. Never given back.
     #[serde(default, skip_serializing)]
     client_secret: Option<String>,
+}
+
+impl ProviderConfig {
+    /// An event about it, which touches the tenant whose people it vouches for and those that it gives roles over.
+    fn touched_by(&self, event: OwnEvent, directory: &Directory) -> OwnEvent {
+        let number = |name: &String| directory.tenant_named(name).map(|tenant| tenant.number);
+        let event = event.touching(self.tenant.as_ref().and_then(number));
+        event.touching_all(
+            self.group_roles.iter().filter_map(|given| given.territory.as_ref().and_then(number)),
+        )
+    }
 }
 
 fn scopes_default() -> Vec<String> {
@@ -287,9 +300,15 @@ async fn set(
     };
     let shown = |body: &str| serde_json::from_str::<serde_json::Value>(body).unwrap_or_default();
     let before = old.as_ref().map_or(serde_json::Value::Null, |old| shown(&old.body));
-    let told = OwnEvent::new(action, code, kind)
+    let directory = app.control.directory();
+    let told = match &old {
+        Some(old) => config_of(old)?.touched_by(OwnEvent::new(action, code, kind), &directory),
+        None => OwnEvent::new(action, code, kind),
+    };
+    let told = config
+        .touched_by(told, &directory)
         .to("provider", &new.id, &config.name)
-        .by(&caller.principal, &caller.origin, &app.control.directory())
+        .by(&caller.principal, &caller.origin, &directory)
         .changed("configuration", before, shown(&new.body))
         .parameter("secret_changed", old.as_ref().and_then(|old| old.secret.as_ref()) != new.secret.as_ref());
     app.record(&told).await?;
@@ -340,9 +359,11 @@ pub(crate) async fn delete(
     uncancelled(async move {
         let _turn = caller.turn(&app).await?;
         let old = stored(&app, &id).await?;
-        let told = OwnEvent::new("Remove provider", "provider.delete", "delete")
-            .to("provider", &id, &config_of(&old)?.name)
-            .by(&caller.principal, &caller.origin, &app.control.directory());
+        let (config, directory) = (config_of(&old)?, app.control.directory());
+        let told = config
+            .touched_by(OwnEvent::new("Remove provider", "provider.delete", "delete"), &directory)
+            .to("provider", &id, &config.name)
+            .by(&caller.principal, &caller.origin, &directory);
         app.record(&told).await?;
         Ok(app.control.remove_provider(&id).await?)
     })
@@ -518,8 +539,8 @@ async fn welcome(
         .filter(|user| user.state == UserState::Invited && is_own(user));
     let (id, told, new) = match (invited.next(), invited.next()) {
         (Some(user), None) => {
-            let told = OwnEvent::new("Change user", "user.change", "update")
-                .to("user", &user.id.to_string(), &user.username)
+            let told = Account::from(user)
+                .touched_by(OwnEvent::new("Change user", "user.change", "update"))
                 .changed("state", user.state.as_str(), UserState::Active.as_str());
             (user.id, told, None)
         }
@@ -532,11 +553,8 @@ async fn welcome(
             if app.control.check_profile(id, &profile).is_err() {
                 return Err(refuse("username_taken"));
             }
-            let told = OwnEvent::new("Create user", "user.create", "create").to(
-                "user",
-                &id.to_string(),
-                &profile.username,
-            );
+            let account = Account { id, username: &profile.username, tenant: profile.tenant };
+            let told = account.touched_by(OwnEvent::new("Create user", "user.create", "create"));
             let told = described_changes(told, &Profile::default(), &profile, &directory);
             (id, told, Some(profile))
         }
@@ -631,6 +649,7 @@ async fn give_roles(
         .by_user(user, &directory)
         .from(origin)
         .to("user", &user.id.to_string(), &user.username)
+        .touching_all(territories_of(&user.grants).chain(territories_of(&grants)))
         .parameter("provider", provider.name.clone())
         .changed("roles", shown(&user.grants), shown(&grants));
     app.make_change(Change::GrantsSet { user: user.id, grants }, &told).await.map_err(|error| {

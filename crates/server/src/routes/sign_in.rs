@@ -267,13 +267,15 @@ pub(crate) async fn sign_out(
     params: Params,
 ) -> Result<Response, ApiError> {
     params.finish()?;
-    let Some(session) = caller.session.as_ref().map(|session| session.id) else {
+    let Some((session, user)) = caller.session.as_ref().map(|session| (session.id, session.user)) else {
         return Err(ApiError::new(Code::Forbidden, "an API key has no session to end; it can be revoked"));
     };
     let secure = caller.origin.secure;
     let work = async move {
+        let directory = app.control.directory();
         let told = OwnEvent::new("Sign out", "session.end", "logout")
-            .by(&caller.principal, &caller.origin, &app.control.directory())
+            .touching(directory.user(user).and_then(|user| user.tenant))
+            .by(&caller.principal, &caller.origin, &directory)
             .in_session(session);
         // A session that is to end ends, whether that can be recorded or not.
         app.control.end_session(session).await?;

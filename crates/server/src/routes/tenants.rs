@@ -334,7 +334,7 @@ pub(crate) async fn create_tenant(app: &App, new: CheckedTenant, told: OwnEvent)
 }
 
 fn target(event: OwnEvent, tenant: &Tenant) -> OwnEvent {
-    event.to("tenant", &tenant.uuid.to_string(), &tenant.name)
+    event.touching(Some(tenant.number)).to("tenant", &tenant.uuid.to_string(), &tenant.name)
 }
 
 /// What to change; absent fields stay.
@@ -525,7 +525,7 @@ fn told_of(mut event: OwnEvent, tenant: &Tenant, set: &TenantSet, directory: &Di
         event = event.changed("name", tenant.name.clone(), new.clone());
     }
     if let Some(new) = set.parent {
-        event = event.changed("parent", name(tenant.parent), name(new));
+        event = event.touching(tenant.parent).touching(new).changed("parent", name(tenant.parent), name(new));
     }
     if let Some(new) = set.kind {
         event = event.changed("kind", json!(tenant.kind), json!(new));

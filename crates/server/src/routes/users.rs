@@ -378,7 +378,8 @@ pub(crate) async fn create(
         let id = Uuid::new_v4();
         app.control.check_profile(id, &profile)?;
         let directory = app.control.directory();
-        let told = told(&app, &caller, "Create user", "user.create", "create", id, &profile.username);
+        let who = Account { id, username: &profile.username, tenant: profile.tenant };
+        let told = told(&app, &caller, "Create user", "user.create", "create", who);
         let told = described_changes(told, &Profile::default(), &profile, &directory);
         app.record(&told).await?;
         app.control.create_user(id, &profile, UserState::Invited, app.now()).await?;
@@ -397,14 +398,38 @@ pub(crate) fn told(
     action: &str,
     code: &str,
     kind: &str,
-    id: Uuid,
-    username: &str,
+    account: Account<'_>,
 ) -> OwnEvent {
-    OwnEvent::new(action, code, kind).to("user", &id.to_string(), username).by(
+    account.touched_by(OwnEvent::new(action, code, kind)).by(
         &caller.principal,
         &caller.origin,
         &app.control.directory(),
     )
+}
+
+/// The account that an event is about.
+pub(crate) struct Account<'u> {
+    pub(crate) id: Uuid,
+    pub(crate) username: &'u str,
+    pub(crate) tenant: Option<TenantNumber>,
+}
+
+impl<'u> From<&'u User> for Account<'u> {
+    fn from(user: &'u User) -> Self {
+        Self { id: user.id, username: &user.username, tenant: user.tenant }
+    }
+}
+
+impl Account<'_> {
+    /// An event about it, which belongs to its tenant's chain unless it touches others too.
+    pub(crate) fn touched_by(&self, event: OwnEvent) -> OwnEvent {
+        event.touching(self.tenant).to("user", &self.id.to_string(), self.username)
+    }
+}
+
+/// The tenants that roles are given over.
+pub(crate) fn territories_of(grants: &[RoleGrant]) -> impl Iterator<Item = TenantNumber> {
+    grants.iter().flat_map(|grant| &grant.territories).copied()
 }
 
 /// Adds what is other about a user, old and new.
@@ -442,11 +467,9 @@ async fn set_roles(
     let user = directory.user(id).ok_or_else(no_such_user)?;
     let shown =
         |grants: &[RoleGrant]| serde_json::to_value(given_roles(grants, &directory)).unwrap_or(Value::Null);
-    let told = told(app, caller, "Change roles", "user.roles", "update", id, &user.username).changed(
-        "roles",
-        shown(old),
-        shown(&grants),
-    );
+    let told = told(app, caller, "Change roles", "user.roles", "update", user.into())
+        .touching_all(territories_of(old).chain(territories_of(&grants)))
+        .changed("roles", shown(old), shown(&grants));
     app.make_change(Change::GrantsSet { user: id, grants }, &told).await
 }
 
@@ -506,7 +529,8 @@ async fn change_one(
     }
     app.control.check_profile(user.id, &profile)?;
     let directory = app.control.directory();
-    let told = told(app, caller, "Change user", "user.change", "update", user.id, &user.username);
+    let told = told(app, caller, "Change user", "user.change", "update", user.into());
+    let told = told.touching(profile.tenant);
     let told = described_changes(told, &Profile::from(user), &profile, &directory).changed(
         "state",
         user.state.as_str(),
@@ -616,7 +640,7 @@ pub(crate) async fn link(
         let by = by.map_or_else(|| "An administrator".to_owned(), User::shown_name);
         let mail = LinkMail { purpose, user: &user, to, token: &token, expires_at, by: &by };
         let (kind, message) = app.link_message(&mail)?;
-        let told = mailing::told().to("user", &user.id.to_string(), &user.username).by(
+        let told = Account::from(&user).touched_by(mailing::told()).by(
             &caller.principal,
             &caller.origin,
             &directory,
@@ -653,7 +677,7 @@ async fn make_link(
         }
     }
     let what = if purpose == LinkPurpose::Invitation { "invitation" } else { "password" };
-    let told = told(app, caller, "Make link", "user.link", "create", user.id, &user.username)
+    let told = told(app, caller, "Make link", "user.link", "create", (&user).into())
         .parameter("for", what)
         .parameter("delivery", if by_mail { "mail" } else { "caller" });
     app.record(&told).await?;
@@ -677,16 +701,9 @@ pub(crate) async fn remove_second_factor(
         let _turn = caller.turn(&app).await?;
         let user = managed(&app, &caller, &id)?;
         needs_another(&caller, &user)?;
-        let told = told(
-            &app,
-            &caller,
-            "Remove second factor",
-            "user.second_factor",
-            "update",
-            user.id,
-            &user.username,
-        )
-        .changed("second_factor", user.has_second_factor, false);
+        let told =
+            told(&app, &caller, "Remove second factor", "user.second_factor", "update", (&user).into())
+                .changed("second_factor", user.has_second_factor, false);
         if told.has_changes() {
             app.record(&told).await?;
             app.control.set_second_factor(user.id, None).await?;
@@ -775,7 +792,7 @@ pub(crate) async fn end_sessions(
     uncancelled(async move {
         let _turn = caller.turn(&app).await?;
         let user = managed(&app, &caller, &id)?;
-        let told = told(&app, &caller, "End sessions", "user.sessions", "delete", user.id, &user.username)
+        let told = told(&app, &caller, "End sessions", "user.sessions", "delete", (&user).into())
             .parameter("sessions", sessions_of(&app, user.id, None).data.len());
         app.control.end_sessions_of(user.id, None).await?;
         app.record(&told).await

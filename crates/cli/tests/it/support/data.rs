@@ -31,6 +31,13 @@ pub(crate) fn ids(page: &Value) -> Vec<String> {
     texts(&page["data"], "id")
 }
 
+/// The same without the events of the server's own.
+pub(crate) fn sent_ids(page: &Value) -> Vec<String> {
+    let mut page = page.clone();
+    page["data"].as_array_mut().unwrap().retain(|event| event["source"]["application"] != "indelible");
+    ids(&page)
+}
+
 /// A member of each item of a list, in its order.
 pub(crate) fn texts(list: &Value, member: &str) -> Vec<String> {
     list.as_array().unwrap().iter().map(|item| item[member].as_str().unwrap().to_owned()).collect()

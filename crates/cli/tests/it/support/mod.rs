@@ -13,7 +13,7 @@ mod stream;
 mod tls;
 
 pub(crate) use api::{Answer, Api, sent};
-pub(crate) use data::{event, gzip, ids, numbered, project_file, python, texts, zstd};
+pub(crate) use data::{event, gzip, ids, numbered, project_file, python, sent_ids, texts, zstd};
 pub(crate) use disk::{copy_tree, files_below, flip_byte};
 pub(crate) use half::Half;
 pub(crate) use log::{Log, their_checkpoint};
