@@ -246,9 +246,7 @@ impl ScopedReader {
 
     /// The name of the tenant with this number; the index has told numbers within the reach only.
     fn tenant_name(&self, number: &str) -> String {
-        let directory = self.trail.inner.control.directory();
-        let named = number.parse().ok().and_then(|number| directory.tenant(number));
-        named.map_or_else(|| number.to_owned(), |tenant| tenant.name.clone())
+        number.parse().ok().and_then(|number| self.name_of(number)).unwrap_or_else(|| number.to_owned())
     }
 
     /// Terms as their newest events spell them.

@@ -76,27 +76,61 @@ impl ScopedReader {
     /// The tenants that a name in a filter stands for: it and all below it, within the reach. A name outside the
     /// reach stands for nothing, like one that does not exist.
     fn tenants_named(&self, name: &str) -> Vec<TenantNumber> {
-        if name == INSTALLATION {
-            let reads = self.sees_everything() || self.oneself.is_some();
-            return reads.then_some(INSTALLATION_NUMBER).into_iter().collect();
-        }
-        let directory = self.trail.inner.control.directory();
         // All that is below a tenant within the reach is within it too. One above the reach is not named by its
         // children: whether it exists, and what is below it, is not this caller's to know.
-        let named =
-            directory.tenant_named(name).filter(|tenant| directory.is_within(tenant.number, &self.reach));
-        named.map_or_else(Vec::new, |tenant| directory.subtree(&[tenant.number]).into_iter().collect())
+        match self.number_of(name) {
+            None => Vec::new(),
+            Some(INSTALLATION_NUMBER) => vec![INSTALLATION_NUMBER],
+            Some(number) => self.trail.inner.control.directory().subtree(&[number]).into_iter().collect(),
+        }
+    }
+
+    /// The number of the tenant of this name within the reach, or of the installation itself for those who read something
+    /// in its chain.
+    fn number_of(&self, name: &str) -> Option<TenantNumber> {
+        if name.eq_ignore_ascii_case(INSTALLATION) {
+            let reads = self.sees_everything() || self.oneself.is_some();
+            return reads.then_some(INSTALLATION_NUMBER);
+        }
+        let directory = self.trail.inner.control.directory();
+        let tenant = directory.tenant_named(name)?;
+        directory.is_within(tenant.number, &self.reach).then_some(tenant.number)
+    }
+
+    /// The name of the tenant with this number, or of the installation itself.
+    pub(crate) fn name_of(&self, number: TenantNumber) -> Option<String> {
+        if number == INSTALLATION_NUMBER {
+            return Some(INSTALLATION.to_owned());
+        }
+        self.trail.inner.control.directory().tenant(number).map(|tenant| tenant.name.clone())
     }
 
     /// The one tenant whose events a question with these filters can be answered from, however it names it; 0 where there
-    /// are several, or none.
+    /// are several, or none, or where the question names another one: it is told to whoever reads that tenant's events.
     pub fn touches(&self, filters: &Filters, now: Timestamp) -> TenantNumber {
         let query = self.query(filters, now).ok();
         let tenants = query.and_then(|query| query.tenants_within(&self.scope()));
         match tenants.as_ref().map(TenantSet::as_slice) {
-            Some([number]) => *number,
-            _ => 0,
+            Some([number]) if !self.names_beside(*number, filters) => *number,
+            _ => INSTALLATION_NUMBER,
         }
+    }
+
+    /// Whether a value of these filters holds the name of a tenant that is neither this one nor below it.
+    fn names_beside(&self, number: TenantNumber, filters: &Filters) -> bool {
+        let directory = self.trail.inner.control.directory();
+        let own = indelible_control::Reach::Tenants(vec![number]);
+        let is_beside = |name: &str| {
+            directory.tenant_named(name).is_some_and(|tenant| !directory.is_within(tenant.number, &own))
+        };
+        filters.iter().any(|(_, value)| {
+            let whole = value.trim_start_matches('!').trim();
+            let mut parts = value.split(|part: char| !is_of_names(part));
+            let named = |part: &str| {
+                is_beside(part) || is_beside(part.trim_matches(|sign: char| !sign.is_ascii_alphanumeric()))
+            };
+            is_beside(whole) || parts.any(|part| named(part) || part.split(['@', ':', '+']).any(named))
+        })
     }
 
     /// Names of the tenants below the one named, within the reach.
@@ -266,13 +300,7 @@ impl ScopedReader {
     ) -> Result<(Arc<Record>, Cost), ReadError> {
         let inner = &self.trail.inner;
         let only = match tenant {
-            Some(name) => {
-                let directory = inner.control.directory();
-                let found = directory
-                    .tenant_named(name)
-                    .filter(|tenant| directory.is_within(tenant.number, &self.reach));
-                Some(found.ok_or(ReadError::NotFound)?.number)
-            }
+            Some(name) => Some(self.number_of(name).ok_or(ReadError::NotFound)?),
             None => None,
         };
         let (hits, cost) = inner.search.by_id(&self.scope(), only, id, budget)?;
@@ -377,6 +405,9 @@ impl ScopedReader {
         let mut plan = self.trail.inner.search.explain(&self.scope(), &query, Some(moment.as_of), budget);
         let directory = self.trail.inner.control.directory();
         indelible_search::name_tenants(&mut plan, &|number| {
+            if number == INSTALLATION_NUMBER {
+                return Some(INSTALLATION.to_owned());
+            }
             let within = |tenant: &&Tenant| directory.is_within(tenant.number, &self.reach);
             directory.tenant(number).filter(within).map(|tenant| tenant.name.clone())
         });
@@ -419,4 +450,9 @@ pub(crate) fn query_digest(filters: &Filters) -> [u8; 32] {
         hash.update(text.as_bytes());
     }
     hash.finalize().into()
+}
+
+/// Whether names of tenants can have it.
+fn is_of_names(part: char) -> bool {
+    part.is_ascii_alphanumeric() || "._-@:+".contains(part)
 }

@@ -146,8 +146,12 @@ impl Control {
             return Err(ControlError::NoSuchUser);
         }
         let is_closed = matches!(state, UserState::Locked | UserState::Disabled);
-        if is_closed {
+        // Links in a mailbox that is the user's no longer must not stay good.
+        let moved = self.directory().user(id).is_some_and(|user| user.email != profile.email);
+        if is_closed || moved {
             end_links(&mut rows, id).await?;
+        }
+        if is_closed {
             end_sessions(&mut rows, id, None).await?;
         }
         rows.commit().await?;

@@ -19,7 +19,12 @@ pub(crate) struct Authentication {
     /// Passwords that are hashed at one time: each takes its megabytes, and all of a processor.
     slots: Arc<Semaphore>,
     started: Instant,
+    /// The hour since the start, and the events that were told singly in it.
+    singly: Mutex<(u64, u32)>,
 }
+
+/// Refusals of people who have not shown who they are that become events of their own within an hour.
+const SINGLY_AN_HOUR: u32 = 1_000;
 
 /// Passwords that may wait to be hashed, beside those that are; the rest is refused at once.
 const SLOTS: usize = 2;
@@ -33,7 +38,19 @@ impl Authentication {
             throttle: Mutex::new(Throttle::new(Bounds::default())),
             slots: Arc::new(Semaphore::new(SLOTS)),
             started: Instant::now(),
+            singly: Mutex::new((0, 0)),
         }
+    }
+
+    /// Whether a refusal of somebody who has not shown who they are becomes an event of its own.
+    pub(crate) fn tells_singly(&self) -> bool {
+        let hour = self.started.elapsed().as_secs() / 3_600;
+        let mut told = self.singly.lock();
+        if told.0 != hour {
+            *told = (hour, 0);
+        }
+        told.1 = told.1.saturating_add(1);
+        told.1 <= SINGLY_AN_HOUR
     }
 
     /// Asks whether an attempt may be looked at; it counts as failed until [`Self::succeeded`].

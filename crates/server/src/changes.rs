@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering;
 
-use indelible_control::{Change, ControlError, TenantNumber};
+use indelible_control::{Change, ControlError, Directory, TenantNumber};
 use indelible_event::Timestamp;
 use indelible_ledger::{Outcome, Receipt};
 use indelible_verify::{ChainId, Kind};
@@ -34,17 +34,18 @@ pub(crate) struct ChangeEntry {
 pub(crate) struct Told {
     /// The id that it gets.
     id: Uuid,
-    /// The number of the tenant whose chain it belongs to, if that one is audited; 0: the installation's own.
+    /// The number of the tenant whose chain it belongs to; 0: the installation's own.
     tenant: TenantNumber,
     event: Box<RawValue>,
 }
 
 impl Told {
     /// `event`, under an id of its own.
-    pub(crate) fn new(event: &OwnEvent) -> Result<Self, ApiError> {
-        let json =
-            RawValue::from_string(event.to_json()).map_err(|error| ApiError::internal(error.to_string()))?;
-        Ok(Self { id: Uuid::now_v7(), tenant: event.tenant(), event: json })
+    pub(crate) fn new(event: &OwnEvent, directory: &Directory) -> Result<Self, ApiError> {
+        let tenant = event.chain(directory);
+        let json = RawValue::from_string(event.to_json(tenant))
+            .map_err(|error| ApiError::internal(error.to_string()))?;
+        Ok(Self { id: Uuid::now_v7(), tenant, event: json })
     }
 }
 
@@ -61,7 +62,7 @@ impl App {
             Change::TenantAuditing { tenant } | Change::TenantSet { tenant, .. } => self.chain_of(*tenant)?,
             _ => self.installation_chain()?,
         };
-        let entry = ChangeEntry { change, told: Told::new(told)? };
+        let entry = ChangeEntry { change, told: Told::new(told, &self.control.directory())? };
         let body = serde_json::to_vec(&entry).map_err(|error| ApiError::internal(error.to_string()))?;
         self.behind.store(true, Ordering::Release);
         let receipt = self.writer.append_system(Kind::SETTINGS, chain, body).await?;
@@ -79,20 +80,13 @@ impl App {
         entry: &ChangeEntry,
     ) -> Result<(), ApiError> {
         // The event before the rows, since the rows note that the entry is carried out.
-        match &entry.change {
-            // Audited from this entry on, whatever the row says yet.
-            Change::TenantAuditing { tenant } if *tenant == entry.told.tenant => {
-                let Told { id, tenant, event } = &entry.told;
-                self.record_in(*id, *tenant, event.get().to_owned()).await?;
-            }
-            _ => self.tell(&entry.told).await?,
-        }
+        self.tell(&entry.told).await?;
         Ok(self.control.apply(index, at, &entry.change).await?)
     }
 
     /// Puts an event into the trail; one that is there already is not put there again.
     pub(crate) async fn tell(&self, told: &Told) -> Result<(), ApiError> {
-        self.record_as(told.id, told.tenant, told.event.get().to_owned()).await.map(|_| ())
+        self.record_in(told.id, told.tenant, told.event.get().to_owned()).await
     }
 
     /// Carries out what an earlier call could not. Whoever calls holds `control_turn`.

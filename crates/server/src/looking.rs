@@ -23,9 +23,17 @@ use crate::{
 };
 
 /// Looks that are not in the trail yet.
-#[derive(Default)]
 pub(crate) struct Looking {
     pending: Mutex<Looks>,
+    /// What the ids of their events are made with.
+    key: [u8; 32],
+}
+
+impl Looking {
+    /// `key`: the installation's own, which nobody else knows.
+    pub(crate) fn new(key: [u8; 32]) -> Self {
+        Self { pending: Mutex::default(), key }
+    }
 }
 
 #[derive(Default)]
@@ -156,7 +164,8 @@ impl App {
         who: OwnEvent,
     ) -> Result<(), ApiError> {
         let now = self.now();
-        let who = who.touching((tenant != INSTALLATION_NUMBER).then_some(tenant)).to_json();
+        let tenant = who.clone().touching(tenant).chain(&self.control.directory());
+        let who = who.to_json(tenant);
         let key = LookKey {
             window_start: self.window_of(now),
             principal: looker,
@@ -249,7 +258,7 @@ impl App {
         let began = looks.iter().map(|(_, look)| look.first_at).min().unwrap_or_else(|| self.now());
         // The same ids for the same looks, so that a crash before the rows are removed makes no second event.
         for (part, event) in events_of(looks).into_iter().enumerate() {
-            self.record_as(id_of(first, began, part), first.tenant, event).await?;
+            self.record_in(id_of(&self.looking.key, first, began, part), first.tenant, event).await?;
         }
         let keys: Vec<_> = looks.iter().map(|(key, _)| key).collect();
         self.control.remove_looks(&keys).await?;
@@ -346,10 +355,12 @@ fn first_half(hash: Sha256) -> [u8; 16] {
 }
 
 /// A UUID (version 8) of the window, whose it is, the first question, when they began to look, and which of several events
-/// it is: a clock that is set back makes a second window of the same beginning.
-fn id_of(key: &LookKey, began: Timestamp, part: usize) -> Uuid {
+/// it is: a clock that is set back makes a second window of the same beginning. Whoever looks knows all of that, and may
+/// send events: with `secret` in it they can't take the id before it is used.
+fn id_of(secret: &[u8; 32], key: &LookKey, began: Timestamp, part: usize) -> Uuid {
     let mut hash = Sha256::new();
-    hash.update(b"indelible/looking/v1\0");
+    hash.update(b"indelible/looking/v2\0");
+    hash.update(secret);
     hash.update(key.window_start.to_be_bytes());
     hash.update(key.principal);
     hash.update(key.tenant.to_be_bytes());

@@ -219,9 +219,10 @@ impl App {
     }
 }
 
-/// That a mail was sent; `by` and `to` are the caller's to add.
+/// That a mail was sent; `by` and `to` are the caller's to add. The mail server is the installation's own, and its words
+/// may name what nobody else is to know.
 pub(crate) fn told() -> OwnEvent {
-    OwnEvent::new("Send mail", "mail.send", "other")
+    OwnEvent::new("Send mail", "mail.send", "other").touching_installation()
 }
 
 /// A time as mails have it, in the zone of whoever reads it.

@@ -1,16 +1,16 @@
 //! The trail of the trail: what people and programs do to the trail and its settings, as ordinary events in it.
 //!
-//! Looking at a tenant's events is recorded in that tenant's chain; settings, accounts and whatever concerns none or
-//! several tenants, in the installation's own. An event is durable before the answer that it is about is given.
+//! What touches one tenant's data is recorded in that tenant's chain, whatever touches several or none in the
+//! installation's own. An event is durable before the answer that it is about is given.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 pub(crate) use indelible_access::{INSTALLATION, INSTALLATION_NUMBER};
 use indelible_access::{LOOKING, Principal, PrincipalId};
-use indelible_control::{Directory, TenantNumber, User};
+use indelible_control::{Directory, Reach, TenantNumber, User};
 use indelible_event::{Event, Limits, TimeSource, Timestamp, parse};
-use indelible_ledger::{AppendRequest, NewEvent, OnConflict, Receipt};
-use indelible_verify::{ChainId, Envelope, Protocol};
+use indelible_ledger::{AppendRequest, NewEvent, OnConflict, Outcome};
+use indelible_verify::{ChainId, Envelope, People, Person, Place, Protocol, UserId};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -34,23 +34,18 @@ pub(crate) struct Origin {
 }
 
 /// An event of our own on its way into the trail.
-#[derive(Clone, Debug)]
+///
+/// Whoever puts it together says whose data it touches; the chain that tells of it follows from that.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct OwnEvent {
-    touches: Touched,
+    touched: BTreeSet<TenantNumber>,
+    /// Whether it touches what is the installation's own.
+    touches_installation: bool,
+    /// Whether it is what begins a tenant's auditing.
+    begins_auditing: bool,
     /// The tenant of the user who did it.
     home: Option<TenantNumber>,
     body: Map<String, Value>,
-}
-
-/// Whose data an event of our own is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Touched {
-    /// Nobody's so far.
-    Nothing,
-    /// One tenant's.
-    One(TenantNumber),
-    /// Several tenants', or the installation's own.
-    Installation,
 }
 
 impl OwnEvent {
@@ -62,27 +57,31 @@ impl OwnEvent {
         body.insert("action_type".into(), kind.into());
         body.insert("source".into(), json!({"application": "indelible"}));
         body.insert("outcome".into(), json!({"result": "success"}));
-        Self { body, ..Self::empty() }
+        Self { body, ..Self::default() }
     }
 
-    fn empty() -> Self {
-        Self { touches: Touched::Nothing, home: None, body: Map::new() }
-    }
-
-    /// That data of this tenant is touched; `None`: the installation's own. An event that touches one tenant belongs to
-    /// its chain; one that touches several, or none, to the installation's own.
-    pub(crate) fn touching(mut self, tenant: Option<TenantNumber>) -> Self {
-        self.touches = match (self.touches, tenant) {
-            (Touched::Nothing, Some(tenant)) => Touched::One(tenant),
-            (Touched::One(known), Some(tenant)) if known == tenant => Touched::One(known),
-            _ => Touched::Installation,
-        };
+    /// Data of this tenant is touched.
+    pub(crate) fn touching(mut self, tenant: TenantNumber) -> Self {
+        self.touched.insert(tenant);
         self
     }
 
-    /// The same for several.
-    pub(crate) fn touching_all(self, tenants: impl IntoIterator<Item = TenantNumber>) -> Self {
-        tenants.into_iter().fold(self, |event, tenant| event.touching(Some(tenant)))
+    /// What is the installation's own is touched.
+    pub(crate) fn touching_installation(self) -> Self {
+        Self { touches_installation: true, ..self }
+    }
+
+    /// What belongs to this tenant is touched; of `None`, to the installation itself.
+    pub(crate) fn touching_of(self, owner: Option<TenantNumber>) -> Self {
+        match owner {
+            Some(tenant) => self.touching(tenant),
+            None => self.touching_installation(),
+        }
+    }
+
+    /// It tells that the auditing of the tenant that it touches begins: that one counts as audited.
+    pub(crate) fn beginning_auditing(self) -> Self {
+        Self { begins_auditing: true, ..self }
     }
 
     fn with(mut self, name: &str, value: Value) -> Self {
@@ -120,7 +119,7 @@ impl OwnEvent {
     /// The user who did it to their own account, where there is no session yet.
     pub(crate) fn by_user(mut self, user: &User, directory: &Directory) -> Self {
         self.home = user.tenant;
-        self.touching(user.tenant).with("actor", person(user, directory))
+        self.touching_of(user.tenant).with("actor", person(user, directory))
     }
 
     /// A name that somebody gave and that is nobody's here.
@@ -131,7 +130,7 @@ impl OwnEvent {
 
     /// Who looks, and from where, as the members of an event that is written later.
     pub(crate) fn who(principal: &Principal, origin: &Origin, directory: &Directory) -> Self {
-        let told = Self::empty().by(principal, origin, directory);
+        let told = Self::default().by(principal, origin, directory);
         match principal.id {
             PrincipalId::User { session, .. } => told.in_session(session),
             PrincipalId::AdminKey | PrincipalId::Key(_) => told,
@@ -140,7 +139,7 @@ impl OwnEvent {
 
     /// From where, of somebody who is nobody here.
     pub(crate) fn whence(origin: &Origin) -> Self {
-        Self::empty().from(origin)
+        Self::default().from(origin)
     }
 
     /// That it was refused: `result` is failure or denied, `reason` a short text for programs.
@@ -195,21 +194,31 @@ impl OwnEvent {
         self.with("session_id", session.to_string().into())
     }
 
-    /// The tenant whose chain it belongs to.
-    pub(crate) fn tenant(&self) -> TenantNumber {
-        match self.touches {
-            Touched::One(tenant) => tenant,
-            Touched::Nothing | Touched::Installation => INSTALLATION_NUMBER,
+    /// The number of the tenant whose chain tells of it; 0: the installation's own does. A tenant's does where everything
+    /// that is touched is its own, or that of tenants below it, and it is audited: one that is not may be deleted and its
+    /// name given away, so nothing is recorded under it.
+    pub(crate) fn chain(&self, directory: &Directory) -> TenantNumber {
+        let is_below = |tenant, above: &TenantNumber| {
+            *above != tenant && directory.is_within(tenant, &Reach::Tenants(vec![*above]))
+        };
+        let is_top = |tenant: &&TenantNumber| !self.touched.iter().any(|above| is_below(**tenant, above));
+        let mut top = self.touched.iter().filter(is_top);
+        match (self.touches_installation, top.next(), top.next()) {
+            (false, Some(tenant), None) => {
+                let audited = directory.tenant(*tenant).is_some_and(|tenant| tenant.auditing);
+                if audited || self.begins_auditing { *tenant } else { INSTALLATION_NUMBER }
+            }
+            _ => INSTALLATION_NUMBER,
         }
     }
 
-    /// The bytes that are stored.
+    /// The bytes that are stored in this tenant's chain; 0: in the installation's own.
     ///
     /// Whoever reads a tenant's events learns who from elsewhere touched its data, and from where, but not to which
     /// tenant, groups and roles they belong: that would tell of the tree above.
-    pub(crate) fn to_json(&self) -> String {
+    pub(crate) fn to_json(&self, chain: TenantNumber) -> String {
         let mut body = self.body.clone();
-        let from_elsewhere = self.tenant() != INSTALLATION_NUMBER && self.home != Some(self.tenant());
+        let from_elsewhere = chain != INSTALLATION_NUMBER && self.home != Some(chain);
         if from_elsewhere && let Some(Value::Object(actor)) = body.get_mut("actor") {
             actor.retain(|name, _| !OF_ANOTHER_PLACE.contains(&name.as_str()));
         }
@@ -258,39 +267,30 @@ impl App {
     /// # Errors
     /// The ledger's: what can't be recorded must not happen.
     pub(crate) async fn record(&self, event: &OwnEvent) -> Result<(), ApiError> {
-        self.record_as(Uuid::now_v7(), event.tenant(), event.to_json()).await.map(|_| ())
+        let chain = event.chain(&self.control.directory());
+        self.record_in(Uuid::now_v7(), chain, event.to_json(chain)).await
     }
 
-    /// The same under an id that was chosen before: a second time it is there already.
-    pub(crate) async fn record_as(
-        &self,
-        id: Uuid,
-        tenant: TenantNumber,
-        body: String,
-    ) -> Result<Receipt, ApiError> {
-        // A tenant that is not audited may be deleted and its name given away: nothing is recorded under it.
-        let directory = self.control.directory();
-        let audited = directory.tenant(tenant).filter(|tenant| tenant.auditing);
-        self.record_in(id, audited.map_or(INSTALLATION_NUMBER, |tenant| tenant.number), body).await
-    }
-
-    /// The same in the chain of this tenant, whether it is audited or not; 0: the installation's own.
+    /// The same under an id that was chosen before, in this tenant's chain; 0: the installation's own. A second time it is
+    /// there already. Nobody can guess the id: whoever sent an event of that id before would keep ours out.
     pub(crate) async fn record_in(
         &self,
         id: Uuid,
         tenant: TenantNumber,
         body: String,
-    ) -> Result<Receipt, ApiError> {
+    ) -> Result<(), ApiError> {
         let directory = self.control.directory();
         let (chain, name) = match directory.tenant(tenant) {
             Some(tenant) => (ChainId(tenant.chain_id), tenant.name.clone()),
             None => (self.installation_chain()?, INSTALLATION.to_owned()),
         };
+        let tenant = directory.tenant(tenant).map_or(INSTALLATION_NUMBER, |tenant| tenant.number);
         let parsed = parse(&body, &Limits::default(), self.now());
         let parsed =
             parsed.map_err(|_| ApiError::internal("an event of the server's own can't be understood"))?;
-        let people =
-            recognise(&*directory, tenant, &with_certain_people(parsed.event), &mut Room::of_request());
+        let certain = with_certain_people(parsed.event);
+        let people = recognise(&*directory, tenant, &certain, &mut Room::of_request());
+        let people = with_actor(people, &certain, &directory);
         let event = NewEvent {
             chain,
             envelope: Envelope {
@@ -317,7 +317,31 @@ impl App {
             replay: None,
             note: Vec::new(),
         };
-        Ok(self.writer.append(request).await?)
+        let receipt = self.writer.append(request).await?;
+        match receipt.outcomes.first() {
+            Some(Outcome::Skipped) | None => {
+                Err(ApiError::internal("an event of the server's own was not stored"))
+            }
+            // Nobody else can know the id: it was told before, perhaps with another count.
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Records that somebody was refused who has not shown who they are. So many an hour are events of their own; what is
+    /// beyond them is told rolled up, so that nobody with many addresses fills a chain.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub(crate) async fn record_unproven(
+        &self,
+        told: &OwnEvent,
+        origin: &Origin,
+        what: &str,
+    ) -> Result<(), ApiError> {
+        if self.authentication.tells_singly() {
+            return self.record(told).await;
+        }
+        self.note_refusal(None, origin, what).await
     }
 
     /// The chain of the installation itself.
@@ -332,14 +356,33 @@ impl App {
     }
 }
 
-/// An event of our own as far as it says who somebody is: a name that was only typed, or asked about, makes no event
-/// somebody's own.
+/// An event of our own as far as it says for certain who somebody is: by a user's id. A name may be somebody else's here,
+/// and one that was only typed, or asked about, makes no event somebody's own.
 fn with_certain_people(mut event: Event) -> Event {
     event.actor = event.actor.filter(|actor| actor.id.is_some());
+    if let Some(actor) = &mut event.actor {
+        (actor.username, actor.aliases) = (None, Vec::new());
+    }
+    for target in &mut event.targets {
+        (target.username, target.aliases) = (None, Vec::new());
+    }
     if event.action_code.as_deref().is_some_and(|code| code.starts_with(LOOKING)) {
         event.targets.clear();
     }
     event
+}
+
+/// With the user who did it, also one from elsewhere: what somebody did is theirs to read. Their groups and roles stay
+/// unknown to whoever reads the tenant's events.
+fn with_actor(people: People, event: &Event, directory: &Directory) -> People {
+    let id = event.actor.as_ref().and_then(|actor| Uuid::try_parse(actor.id.as_deref()?).ok());
+    let user = id.and_then(|id| directory.user(id)).map(|user| UserId(user.id.into_bytes()));
+    let Some(user) = user.filter(|_| people.iter().all(|person| person.place != Place::ACTOR)) else {
+        return people;
+    };
+    let actor = Person { place: Place::ACTOR, user, groups: None, roles: None };
+    let others = people.iter().cloned();
+    People::new(std::iter::once(actor).chain(others).collect()).unwrap_or(people)
 }
 
 /// A time as own events have it.
@@ -350,6 +393,20 @@ pub(crate) fn shown(at: Option<Timestamp>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_actor_from_elsewhere_is_told_without_what_names_the_tree_above() {
+        let actor = json!({"type": "user", "id": "1", "username": "ada", "tenant": "north", "groups": ["g"], "roles": ["r"]});
+        let event = |home| OwnEvent { home, ..OwnEvent::new("a", "a", "other").with("actor", actor.clone()) };
+        for (home, chain, whole) in
+            [(None, 0, true), (Some(7), 0, true), (Some(7), 7, true), (Some(6), 7, false), (None, 7, false)]
+        {
+            let told: Value = serde_json::from_str(&event(home).to_json(chain)).unwrap();
+            assert_eq!(told["actor"].get("tenant").is_some(), whole, "{home:?} {chain}");
+            assert_eq!(told["actor"] == actor, whole, "{home:?} {chain}");
+            assert_eq!(told["actor"]["username"], "ada");
+        }
+    }
 
     #[test]
     fn an_own_event_is_one_that_any_reader_understands() {
@@ -367,7 +424,7 @@ mod tests {
             .changed("zone", "UTC", "UTC")
             .refused("denied", "not_permitted");
         let limits = indelible_event::Limits::default();
-        let parsed = indelible_event::parse(&event.to_json(), &limits, Timestamp::from_micros(1)).unwrap();
+        let parsed = indelible_event::parse(&event.to_json(0), &limits, Timestamp::from_micros(1)).unwrap();
         assert!(parsed.warnings.is_empty(), "{:?}", parsed.warnings);
         assert_eq!((parsed.event.targets.len(), parsed.event.changes.len()), (2, 1));
         assert_eq!(parsed.event.client.user_agent.unwrap().len(), USER_AGENT_MAX);

@@ -393,7 +393,7 @@ async fn open(
         authentication: Authentication::new(seal),
         openid,
         address,
-        looking: Looking::default(),
+        looking: Looking::new(stored_key(&control, LOOKING_KEY).await?),
         keys_used: parking_lot::Mutex::default(),
         prepare_slots: Semaphore::new(std::thread::available_parallelism().map_or(2, Into::into)),
         queries: Queries::new(&config),
@@ -468,6 +468,9 @@ fn words(progress: OpenProgress) -> String {
 const CURSOR_KEY: &str = "cursor_key";
 /// The name of the stored key that seals what browsers keep while their user is at a provider.
 const OPENID_KEY: &str = "openid_key";
+
+/// The name of the stored key that ids of roll-ups are made with.
+const LOOKING_KEY: &str = "looking_key";
 
 /// The key that secrets are sealed with. It is made at the first start; where something is sealed already a new one would
 /// only hide that the old one is lost.

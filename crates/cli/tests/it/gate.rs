@@ -396,11 +396,8 @@ impl World {
         };
         let tenants = TREE.iter().map(|(name, _)| *name).filter(|name| !knows(name)).map(str::to_owned);
         let events = self.events.iter().filter(|event| !who.reads(event)).map(|event| event.id.clone());
-        let unknown = |tenant: &str, permission| {
-            !self.manages(who, permission, tenant) && !self.manages(who, OF_THE_TRAIL, tenant)
-        };
-        let users = self.victims.iter().filter(|(_, tenant, _)| unknown(tenant, "users.manage"));
-        let keys = self.keys.iter().filter(|(_, tenant, _)| unknown(tenant, "keys.manage"));
+        let users = self.victims.iter().filter(|(_, tenant, _)| !self.manages(who, "users.manage", tenant));
+        let keys = self.keys.iter().filter(|(_, tenant, _)| !self.manages(who, "keys.manage", tenant));
         let marks = users.chain(keys).flat_map(|(mark, _, id)| [mark.clone(), id.clone()]);
         tenants.chain(events).chain(marks).collect()
     }
@@ -412,7 +409,12 @@ impl World {
         let headers = if body.is_empty() { &[][..] } else { &json[..] };
         let answer = who.api.request(method, path, headers, body.as_bytes());
         let text = format!("{:?} {}", answer.headers, answer.text());
+        let of_the_trail = ["events", "feed", "tail", "stats", "histogram", "values"];
+        let of_the_trail = of_the_trail.iter().any(|route| path.starts_with(&format!("/v1/{route}")));
         for mark in &count.hidden[who.name] {
+            if of_the_trail && self.tells_of(who, mark) {
+                continue;
+            }
             if text.contains(mark.as_str()) && !path.contains(mark.as_str()) && !body.contains(mark.as_str())
             {
                 count.leaks.push(format!("{} {method} {path}: {mark} in {text}", who.name));
@@ -420,6 +422,13 @@ impl World {
         }
         count.asked += 1;
         answer
+    }
+
+    /// Whether events that `who` may read tell of the user or key of this mark.
+    fn tells_of(&self, who: &Who, mark: &str) -> bool {
+        let mut things = self.victims.iter().chain(&self.keys);
+        things
+            .any(|(name, tenant, id)| (name == mark || id == mark) && self.manages(who, OF_THE_TRAIL, tenant))
     }
 
     fn count(&self) -> Count {
@@ -1025,7 +1034,9 @@ fn a_partners_session_and_key_end_at_once_in_open_streams_too() {
     let key = key.expect(201).json();
     let by_key = world.admin.with_key(key["key"].as_str().unwrap());
     let by_session = world.admin.signed_in("white", PASSWORD);
-    let mut streams = [by_key.tail("", None), by_session.tail("", None)];
+    // Without the server's own, which tell that the key was revoked.
+    let mut streams =
+        [by_key.tail("application=!indelible", None), by_session.tail("application=!indelible", None)];
     world.admin.request("DELETE", &format!("/v1/keys/{}", key["id"].as_str().unwrap()), &[], b"").expect(204);
     by_session.request("POST", "/v1/sign-out", &[], b"").expect(204);
     for stream in &mut streams {

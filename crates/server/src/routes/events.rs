@@ -162,7 +162,7 @@ impl Opened {
             Self::Proof => return app.look_at_proof(caller, tenant, id).await,
         };
         let told = OwnEvent::new(action, code, "view")
-            .touching(Some(tenant))
+            .touching(tenant)
             .by(&caller.principal, &caller.origin, &app.control.directory())
             .to("event", id, id);
         app.record(&told).await

@@ -202,8 +202,8 @@ fn told(
 ) -> OwnEvent {
     let told = OwnEvent::new(action, code, kind);
     let told = match &key.reach {
-        Reach::Everything => told.touching(None),
-        Reach::Tenants(roots) => told.touching_all(roots.iter().copied().chain(key.default_tenant)),
+        Reach::Everything => told.touching_installation(),
+        Reach::Tenants(roots) => roots.iter().fold(told, |told, root| told.touching(*root)),
     };
     told.to("api_key", &Uuid::from_bytes(key.id).to_string(), &key.name)
         .by(&caller.principal, &caller.origin, directory)

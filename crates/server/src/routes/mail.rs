@@ -153,7 +153,7 @@ async fn answer(app: &Arc<App>, origin: &Origin, name: &str) -> Result<(), ApiEr
     let asked =
         || OwnEvent::new("Ask for a new password", "password.reset", "other").by_unknown(name).from(origin);
     if users.is_empty() {
-        return app.record(&asked().refused("failure", "unknown_user")).await;
+        return refused(app, &asked(), origin, "unknown_user").await;
     }
     let mut all = Ok(());
     for user in users.values().take(ACCOUNTS_MAX) {
@@ -164,6 +164,11 @@ async fn answer(app: &Arc<App>, origin: &Origin, name: &str) -> Result<(), ApiEr
     all
 }
 
+async fn refused(app: &App, told: &OwnEvent, origin: &Origin, reason: &'static str) -> Result<(), ApiError> {
+    let told = told.clone().refused("failure", reason);
+    app.record_unproven(&told, origin, &format!("POST /v1/password/reset {reason}")).await
+}
+
 async fn answer_one(app: &App, origin: &Origin, user: &User, told: OwnEvent) -> Result<(), ApiError> {
     let to = match may_reset(app, user) {
         Ok(_) if !app.mailing.takes_unasked(user.id) => Err("too_often"),
@@ -171,7 +176,7 @@ async fn answer_one(app: &App, origin: &Origin, user: &User, told: OwnEvent) -> 
     };
     let to = match to {
         Ok(to) => to,
-        Err(reason) => return app.record(&told.refused("failure", reason)).await,
+        Err(reason) => return refused(app, &told, origin, reason).await,
     };
     let token = LinkToken::generate().map_err(|error| ApiError::internal(error.to_string()))?;
     let expires_at = Timestamp::from_micros(app.now().as_micros() + RESET_MINUTES * 60_000_000);

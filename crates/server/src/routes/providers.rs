@@ -10,9 +10,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use indelible_control::{
-    Change, Directory, Profile, Reach, Role, RoleGrant, StoredProvider, User, UserState,
-};
+use indelible_control::{Change, Profile, Reach, Role, RoleGrant, StoredProvider, User, UserState};
 use indelible_event::Code;
 use indelible_identity::Purpose;
 use indelible_openid::{Callback, Claims, ClientSecret, GroupRole, OpenIdError, PENDING_SECONDS, Provider};
@@ -26,7 +24,7 @@ use super::{
     uncancelled,
     users::{
         Account, GROUPS_MAX, TEXT_MAX, checked_email, checked_username, described_changes, given_roles,
-        is_last_administrator, territories_of,
+        is_last_administrator, touched_by_roles,
     },
 };
 use crate::{
@@ -91,17 +89,6 @@ pub(crate) struct ProviderConfig {
     /// The secret of the client; absent: the one before stays, or there is none. Never given back.
     #[serde(default, skip_serializing)]
     client_secret: Option<String>,
-}
-
-impl ProviderConfig {
-    /// An event about it, which touches the tenant whose people it vouches for and those that it gives roles over.
-    fn touched_by(&self, event: OwnEvent, directory: &Directory) -> OwnEvent {
-        let number = |name: &String| directory.tenant_named(name).map(|tenant| tenant.number);
-        let event = event.touching(self.tenant.as_ref().and_then(number));
-        event.touching_all(
-            self.group_roles.iter().filter_map(|given| given.territory.as_ref().and_then(number)),
-        )
-    }
 }
 
 fn scopes_default() -> Vec<String> {
@@ -300,15 +287,9 @@ async fn set(
     };
     let shown = |body: &str| serde_json::from_str::<serde_json::Value>(body).unwrap_or_default();
     let before = old.as_ref().map_or(serde_json::Value::Null, |old| shown(&old.body));
-    let directory = app.control.directory();
-    let told = match &old {
-        Some(old) => config_of(old)?.touched_by(OwnEvent::new(action, code, kind), &directory),
-        None => OwnEvent::new(action, code, kind),
-    };
-    let told = config
-        .touched_by(told, &directory)
+    let told = OwnEvent::new(action, code, kind)
         .to("provider", &new.id, &config.name)
-        .by(&caller.principal, &caller.origin, &directory)
+        .by(&caller.principal, &caller.origin, &app.control.directory())
         .changed("configuration", before, shown(&new.body))
         .parameter("secret_changed", old.as_ref().and_then(|old| old.secret.as_ref()) != new.secret.as_ref());
     app.record(&told).await?;
@@ -359,11 +340,9 @@ pub(crate) async fn delete(
     uncancelled(async move {
         let _turn = caller.turn(&app).await?;
         let old = stored(&app, &id).await?;
-        let (config, directory) = (config_of(&old)?, app.control.directory());
-        let told = config
-            .touched_by(OwnEvent::new("Remove provider", "provider.delete", "delete"), &directory)
-            .to("provider", &id, &config.name)
-            .by(&caller.principal, &caller.origin, &directory);
+        let told = OwnEvent::new("Remove provider", "provider.delete", "delete")
+            .to("provider", &id, &config_of(&old)?.name)
+            .by(&caller.principal, &caller.origin, &app.control.directory());
         app.record(&told).await?;
         Ok(app.control.remove_provider(&id).await?)
     })
@@ -446,7 +425,8 @@ pub(crate) async fn callback(
                             None => told.by_unknown(username),
                         };
                         let told = told.from(&origin).parameter("provider", stored.id.clone());
-                        app.record(&told.refused("failure", reason)).await?;
+                        let what = format!("GET /v1/sign-in/providers/{}/callback {reason}", stored.id);
+                        app.record_unproven(&told.refused("failure", reason), &origin, &what).await?;
                     }
                     // Whom no provider vouches for can come as often as they like.
                     None => {
@@ -506,6 +486,7 @@ async fn finish(
         Some(id) => id,
         None => welcome(app, origin, stored, &claims).await?,
     };
+    let refuse = |reason| Refusal { user: Some(id), ..refuse(reason) };
     let user = app.control.directory().user(id).cloned().ok_or_else(|| refuse("unknown_user"))?;
     if let Some(reason) = unusable(app, &user) {
         return Err(refuse(reason));
@@ -649,9 +630,9 @@ async fn give_roles(
         .by_user(user, &directory)
         .from(origin)
         .to("user", &user.id.to_string(), &user.username)
-        .touching_all(territories_of(&user.grants).chain(territories_of(&grants)))
         .parameter("provider", provider.name.clone())
         .changed("roles", shown(&user.grants), shown(&grants));
+    let told = touched_by_roles(told, user.grants.iter().chain(&grants), &directory);
     app.make_change(Change::GrantsSet { user: user.id, grants }, &told).await.map_err(|error| {
         tracing::warn!(
             cause = error.cause(),

@@ -113,7 +113,8 @@ async fn prove(app: &App, origin: &Origin, given: &SignIn) -> Result<Proven, Api
             Some(user) => told.by_user(user, &app.control.directory()),
             None => told.by_unknown(&given.username),
         };
-        app.record(&told.refused("failure", "address_not_allowed")).await?;
+        let told = told.refused("failure", "address_not_allowed");
+        app.record_unproven(&told, origin, "POST /v1/sign-in address_not_allowed").await?;
         return Err(elsewhere);
     }
     let credentials = match &user {
@@ -274,7 +275,7 @@ pub(crate) async fn sign_out(
     let work = async move {
         let directory = app.control.directory();
         let told = OwnEvent::new("Sign out", "session.end", "logout")
-            .touching(directory.user(user).and_then(|user| user.tenant))
+            .touching_of(directory.user(user).and_then(|user| user.tenant))
             .by(&caller.principal, &caller.origin, &directory)
             .in_session(session);
         // A session that is to end ends, whether that can be recorded or not.

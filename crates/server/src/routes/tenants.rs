@@ -296,7 +296,7 @@ pub(crate) async fn create_tenant(app: &App, new: CheckedTenant, told: OwnEvent)
         .changed("display_name", Value::Null, details.display_name.clone())
         .changed("external_id", Value::Null, details.external_id.clone())
         .changed("zone", Value::Null, details.zone.clone());
-    let told = Told::new(&told)?;
+    let told = Told::new(&told, &directory)?;
     let body = details.with_told(&told).map_err(|error| ApiError::internal(error.to_string()))?;
     app.behind.store(true, Ordering::Release);
     // The ledger first, the row second; a crash between them is mended at the next start.
@@ -334,7 +334,7 @@ pub(crate) async fn create_tenant(app: &App, new: CheckedTenant, told: OwnEvent)
 }
 
 fn target(event: OwnEvent, tenant: &Tenant) -> OwnEvent {
-    event.touching(Some(tenant.number)).to("tenant", &tenant.uuid.to_string(), &tenant.name)
+    event.touching(tenant.number).to("tenant", &tenant.uuid.to_string(), &tenant.name)
 }
 
 /// What to change; absent fields stay.
@@ -458,7 +458,7 @@ async fn change_tenant(
         }
     }
     if switching {
-        app.make_change(Change::TenantAuditing { tenant: tenant.number }, &told).await?;
+        app.make_change(Change::TenantAuditing { tenant: tenant.number }, &told.beginning_auditing()).await?;
         tracing::info!(tenant = tenant.name, "auditing switched on");
     }
     let told = told_of(event("Change tenant", "tenant.change"), &tenant, &set, &directory);
@@ -525,7 +525,10 @@ fn told_of(mut event: OwnEvent, tenant: &Tenant, set: &TenantSet, directory: &Di
         event = event.changed("name", tenant.name.clone(), new.clone());
     }
     if let Some(new) = set.parent {
-        event = event.touching(tenant.parent).touching(new).changed("parent", name(tenant.parent), name(new));
+        if new != tenant.parent {
+            event = event.touching_of(tenant.parent).touching_of(new);
+        }
+        event = event.changed("parent", name(tenant.parent), name(new));
     }
     if let Some(new) = set.kind {
         event = event.changed("kind", json!(tenant.kind), json!(new));

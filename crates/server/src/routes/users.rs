@@ -423,13 +423,23 @@ impl<'u> From<&'u User> for Account<'u> {
 impl Account<'_> {
     /// An event about it, which belongs to its tenant's chain unless it touches others too.
     pub(crate) fn touched_by(&self, event: OwnEvent) -> OwnEvent {
-        event.touching(self.tenant).to("user", &self.id.to_string(), self.username)
+        event.touching_of(self.tenant).to("user", &self.id.to_string(), self.username)
     }
 }
 
-/// The tenants that roles are given over.
-pub(crate) fn territories_of(grants: &[RoleGrant]) -> impl Iterator<Item = TenantNumber> {
-    grants.iter().flat_map(|grant| &grant.territories).copied()
+/// An event about roles that somebody is given, which touches all that these reach over beside their own tenant.
+pub(crate) fn touched_by_roles<'g>(
+    event: OwnEvent,
+    grants: impl IntoIterator<Item = &'g RoleGrant>,
+    directory: &Directory,
+) -> OwnEvent {
+    grants.into_iter().fold(event, |event, grant| match directory.role(grant.role).map(|role| role.reach) {
+        Some(RoleReach::Territories) => {
+            grant.territories.iter().fold(event, |event, territory| event.touching(*territory))
+        }
+        Some(RoleReach::Tenant | RoleReach::Oneself) => event,
+        Some(RoleReach::Everything) | None => event.touching_installation(),
+    })
 }
 
 /// Adds what is other about a user, old and new.
@@ -467,9 +477,12 @@ async fn set_roles(
     let user = directory.user(id).ok_or_else(no_such_user)?;
     let shown =
         |grants: &[RoleGrant]| serde_json::to_value(given_roles(grants, &directory)).unwrap_or(Value::Null);
-    let told = told(app, caller, "Change roles", "user.roles", "update", user.into())
-        .touching_all(territories_of(old).chain(territories_of(&grants)))
-        .changed("roles", shown(old), shown(&grants));
+    let told = told(app, caller, "Change roles", "user.roles", "update", user.into());
+    let told = touched_by_roles(told, old.iter().chain(&grants), &directory).changed(
+        "roles",
+        shown(old),
+        shown(&grants),
+    );
     app.make_change(Change::GrantsSet { user: id, grants }, &told).await
 }
 
@@ -530,7 +543,7 @@ async fn change_one(
     app.control.check_profile(user.id, &profile)?;
     let directory = app.control.directory();
     let told = told(app, caller, "Change user", "user.change", "update", user.into());
-    let told = told.touching(profile.tenant);
+    let told = told.touching_of(profile.tenant);
     let told = described_changes(told, &Profile::from(user), &profile, &directory).changed(
         "state",
         user.state.as_str(),
