@@ -580,9 +580,14 @@ mod tests {
     fn an_id_is_that_of_the_window_whose_it_is_and_the_first_question() {
         let (one, again) = (look("a", 1).0, look("a", 9).0);
         let began = Timestamp::from_micros(5);
-        assert_eq!(id_of(&one, began, 0), id_of(&again, began, 0));
-        assert_ne!(id_of(&one, began, 0), id_of(&one, began, 1));
-        assert_ne!(id_of(&one, began, 0), id_of(&one, Timestamp::from_micros(6), 0));
+        assert_eq!(id_of(&[7; 32], &one, began, 0), id_of(&[7; 32], &again, began, 0));
+        assert_ne!(id_of(&[7; 32], &one, began, 0), id_of(&[7; 32], &one, began, 1));
+        assert_ne!(
+            id_of(&[7; 32], &one, began, 0),
+            id_of(&[8; 32], &one, began, 0),
+            "nobody else can know it"
+        );
+        assert_ne!(id_of(&[7; 32], &one, began, 0), id_of(&[7; 32], &one, Timestamp::from_micros(6), 0));
         for other in [
             LookKey { window_start: 1, ..one.clone() },
             LookKey { principal: [2; 16], ..one.clone() },
@@ -590,7 +595,7 @@ mod tests {
             LookKey { kind: "feed".into(), ..one.clone() },
             LookKey { question: "b".into(), ..one.clone() },
         ] {
-            assert_ne!(id_of(&other, began, 0), id_of(&one, began, 0));
+            assert_ne!(id_of(&[7; 32], &other, began, 0), id_of(&[7; 32], &one, began, 0));
         }
     }
 
