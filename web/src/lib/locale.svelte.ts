@@ -22,7 +22,7 @@ interface Counted {
 }
 
 /** The form of a message that goes with a number, with the number in it. */
-export function counted(number: number, { one, other }: Counted): string {
+export function plural(number: number, { one, other }: Counted): string {
   const count = shownNumber(number);
   switch (new Intl.PluralRules(language.tag).select(number)) {
     case 'one':
