@@ -4,6 +4,8 @@ import { svelteTesting } from '@testing-library/svelte/vite';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
+import { oneLanguage } from './one-language.ts';
+
 // Its watcher keeps the test runner from ending; `npm test` compiles the messages first instead.
 const messages = process.env.VITEST
   ? []
@@ -34,6 +36,7 @@ export default defineConfig({
   plugins: [
     strictRoot,
     ...messages,
+    oneLanguage(),
     sveltekit(),
     svelteTesting(),
   ],

@@ -297,8 +297,9 @@ test.describe('the profile', () => {
     await page.getByLabel('Language').selectOption('de-DE');
     await page.getByRole('button', { name: 'Save' }).click();
     await expect(page.getByText('Profile saved')).toBeVisible();
-    await expect(account(page)).toHaveAccessibleName('Account: Grace Hopper');
-    await expect(page.getByRole('button', { name: 'Time zone: Asia/Tokyo' })).toBeVisible();
+    // The page is German from here on.
+    await expect(page.getByRole('button', { name: 'Konto: Grace Hopper' })).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Zeitzone: Asia/Tokyo' })).toBeVisible();
     await page.goto(`${hosted.url}/?q=-indelible&tenant=acme`);
     await expect(rows(page).first()).toContainText('19:00:00');
     // A link that names a zone, and a choice made here, go before it.

@@ -353,7 +353,7 @@ describe('the account menu', () => {
   async function showMenu(kind: 'user' | 'api_key', username = 'ada') {
     session.who = { kind, name: username, shown_name: kind === 'user' ? 'Ada Li' : null, permissions: [], reach: 'everything', tenants: 1 };
     const onsignout = vi.fn();
-    render(AccountMenu, { profile: '/profile', onsignout });
+    show(AccountMenu, { profile: '/profile', onsignout });
     const menu = button(kind === 'user' ? 'Account: Ada Li' : 'Account: ada');
     await userEvent.click(menu);
     return { onsignout, menu };

@@ -7,6 +7,7 @@ import type { AuditEvent, Party } from '$api/types';
 
 import { sentence } from './columns';
 import { actionLabel, actorTypeLabel, clientPlace, given, outcomeLabel, partyName, partyNames, primaryTarget, severityLabel } from './event';
+import { shownNumber } from './locale.svelte';
 import { m } from './paraglide/messages';
 import { actorKey, addressTarget, affectedKey, placeTarget, target, type PivotTarget } from './pivot';
 import { maskText } from './secrets';
@@ -88,7 +89,7 @@ export function detailLines(event: AuditEvent, zone: string): LineGroup[] {
           event.severity ? severityLabel(event.severity.name) : null,
           target('severity', event.severity?.name),
         ),
-        ...optional(m.field_occurrences(), occurrences ? m.occurrences_value({ count: String(occurrences.count) }) : null),
+        ...optional(m.field_occurrences(), occurrences ? m.occurrences_value({ count: shownNumber(occurrences.count) }) : null),
       ],
     },
     {

@@ -66,9 +66,9 @@ describe('a language', () => {
   });
 
   it('is offered by name, and so is the one that was chosen, whatever it is', () => {
-    expect(languages(null)).toContainEqual({ tag: 'de-CH', name: 'Swiss High German' });
-    expect(languages('br')).toContainEqual({ tag: 'br', name: 'Breton' });
-    expect(languages('not a tag')).toContainEqual({ tag: 'not a tag', name: 'not a tag' });
+    expect(languages(null)).toContainEqual({ tag: 'de-CH', name: 'Deutsch (Schweiz)', isOurs: true });
+    expect(languages('br')).toContainEqual({ tag: 'br', name: 'Breton', isOurs: false });
+    expect(languages('not a tag')).toContainEqual({ tag: 'not a tag', name: 'not a tag', isOurs: false });
     expect(languages('de-de').filter(({ tag }) => tag.toLowerCase() === 'de-de')).toHaveLength(1);
   });
 });

@@ -1,4 +1,4 @@
-// What a reader keeps from visit to visit: theme, zone, single-key shortcuts, columns. Nothing secret, nothing about events.
+// What a reader keeps from visit to visit: language, theme, zone, single-key shortcuts, columns. Nothing secret, nothing about events.
 
 import { DEFAULT_COLUMNS, DENSITIES, VIEWS, knownColumns, type ColumnId, type Density, type View } from './columns';
 import { knownZone } from './time/zone';
@@ -9,6 +9,10 @@ export const THEMES: readonly Theme[] = ['auto', 'light', 'dark'];
 const STORAGE_KEY = 'indelible.preferences';
 
 class Preferences {
+  /** Chosen on this device; null: as the browser has it. An account's goes before it. */
+  language = $state<string | null>(null);
+  /** That of whoever is, or was last, signed in here. */
+  accountLanguage = $state<string | null>(null);
   theme = $state<Theme>('auto');
   /** IANA zone; null: the browser's. The URL's zone goes before it. */
   zone = $state<string | null>(null);
@@ -23,7 +27,9 @@ class Preferences {
     try {
       const stored: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? '{}');
       if (typeof stored !== 'object' || stored === null) return;
-      const { theme, zone, shortcuts, columns, density, view } = stored as Record<string, unknown>;
+      const { language, accountLanguage, theme, zone, shortcuts, columns, density, view } = stored as Record<string, unknown>;
+      this.language = typeof language === 'string' ? language : null;
+      this.accountLanguage = typeof accountLanguage === 'string' ? accountLanguage : null;
       this.theme = THEMES.find((known) => known === theme) ?? 'auto';
       this.zone = typeof zone === 'string' ? knownZone(zone) : null;
       this.shortcuts = shortcuts !== false;
@@ -37,8 +43,9 @@ class Preferences {
 
   save(): void {
     try {
-      const { theme, zone, shortcuts, columns, density, view } = this;
-      localStorage.setItem(STORAGE_KEY, JSON.stringify({ theme, zone, shortcuts, columns, density, view }));
+      const { language, accountLanguage, theme, zone, shortcuts, columns, density, view } = this;
+      const kept = { language, accountLanguage, theme, zone, shortcuts, columns, density, view };
+      localStorage.setItem(STORAGE_KEY, JSON.stringify(kept));
     } catch {
       // Storage switched off: the choice lasts for this visit.
     }

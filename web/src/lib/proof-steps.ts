@@ -1,5 +1,6 @@
 // The steps of a check in words, each passed or failed with its reason.
 
+import { listed, shownNumber } from './locale.svelte';
 import { m } from '$lib/paraglide/messages';
 import type { Checked } from '$verify/check';
 import type { Failure, Step } from '$verify/verify';
@@ -46,7 +47,7 @@ export function proofSteps(checked: Checked, zone: string): ToldStep[] {
     told.splice(2, 0, {
       label: shown.compared === 'fields' ? m.step_shown() : m.step_shown_envelope(),
       passed: shown.differing.length === 0,
-      reason: shown.differing.length === 0 ? null : m.failure_shown({ fields: shown.differing.join(', ') }),
+      reason: shown.differing.length === 0 ? null : m.failure_shown({ fields: listed(shown.differing) }),
     });
   }
   switch (history?.state) {
@@ -59,7 +60,7 @@ export function proofSteps(checked: Checked, zone: string): ToldStep[] {
     case 'unproven': {
       const { size, seenAt } = history.seen;
       const say = history.state === 'same' ? m.step_history : m.step_history_unproven;
-      told.push({ label: say({ size, time: secondTime(seenAt, zone) }), passed: true, reason: null });
+      told.push({ label: say({ size: shownNumber(BigInt(size)), time: secondTime(seenAt, zone) }), passed: true, reason: null });
       break;
     }
     case 'other_key': {
@@ -71,7 +72,7 @@ export function proofSteps(checked: Checked, zone: string): ToldStep[] {
     case 'shrunk':
     case 'rewritten': {
       const say = { split: m.failure_split, shrunk: m.failure_shrunk, rewritten: m.failure_rewritten }[history.state];
-      const reason = say({ size: history.seen.size, time: secondTime(history.seen.seenAt, zone) });
+      const reason = say({ size: shownNumber(BigInt(history.seen.size)), time: secondTime(history.seen.seenAt, zone) });
       told.push({ label: m.step_history_failed(), passed: false, reason });
       break;
     }

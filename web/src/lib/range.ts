@@ -2,17 +2,48 @@
 
 import { m } from '$lib/paraglide/messages';
 
+import { language } from './language.svelte';
+import { listed } from './locale.svelte';
 import { PRESETS } from './presets';
-import { parseMoment, typedMoment } from './time/moment';
+import { parseMoment, typedMoment, type Span } from './time/moment';
+import { dateAndTime } from './time/zone';
+
+/** As it is typed, in two parts; null for what is no moment of the calendar. */
+function dated(token: string, zone: string): { date: string; time: string } | null {
+  if (parseMoment(token, zone)?.kind !== 'absolute') return null;
+  const [date = '', time = ''] = typedMoment(token, zone).split(' ');
+  return { date, time };
+}
+
+const UNITS: Record<keyof Span, Intl.RelativeTimeFormatUnitSingular> = {
+  y: 'year',
+  mo: 'month',
+  w: 'week',
+  d: 'day',
+  h: 'hour',
+  m: 'minute',
+  s: 'second',
+};
+
+/** How long ago; in English as it is typed. */
+function ago(token: string, span: Span): string {
+  if (language.language === 'en') return m.moment_ago({ span: token.slice(1) });
+  const parts = Object.entries(span).map(([unit, count]) => ({ unit: UNITS[unit as keyof Span], count }));
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return new Intl.RelativeTimeFormat(language.tag).format(-only.count, only.unit);
+  const lengths = parts.map(({ unit, count }) => new Intl.NumberFormat(language.tag, { style: 'unit', unit }).format(count));
+  return m.moment_ago({ span: listed(lengths) });
+}
 
 function told(token: string, zone: string): string {
   const moment = parseMoment(token, zone);
   if (moment === null) return '';
-  if (moment.kind === 'relative') return m.moment_ago({ span: token.slice(1) });
+  if (moment.kind === 'relative') return ago(token, moment.span);
   if (moment.kind === 'named') {
     return { today: m.range_today, week: m.range_week, month: m.range_month, now: m.moment_now }[moment.name]();
   }
-  return typedMoment(token, zone);
+  const at = dated(token, zone);
+  return at === null ? '' : dateAndTime(at.date, at.time);
 }
 
 export function rangeLabel(since: string, until: string, zone: string): string {
@@ -23,8 +54,9 @@ export function rangeLabel(since: string, until: string, zone: string): string {
   if (since === '') return m.range_until({ until: told(until, zone) });
   const [begin, end] = [told(since, zone), told(until, zone)];
   // Within one day the date is said once.
-  const sameDay = begin.length > 10 && end.length > 10 && begin.slice(0, 11) === end.slice(0, 11);
-  return m.range_between({ since: begin, until: sameDay ? end.slice(11) : end });
+  const last = dated(until, zone);
+  const sameDay = last !== null && last.date === dated(since, zone)?.date;
+  return m.range_between({ since: begin, until: sameDay ? last.time : end });
 }
 
 /** How one bound reads, such as that of the time of receipt. */

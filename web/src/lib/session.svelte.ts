@@ -5,6 +5,7 @@ import { VISITOR, type Api, type Credential } from '$api/client';
 import { Problem } from '$api/problem';
 import type { Profile, Session as Who } from '$api/types';
 
+import { language } from './language.svelte';
 import type { Refusal } from './refusal';
 
 const STORAGE_KEY = 'indelible.key';
@@ -37,6 +38,8 @@ class SignedIn {
     try {
       // At one time: without a session both are refused, which costs nothing.
       const [who, profile] = await Promise.all([asked.session(), key === null ? profileOf(asked) : null]);
+      // Nobody is shown another language first.
+      await language.speak(profile?.locale ?? null);
       if (key === null) this.enter({ kind: 'session', csrf: who.csrf ?? null }, who, profile);
       else this.enter(credential, who, null);
     } catch (error) {

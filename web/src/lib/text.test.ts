@@ -1,7 +1,7 @@
 // @vitest-environment node
 import { describe, expect, it } from 'vitest';
 
-import { cut, plain, segments } from './text';
+import { cut, oneLine, plain, segments } from './text';
 
 describe('hostile text', () => {
   it('names what cannot be seen or what turns the direction', () => {
@@ -12,10 +12,16 @@ describe('hostile text', () => {
   });
 
   it('leaves honest text alone', () => {
-    for (const text of ['', 'plain', 'two\nlines\tand a tab', '\u05d0\u05d3\u05de\u05d9\u05df', '👩‍👩‍👧', 'naïve café', '<script>']) {
+    for (const text of ['', 'plain', 'two\nlines\tand a tab', '👩‍👩‍👧', 'naïve café', '<script>']) {
       expect(plain(text)).toBe(text);
       expect(segments(text).every((segment) => segment.kind === 'text')).toBe(true);
     }
+  });
+
+  it('isolates what runs from right to left, and cannot be led out of it', () => {
+    expect(plain('\u05d0\u05d3\u05de\u05d9\u05df')).toBe('\u2068\u05d0\u05d3\u05de\u05d9\u05df\u2069');
+    expect(plain('\u0645\u062f\u064a\u0631\u2069\u202e: 5')).toBe('\u2068\u0645\u062f\u064a\u0631[U+2069][U+202E]: 5\u2069');
+    expect(oneLine('\u05d0\u05d3')).toBe('\u05d0\u05d3');
   });
 
   it('loses nothing', () => {

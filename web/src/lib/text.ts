@@ -50,8 +50,18 @@ function codeOf(sign: string, times = 1): string {
   return times === 1 ? code : `${code}\u00d7${times}`;
 }
 
-/** The text with unseen characters named in brackets, for attributes and titles. */
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/**
+ * The text with unseen characters named in brackets: for attributes, titles and sentences. What has right-to-left
+ * letters is isolated, so that the words around it stay where they are.
+ */
 export function plain(text: string): string {
+  const named = nameSigns(text);
+  return RIGHT_TO_LEFT.test(named) ? `\u2068${named}\u2069` : named;
+}
+
+function nameSigns(text: string): string {
   return segments(text)
     .map((segment) => (segment.kind === 'text' ? segment.text : `[${segment.code}]`))
     .join('');
@@ -66,5 +76,5 @@ export function cut(text: string, length: number): string {
 
 /** The text on one line of a document: nobody's value can pretend to be a line of its own. */
 export function oneLine(text: string): string {
-  return plain(text).replace(/\s*[\n\t]\s*/g, ' \u23ce ').trim();
+  return nameSigns(text).replace(/\s*[\n\t]\s*/g, ' \u23ce ').trim();
 }

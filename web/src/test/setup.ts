@@ -1,6 +1,11 @@
-// What jsdom lacks and components rely on.
+// What jsdom lacks and components rely on, and the words.
 
 import '@testing-library/jest-dom/vitest';
+
+import { say, sayAll } from '$lib/said.svelte';
+
+await say('en');
+await sayAll();
 
 // jsdom lays nothing out: every test page is a wide one.
 if (typeof window !== 'undefined') {

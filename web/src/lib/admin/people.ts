@@ -3,6 +3,7 @@
 import type { GivenRole, Role, User } from '$api/admin';
 import type { IconName } from '$components/Icon.svelte';
 import type { Tone } from '$lib/event';
+import { listed } from '$lib/locale.svelte';
 import { m } from '$lib/paraglide/messages';
 import { plain } from '$lib/text';
 
@@ -29,7 +30,7 @@ export function fullName({ first_name, last_name }: Pick<User, 'first_name' | 'l
 
 /** `Channel Partner (north, south)` */
 export function shownRole({ role, territories = [] }: GivenRole): string {
-  return territories.length === 0 ? plain(role) : `${plain(role)} (${territories.map(plain).join(', ')})`;
+  return territories.length === 0 ? plain(role) : `${plain(role)} (${listed(territories.map(plain))})`;
 }
 
 export function matchesUser(user: User, search: string): boolean {

@@ -3,7 +3,7 @@
 // As the server's buckets (crates/access/src/calendar.rs): up to an hour all steps of a day have their full length, an
 // hour that comes twice has marks in both; longer steps are counted by the clock, so a day of 25 hours has four of six.
 
-import { getLocale } from '$lib/paraglide/runtime';
+import { language } from '$lib/language.svelte';
 import { instantOf, offsetAt, wallOf } from '$lib/time/zone';
 
 const MINUTE_MS = 60_000;
@@ -93,10 +93,10 @@ const formats = new Map<string, Intl.DateTimeFormat>();
 
 /** Date fields as the page's language writes them; the instant's fields are those of UTC. */
 function written(at: number, options: Intl.DateTimeFormatOptions): string {
-  const key = `${getLocale()} ${JSON.stringify(options)}`;
+  const key = `${language.tag} ${JSON.stringify(options)}`;
   let format = formats.get(key);
   if (format === undefined) {
-    format = new Intl.DateTimeFormat(getLocale(), { ...options, timeZone: 'UTC' });
+    format = new Intl.DateTimeFormat(language.tag, { ...options, timeZone: 'UTC' });
     formats.set(key, format);
   }
   return format.format(at);

@@ -3,7 +3,7 @@
 import type { Bucket } from '$api/types';
 import { m } from '$lib/paraglide/messages';
 import { microsecondsOf, toRfc3339 } from '$lib/time/instant';
-import { shownTime, type ShownTime } from '$lib/time/zone';
+import { dateAndTime, shownTime, writtenDate, type ShownTime } from '$lib/time/zone';
 
 type Stretch = Pick<Bucket, 'start' | 'end'>;
 
@@ -29,12 +29,13 @@ export function stretchLabel(stretch: Stretch, zone: string, offsets: boolean): 
   if (start === null || end === null) return `${stretch.start} ${stretch.end}`;
   if (isMidnight(start) && isMidnight(end)) {
     const last = dayBefore(end.date);
-    return last === start.date ? start.date : m.range_between({ since: start.date, until: last });
+    const first = writtenDate(start.date);
+    return last === start.date ? first : m.range_between({ since: first, until: writtenDate(last) });
   }
-  const until = end.date === start.date || (isMidnight(end) && dayBefore(end.date) === start.date) ? '' : `${end.date} `;
+  const withinADay = end.date === start.date || (isMidnight(end) && dayBefore(end.date) === start.date);
   return m.range_between({
-    since: `${start.date} ${clock(start, offsets)}`,
-    until: `${until}${clock(end, offsets)}`,
+    since: dateAndTime(start.date, clock(start, offsets)),
+    until: withinADay ? clock(end, offsets) : dateAndTime(end.date, clock(end, offsets)),
   });
 }
 

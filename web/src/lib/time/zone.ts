@@ -3,6 +3,8 @@
 // Built on Intl alone. Where a wall-clock time occurs twice (autumn) the earlier instant is meant, where it doesn't
 // occur (spring) the clock is moved on by the gap: the rule that iCalendar and Temporal follow.
 
+import { language } from '$lib/language.svelte';
+
 import { microsecondsOf } from './instant';
 
 /** Wall-clock fields; `month` counts from 1. */
@@ -146,22 +148,49 @@ export function shownOffset(offsetMs: number): string {
   return `${offsetMs < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }
 
+const written = new Map<string, Intl.DateTimeFormat>();
+
+/**
+ * A date of the form 2026-11-20 as the page's language writes it: 20.11.2026.
+ *
+ * English has ISO 8601: its countries disagree which of 11 and 12 is the month.
+ */
+export function writtenDate(date: string): string {
+  const { language: words, tag } = language;
+  if (words === 'en') return date;
+  let format = written.get(tag);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat(tag, { day: '2-digit', month: '2-digit', year: 'numeric', timeZone: UTC });
+    written.set(tag, format);
+  }
+  return format.format(Date.parse(`${date}T00:00:00Z`));
+}
+
+/** A date with a time of that day: by the clock of 24 hours in every language, so that columns stay narrow. */
+export function dateAndTime(date: string, time: string): string {
+  return `${writtenDate(date)}${language.language === 'en' ? ' ' : ', '}${time}`;
+}
+
+function writtenFraction(fraction: string): string {
+  return language.language === 'en' ? fraction : fraction.replace('.', (1.5).toLocaleString(language.tag).charAt(1));
+}
+
 /** `2026-11-20 10:00:05`, in the zone. */
 export function shortTime(rfc3339: string, zone: string): string {
   const shown = shownTime(rfc3339, zone);
-  return shown === null ? rfc3339 : `${shown.date} ${shown.time}`;
+  return shown === null ? rfc3339 : dateAndTime(shown.date, shown.time);
 }
 
 /** `2026-11-20 10:00:05.123456 +01:00 Europe/Paris`: the whole truth about when. */
 export function fullTime(rfc3339: string, zone: string): string {
   const shown = shownTime(rfc3339, zone);
-  return shown === null ? rfc3339 : `${shown.date} ${shown.time}${shown.fraction} ${where(shown, zone)}`;
+  return shown === null ? rfc3339 : `${dateAndTime(shown.date, shown.time)}${writtenFraction(shown.fraction)} ${where(shown, zone)}`;
 }
 
 /** The same to the second: for times that this browser took itself. */
 export function secondTime(rfc3339: string, zone: string): string {
   const shown = shownTime(rfc3339, zone);
-  return shown === null ? rfc3339 : `${shown.date} ${shown.time} ${where(shown, zone)}`;
+  return shown === null ? rfc3339 : `${dateAndTime(shown.date, shown.time)} ${where(shown, zone)}`;
 }
 
 function where(shown: ShownTime, zone: string): string {

@@ -1,0 +1,5 @@
+// Texts of a language (one-language.ts).
+declare module 'virtual:messages/*' {
+  const texts: readonly string[];
+  export default texts;
+}
