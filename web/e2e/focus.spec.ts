@@ -74,7 +74,7 @@ test('a menu that scrolling closes gives the focus back', async ({ page }) => {
 
 test('after filtering by a value of the table its button says what it is about', async ({ page }) => {
   await signIn(page, PAGES);
-  await toggle(page, 'Step 5').focus();
+  await toggle(page, 'Step 4').focus();
   await page.keyboard.press('ArrowRight');
   const button = page.locator('.frame .pivot').getByRole('button').first();
   await expect(button).toHaveAccessibleName('Filter by Action: Add/Create');

@@ -116,7 +116,7 @@ describe('the button of a value in the table', () => {
     const shown = { events: server.events, zone: 'UTC', linkZone: null, open: null, onopen: vi.fn(), stale: false, actions, ...props };
     const { rerender } = renderWithServer(EventTable, shown);
     const again = (events: AuditEvent[]): Promise<void> =>
-      rerender({ server, component: EventTable as unknown as Component<Record<string, unknown>>, props: { ...shown, events } });
+      rerender({ props: { server, component: EventTable as unknown as Component<Record<string, unknown>>, props: { ...shown, events } } });
     const toggles = () => screen.getAllByRole('button', { name: /Show event/ });
     return { actions, again, toggles };
   }
