@@ -57,6 +57,34 @@ const STATES: Record<string, (page: Page) => Promise<void>> = {
     await signIn(page, '/?q=nothing-at-all+-indelible&since=-1h', server.acmeKey);
     await expect(page.getByRole('heading', { name: 'No events match' })).toBeVisible();
   },
+  'the button of a value in the table': async (page) => {
+    await signIn(page, '/?q=-indelible&tenant=acme');
+    await rowOf(page, 'Update user').getByRole('button').focus();
+    if ((page.viewportSize()?.width ?? 0) > 620) for (let press = 0; press < 3; press += 1) await page.keyboard.press('ArrowRight');
+    await expect(page.locator('.frame .pivot').getByRole('button')).toHaveAccessibleName(/^Filter by /);
+  },
+  'a page that is not there': async (page) => {
+    await signIn(page, '/no/such/page');
+    await expect(page.getByRole('heading', { name: 'There is no such page' })).toBeVisible();
+  },
+  'a reader who may not read': async (page) => {
+    await page.route('**/v1/session', async (route) => {
+      const response = await route.fetch();
+      const who = (await response.json()) as Record<string, unknown>;
+      await route.fulfill({ response, json: { ...who, permissions: ['users.manage'] } });
+    });
+    await page.goto(server.url);
+    await page.evaluate((key) => sessionStorage.setItem('indelible.key', key), server.key);
+    await page.reload();
+    await expect(page.getByRole('heading', { name: 'Your account may not read events' })).toBeVisible();
+  },
+  'a part that could not be loaded': async (page) => {
+    await signIn(page, '/?q=-indelible&tenant=acme');
+    await expect(page.getByRole('region', { name: 'Statistics' })).toContainText('in all');
+    await page.route('**/_app/immutable/**/*.js', (route) => route.abort());
+    await rowOf(page, 'Update user').getByRole('button').click();
+    await expect(page.getByRole('alert')).toContainText('This part of the page could not be loaded.');
+  },
   'an error': async (page) => {
     await page.route('**/v1/events?*', (route) => route.fulfill({ status: 502, body: '' }));
     await signIn(page);

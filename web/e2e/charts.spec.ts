@@ -176,6 +176,28 @@ test('an investigation counts both sides, and every number leads to its events',
   await expect(rowOf(page, 'Update user')).toBeVisible();
 });
 
+test('an investigation opens its events in place, and all of a column as results', async ({ page }) => {
+  await signIn(page, `/investigate?user=admin1&${DAYS}`);
+  const events = page.getByRole('region', { name: 'Did and was done to them' });
+  const toggle = events.getByRole('button', { name: /Show event: Update user/ });
+  await toggle.click();
+  await expect(detail(page)).toContainText('customer.com');
+  expect(new URL(page.url()).pathname).toBe('/investigate');
+  await expectAccessible(page);
+  await detail(page).getByRole('button', { name: 'Close' }).press('Enter');
+  await expect(detail(page)).toHaveCount(0);
+  await expect(events.getByRole('button', { name: /Show event: Update user/ })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await detail(page).getByRole('button', { name: 'customer.com', exact: true }).first().click();
+  await page.getByRole('menuitem', { name: 'Filter for' }).click();
+  await expect(page).toHaveURL(/user=admin1&affected_tenant=customer\.com/);
+  await expect(rows(page)).toHaveCount(1);
+  await page.goBack();
+  await events.getByRole('link', { name: /^Open as results/ }).click();
+  await expect(page).toHaveURL(/\/\?user=admin1/);
+  await expect(rows(page)).toHaveCount(2);
+});
+
 test('an investigation shows sign-ins by address', async ({ page }) => {
   await signIn(page, `/investigate?user=ADA&${DAYS}`, server.acmeKey);
   const table = page.getByRole('table', { name: 'Sign-ins by address' });
@@ -248,6 +270,21 @@ const STATES: Record<string, (page: Page) => Promise<void>> = {
     await signIn(page, `/investigate?user=admin1&${DAYS}&columns=2`, server.acmeKey);
     await page.getByRole('region', { name: 'Active when', exact: true }).getByRole('button', { name: 'Show as table' }).click();
     await expect(page.getByRole('region', { name: 'What they did' }).getByRole('listitem').first()).toBeVisible();
+  },
+  'an investigation without events': async (page) => {
+    await signIn(page, '/investigate?user=nobody-at-all');
+    await expect(page.getByRole('heading', { name: 'Nothing about this user' })).toBeVisible();
+  },
+  'an investigation that failed': async (page) => {
+    await page.route('**/v1/stats?*', (route) => route.fulfill({ status: 503, body: '' }));
+    await signIn(page, '/investigate?user=ada');
+    await expect(page.getByRole('alert')).toBeVisible();
+  },
+  'a chart and figures that failed': async (page) => {
+    for (const part of ['histogram', 'stats']) await page.route(`**/v1/${part}?*`, (route) => route.fulfill({ status: 503, body: '' }));
+    await signIn(page, HOUR);
+    await expect(page.getByRole('region', { name: 'Events over time' }).getByRole('button', { name: 'Retry' })).toBeVisible();
+    await expect(page.getByRole('region', { name: 'Statistics' })).toBeVisible();
   },
   'nobody to investigate': async (page) => {
     await signIn(page, '/investigate');

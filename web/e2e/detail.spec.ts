@@ -284,7 +284,7 @@ test('copies details, links, JSON and a command', async ({ page, context }) => {
   const details = (await clipboard(page)).split('\n');
   expect(details[0]).toContain('admin1');
   expect(details.slice(1, 4)).toEqual(['', 'Timestamp: 2026-11-20 10:10:00.000000 UTC', expect.stringContaining('2026-11-20T10:10:00Z')]);
-  for (const line of ['Performed by user: admin1 (User)', 'Performed by domain: company.com', 'Affected user: user100', 'Affected domain: customer.com', 'Performed by IP address: 198.51.100.7', 'Object type: subscriber']) {
+  for (const line of ['Performed by user: admin1 (User)', 'Performed by domain: company.com', 'Affected user: user100', 'Affected domain: customer.com', 'Performed by IP address: 198.51.100.7', 'Object type: Subscriber']) {
     expect(details).toContain(line);
   }
 
@@ -328,11 +328,21 @@ test('goes from event to event, in the list and on pages of their own', async ({
   await expect(page.getByText('3 of 10 loaded events')).toBeVisible();
   await article.getByRole('button', { name: 'Next event' }).click();
   await expect(page.getByRole('heading', { level: 1 })).toContainText('pages-03');
+  await expect(article.getByRole('button', { name: 'Next event' })).toBeFocused();
+  // Past what was loaded.
+  for (let at = 4; at <= 10; at += 1) {
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('heading', { level: 1 })).toContainText(`pages-${String(at).padStart(2, '0')}`);
+    await expect(article.locator('.said')).toContainText(`Step ${at}`);
+  }
+  await expect(page.getByText('11 of 20 loaded events')).toBeVisible();
+  await expect(article.getByRole('button', { name: 'Next event' })).toBeFocused();
   await page.getByRole('link', { name: 'Back to the result' }).click();
   await expect(rows(page)).toHaveCount(10);
   await page.goto(`${server.url}/events/pages-03?tenant=pages`);
   await expect(article).toBeVisible();
   await expect(article.getByRole('button', { name: 'Next event' })).toHaveCount(0);
+  await expect(page.getByText('Opened by its link: there is no result around it')).toBeVisible();
 });
 
 test('lists what is related on demand', async ({ page, request }) => {

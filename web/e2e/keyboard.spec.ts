@@ -1,6 +1,6 @@
 // Everything by keyboard.
 
-import { detail, expect, rowOf, rows, signIn, test } from './test';
+import { detail, expect, rowOf, rows, server, signIn, test } from './test';
 
 test('single keys search, move, refresh and help', async ({ page }) => {
   await signIn(page, '/?q=-indelible&tenant=pages');
@@ -68,6 +68,27 @@ test('from signing in to a proof without a mouse', async ({ page }) => {
   await expect(detail(page)).toBeVisible();
   await page.keyboard.press('Tab');
   await expect(detail(page).getByRole('button', { name: 'Copy Details' })).toBeFocused();
+});
+
+test('the commands are there on every page, and the help says what works on it', async ({ page }) => {
+  await signIn(page, '/events/acme-update?tenant=acme');
+  await expect(detail(page)).toBeVisible();
+  await page.keyboard.press('?');
+  const help = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+  await expect(help).toContainText('Copy the link to the event');
+  await expect(help).not.toContainText('Go to the search box');
+  await page.keyboard.press('Escape');
+  for (const [typed, address] of [['investi', '/investigate'], ['profile', '/profile'], ['events', '/']] as const) {
+    await page.keyboard.press('Control+k');
+    await page.getByRole('combobox', { name: 'Commands' }).fill(typed);
+    await page.keyboard.press('Enter');
+    await expect(page).toHaveURL(server.url + address);
+  }
+  await expect(rows(page).first()).toBeVisible();
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox', { name: 'Commands' }).fill('theme: dark');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
 });
 
 test('range and zone by keyboard', async ({ page }) => {

@@ -1,6 +1,6 @@
 // An event's own page: opens whatever the filters, and says so when there is none.
 
-import { detail, expect, proof, rowOf, server, signIn, test } from './test';
+import { detail, expect, proof, rowOf, rows, server, signIn, test } from './test';
 
 test('a link opens the event and its proof', async ({ page, context, browser }) => {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
@@ -71,4 +71,30 @@ test('an id with odd signs has a link too', async ({ page, request }) => {
   await expect(page.getByRole('heading', { level: 1 })).toContainText(id);
   await page.reload();
   await expect(proof(page).getByText('Verified', { exact: true })).toBeVisible();
+});
+
+test('its values can be filtered by, its people investigated, and what is related found', async ({ page }) => {
+  const link = '/events/acme-update?tenant=acme&tz=UTC';
+  await signIn(page, link);
+  await detail(page).getByRole('button', { name: 'customer.com', exact: true }).first().click();
+  await page.getByRole('menuitem', { name: 'Filter for' }).click();
+  await expect(page).toHaveURL(`${server.url}/?affected_tenant=customer.com&since=ever&tz=UTC`);
+  await expect(rowOf(page, 'Update user')).toBeVisible();
+  await page.goto(server.url + link);
+  await detail(page).locator('summary', { hasText: 'Same session' }).click();
+  await detail(page).getByRole('button', { name: /^Find all Same session/ }).click();
+  await expect(page).toHaveURL(/\?session_id=session-1&since=ever/);
+  await expect(rows(page)).toHaveCount(1);
+  await page.goto(server.url + link);
+  await detail(page).getByRole('button', { name: 'Investigate User user100' }).click();
+  await expect(page).toHaveURL(`${server.url}/investigate?user=user100&tz=UTC`);
+});
+
+test('a reader who may see no proofs is told so, without a way to try again', async ({ page }) => {
+  await page.route('**/v1/events/*/proof*', (route) =>
+    route.fulfill({ status: 403, contentType: 'application/problem+json', json: { title: 'Forbidden', status: 403, code: 'forbidden' } }),
+  );
+  await signIn(page, '/events/acme-update?tenant=acme');
+  await expect(proof(page)).toContainText('Proofs are not available to your role');
+  await expect(proof(page).getByRole('button')).toHaveCount(0);
 });

@@ -122,6 +122,8 @@ export interface FieldValues {
 export interface ActionType {
   id: string;
   label: string;
+  /** Of its badge, such as `blue`. */
+  colour: string;
 }
 
 /** A type of object of the catalogue. */
@@ -130,6 +132,7 @@ export interface ObjectType {
   label: string;
   category: string;
   aliases: string[];
+  colour: string;
 }
 
 export interface Session {

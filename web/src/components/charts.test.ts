@@ -318,8 +318,9 @@ describe('an investigation', () => {
 
   function investigate(investigation: Investigation = ADA) {
     const onchange = vi.fn();
-    show(Investigate, { investigation, zone: 'UTC', linkZone: null, onchange });
-    return onchange;
+    const onpivot = vi.fn();
+    show(Investigate, { investigation, zone: 'UTC', linkZone: null, onchange, onpivot });
+    return Object.assign(onchange, { onpivot });
   }
 
   it('counts what they did and what was done to them, and links every number', async () => {
@@ -356,10 +357,27 @@ describe('an investigation', () => {
     const onchange = investigate();
     const list = within(await screen.findByRole('region', { name: 'Did and was done to them' }));
     expect(await list.findAllByRole('listitem')).toHaveLength(5);
-    expect(list.getByRole('link', { name: '2026-11-20 13:00:00' })).toHaveAttribute('href', '/events/d?tenant=acme');
+    expect(list.getByRole('link', { name: 'Open as results: Did and was done to them' })).toHaveAttribute('href', '/?user=ada&since=ever');
     await userEvent.click(screen.getByRole('button', { name: 'Two columns', pressed: false }));
     expect(onchange).toHaveBeenCalledWith({ ...ADA, isSplit: true });
   });
+
+  it('opens an event in place, with all that can be done there', async () => {
+    const onchange = investigate();
+    const list = within(await screen.findByRole('region', { name: 'Did and was done to them' }));
+    const toggle = await list.findByRole('button', { name: /2026-11-20 13:00:00 Show event: Change <b>password<\/b>/ });
+    await userEvent.click(toggle);
+    const article = await list.findByRole('article', { name: 'Event' }, { timeout: 30_000 });
+    expect(toggle).toHaveAttribute('aria-expanded', 'true');
+    await userEvent.click(within(article).getByRole('button', { name: 'bo' }));
+    await userEvent.click(within(article).getByRole('menuitem', { name: 'Filter for' }));
+    expect(onchange.onpivot).toHaveBeenCalledWith('user', { name: 'actor', value: 'bo', not: false }, 'for');
+    await userEvent.click(within(article).getByRole('button', { name: 'Investigate User bo' }));
+    expect(onchange).toHaveBeenLastCalledWith({ ...ADA, user: 'bo' });
+    await userEvent.keyboard('{Escape}');
+    expect(list.queryByRole('article')).toBeNull();
+    expect(toggle).toHaveFocus();
+  }, 60_000);
 
   it('in two columns has each side by itself', async () => {
     investigate({ ...ADA, isSplit: true });

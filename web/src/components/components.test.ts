@@ -179,7 +179,9 @@ describe('the detail', () => {
   it('says which permission is missing', async () => {
     server.keys.set('secret', { kind: 'api_key', name: 'reader', permissions: ['audit.read'], reach: 'everything', tenants: 1 });
     show('update-1');
-    expect(await screen.findByText(/does not let you fetch what the proof needs: Not permitted/)).toBeVisible();
+    expect(await screen.findByText('Proofs are not available to your role')).toBeVisible();
+    expect(screen.getByText(/does not let you fetch what the proof needs: Not permitted/)).toBeVisible();
+    expect(screen.queryByRole('button', { name: 'Check again' })).toBeNull();
     await userEvent.click(screen.getByText('Show the original as sent'));
     expect(await screen.findByText(/does not let you see originals: Not permitted/)).toBeVisible();
   });
@@ -201,9 +203,16 @@ describe('states', () => {
   });
 
   it('turns pages only where there are some', () => {
-    render(Pager, { page: 1, hasPrevious: false, hasNext: true, onprevious: vi.fn(), onnext: vi.fn() });
-    expect(screen.getByRole('button', { name: 'Previous' })).toBeDisabled();
-    expect(screen.getByRole('button', { name: 'Next' })).toBeEnabled();
+    const [onprevious, onnext] = [vi.fn(), vi.fn()];
+    render(Pager, { page: 1, hasPrevious: false, hasNext: true, onprevious, onnext });
+    // Whoever just came to the first page keeps the focus.
+    const previous = screen.getByRole('button', { name: 'Previous' });
+    expect(previous).toHaveAttribute('aria-disabled', 'true');
+    expect(previous).toBeEnabled();
+    previous.click();
+    expect(onprevious).not.toHaveBeenCalled();
+    screen.getByRole('button', { name: 'Next' }).click();
+    expect(onnext).toHaveBeenCalledOnce();
     expect(screen.getByRole('navigation', { name: 'Pages' })).toHaveTextContent('Page 1· more available');
   });
 });

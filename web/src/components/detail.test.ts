@@ -21,6 +21,7 @@ import CommandMenu from './CommandMenu.svelte';
 import EventCards from './EventCards.svelte';
 import EventDetail from './EventDetail.svelte';
 import EventTable from './EventTable.svelte';
+import PivotMenu from './PivotMenu.svelte';
 import ExportButton from './ExportButton.svelte';
 import Live from './Live.svelte';
 import Parameters from './Parameters.svelte';
@@ -106,6 +107,81 @@ describe('columns of the table', () => {
     ]);
     for (let press = 0; press < 3; press += 1) await userEvent.keyboard('{ArrowLeft}');
     expect(toggle).toHaveFocus();
+  });
+});
+
+describe('the button of a value in the table', () => {
+  function show(props: Record<string, unknown> = {}) {
+    const actions = { menu: PivotMenu, onpivot: vi.fn(), oninvestigate: vi.fn() };
+    const shown = { events: server.events, zone: 'UTC', linkZone: null, open: null, onopen: vi.fn(), stale: false, actions, ...props };
+    const { rerender } = renderWithServer(EventTable, shown);
+    const again = (events: AuditEvent[]): Promise<void> =>
+      rerender({ props: { server, component: EventTable as unknown as Component<Record<string, unknown>>, props: { ...shown, events } } });
+    const toggles = () => screen.getAllByRole('button', { name: /Show event/ });
+    return { actions, again, toggles };
+  }
+
+  const arrow = async (times: number): Promise<void> => {
+    for (let press = 0; press < times; press += 1) {
+      await userEvent.keyboard('{ArrowRight}');
+      await tick();
+    }
+  };
+
+  it('says the column and the value', async () => {
+    const { toggles } = show();
+    toggles()[1]?.focus();
+    await arrow(1);
+    expect(document.activeElement).toHaveAccessibleName('Filter by Action: Modify/Update');
+    await arrow(4);
+    expect(document.activeElement).toHaveAccessibleName('Filter by Affected domain: customer.com');
+  });
+
+  it('goes with its event, and gives the focus to the row once that is gone', async () => {
+    const { again, toggles, actions } = show();
+    toggles()[1]?.focus();
+    await arrow(5);
+    const [login, update, ...others] = server.events as [AuditEvent, AuditEvent, ...AuditEvent[]];
+    await again([update, login, ...others]);
+    await tick();
+    expect(document.activeElement).toHaveAccessibleName('Filter by Affected domain: customer.com');
+    expect(document.activeElement?.closest('[data-at]')).toHaveAttribute('data-at', '0');
+    await again([login, ...others]);
+    await tick();
+    expect(toggles()[0]).toHaveFocus();
+    await userEvent.keyboard('{Enter}');
+    expect(actions.onpivot).not.toHaveBeenCalled();
+  });
+});
+
+describe('rows', () => {
+  const TOKEN = `ghp_${'a1B2'.repeat(9)}`;
+
+  function leaky(): AuditEvent {
+    return {
+      ...sample('update-1'),
+      action: `Use ${TOKEN}`,
+      outcome: { result: 'failure', reason: `password=${TOKEN}` },
+      targets: [{ type: 'user', name: `token=${TOKEN}`, tenant: 'x' }, { type: 'session', id: `Bearer ${TOKEN}` }],
+      actor: { type: 'user', username: `bot ${TOKEN}` },
+      related: [{ type: 'key', id: TOKEN }],
+      summary: 'Somebody did something.',
+    };
+  }
+
+  it.each([
+    ['the table', EventTable, { columns: COLUMN_IDS }],
+    ['cards', EventCards, {}],
+  ])('of %s mask what looks like a secret, in titles and hidden names too', (_, component, props) => {
+    renderWithServer(component, { events: [leaky()], zone: 'UTC', linkZone: null, open: null, onopen: vi.fn(), stale: false, actions: actionsOf(), ...props });
+    expect(document.body.innerHTML).toContain(MASK);
+    expect(document.body.innerHTML).not.toContain(TOKEN);
+  });
+
+  it('open into a detail that masks further targets and what is related', () => {
+    renderWithServer(EventDetail, { event: leaky(), zone: 'UTC', linkZone: null, onclose: null, actions: actionsOf() });
+    expect(screen.getByRole('article').innerHTML).not.toContain(TOKEN);
+    expect(screen.getByRole('button', { name: 'Copy JSON' })).toHaveAttribute('title', expect.stringContaining('nothing is masked'));
   });
 });
 
@@ -246,7 +322,7 @@ describe('what a detail offers', () => {
   it('goes to the neighbours that the list has', async () => {
     const onnext = vi.fn();
     show('update-1', { onprevious: null, onnext });
-    expect(screen.getByRole('button', { name: 'Previous event' })).toBeDisabled();
+    expect(screen.getByRole('button', { name: 'Previous event' })).toHaveAttribute('aria-disabled', 'true');
     await userEvent.click(screen.getByRole('button', { name: 'Next event' }));
     expect(onnext).toHaveBeenCalledOnce();
     document.body.replaceChildren();

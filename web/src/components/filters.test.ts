@@ -383,6 +383,14 @@ describe('a value', () => {
     expect(announcer.message).toBe('Copied value');
   });
 
+  it('keeps the focus where scrolling closes its menu', async () => {
+    const { button } = show('actor', 'ada');
+    await userEvent.click(button);
+    window.dispatchEvent(new Event('scroll'));
+    await waitFor(() => expect(screen.queryByRole('menu')).toBeNull());
+    expect(button).toHaveFocus();
+  });
+
   it('closes its menu when something else is pressed', async () => {
     const { button } = show('actor', 'ada');
     await userEvent.click(button);

@@ -4,7 +4,7 @@
 
 import type { AuditEvent } from '$api/types';
 
-import { actionLabel, clientPlace, given, outcomeLabel, partyName, primaryTarget, severityLabel } from './event';
+import { actionLabel, clientPlace, given, objectTypeLabel, outcomeLabel, partyName, primaryTarget, severityLabel } from './event';
 import { m } from './paraglide/messages';
 import { actorKey, affectedKey, placeTarget, target, type PivotTarget } from './pivot';
 import { maskText } from './secrets';
@@ -33,8 +33,9 @@ export type Density = (typeof DENSITIES)[number];
 export const VIEWS = ['table', 'cards'] as const;
 export type View = (typeof VIEWS)[number];
 
+/** The file is for programs, too: its headings are the same in every language. */
 interface CsvColumn {
-  heading: () => string;
+  heading: string;
   cell: (event: AuditEvent, zone: string) => string | null;
 }
 
@@ -53,8 +54,8 @@ export interface Column {
 type Text = Column['text'];
 
 /** A column that is one column of the CSV file, too. */
-function column(id: ColumnId, label: () => string, width: number, text: Text, of: Column['target']): Column {
-  return { id, label, width, text, target: of, csv: [{ heading: label, cell: text }] };
+function column(id: ColumnId, label: () => string, heading: string, width: number, text: Text, of: Column['target']): Column {
+  return { id, label, width, text, target: of, csv: [{ heading, cell: text }] };
 }
 
 /** RFC 3339 in the zone: sorts, and says which instant it is. */
@@ -71,50 +72,53 @@ const WITHOUT_TARGET = (): null => null;
 
 export const COLUMNS: readonly Column[] = [
   {
-    ...column('time', m.column_time, 168, (event, zone) => shortTime(event.time, zone), WITHOUT_TARGET),
-    csv: [{ heading: m.column_time, cell: instant }],
+    ...column('time', m.column_time, 'Timestamp', 168, (event, zone) => shortTime(event.time, zone), WITHOUT_TARGET),
+    csv: [{ heading: 'Timestamp', cell: instant }],
   },
   {
-    ...column('action', m.column_action, 290, (event) => event.action, (event) => target('action', event.action)),
+    ...column('action', m.column_action, 'Action', 290, (event) => event.action, (event) => target('action', event.action)),
     csv: [
-      { heading: m.column_action, cell: (event) => actionLabel(event.action_type) },
-      { heading: m.csv_action_name, cell: (event) => event.action },
-      { heading: m.csv_outcome, cell: (event) => (event.outcome?.result ? outcomeLabel(event.outcome.result) : null) },
+      { heading: 'Action', cell: (event) => actionLabel(event.action_type) },
+      { heading: 'Action Name', cell: (event) => event.action },
+      { heading: 'Outcome', cell: (event) => (event.outcome?.result ? outcomeLabel(event.outcome.result) : null) },
     ],
   },
-  column('affected', m.column_affected, 130, (event) => partyName(primaryTarget(event)), (event) =>
+  column('affected', m.column_affected, 'Affected User', 130, (event) => partyName(primaryTarget(event)), (event) =>
     target('affected', affectedKey(primaryTarget(event))),
   ),
-  column('affected_tenant', m.column_affected_tenant, 130, (event) => given(primaryTarget(event)?.tenant), (event) =>
+  column('affected_tenant', m.column_affected_tenant, 'Affected Domain', 130, (event) => given(primaryTarget(event)?.tenant), (event) =>
     target('affected_tenant', primaryTarget(event)?.tenant),
   ),
-  column('object', m.column_object, 140, (event) => given(primaryTarget(event)?.type), (event) =>
-    target('object', primaryTarget(event)?.type),
-  ),
-  column('by', m.column_by, 120, (event) => partyName(event.actor), (event) => target('actor', actorKey(event.actor))),
-  column('by_tenant', m.column_by_tenant, 130, (event) => given(event.actor?.tenant), (event) =>
+  {
+    ...column('object', m.column_object, 'Object', 140, objectTypeLabel, (event) => target('object', primaryTarget(event)?.type)),
+    // As it was sent: the catalogue's names may change.
+    csv: [{ heading: 'Object', cell: (event) => given(primaryTarget(event)?.type) }],
+  },
+  column('by', m.column_by, 'By User', 120, (event) => partyName(event.actor), (event) => target('actor', actorKey(event.actor))),
+  column('by_tenant', m.column_by_tenant, 'By Domain', 130, (event) => given(event.actor?.tenant), (event) =>
     target('actor_tenant', event.actor?.tenant),
   ),
-  column('address', m.column_address, 136, clientPlace, placeTarget),
-  column('tenant', m.column_tenant, 110, (event) => given(event.tenant), (event) => target('tenant', event.tenant)),
-  column('application', m.column_application, 110, (event) => given(event.source?.application), (event) =>
+  column('address', m.column_address, 'IP Address', 136, clientPlace, placeTarget),
+  column('tenant', m.column_tenant, 'Tenant', 110, (event) => given(event.tenant), (event) => target('tenant', event.tenant)),
+  column('application', m.column_application, 'Application', 110, (event) => given(event.source?.application), (event) =>
     target('application', event.source?.application),
   ),
   column(
     'severity',
     m.column_severity,
+    'Severity',
     90,
     (event) => (event.severity ? severityLabel(event.severity.name) : null),
     (event) => target('severity', event.severity?.name),
   ),
-  column('reason', m.column_reason, 150, (event) => given(event.outcome?.reason), (event) =>
+  column('reason', m.column_reason, 'Reason', 150, (event) => given(event.outcome?.reason), (event) =>
     target('reason', event.outcome?.reason),
   ),
   {
-    ...column('summary', m.column_summary, 280, (event) => maskText(sentence(event)), WITHOUT_TARGET),
+    ...column('summary', m.column_summary, 'Summary', 280, (event) => maskText(sentence(event)), WITHOUT_TARGET),
     csv: [
-      { heading: m.column_summary, cell: sentence },
-      { heading: m.csv_id, cell: (event) => event.id },
+      { heading: 'Summary', cell: sentence },
+      { heading: 'Event Id', cell: (event) => event.id },
     ],
   },
 ];

@@ -15,6 +15,10 @@ export interface Command {
   run: () => void;
 }
 
+/** A key that a page may answer to. */
+export type Shortcut =
+  | 'search' | 'next' | 'previous' | 'expand' | 'close' | 'values' | 'filter' | 'link' | 'view' | 'refresh' | 'live';
+
 /** The commands that have all the words, those that begin with what was typed first; otherwise in their order. */
 export function matching(commands: readonly Command[], typed: string): Command[] {
   const wanted = typed.trim().toLowerCase();

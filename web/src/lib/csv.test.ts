@@ -23,7 +23,7 @@ function event(fields: Partial<AuditEvent>): AuditEvent {
 /** Reads CSV as RFC 4180 has it. */
 function read(csv: string): string[][] {
   const rows: string[][] = [[]];
-  for (let at = 0; at < csv.length; ) {
+  for (let at = csv.startsWith('\ufeff') ? 1 : 0; at < csv.length; ) {
     let cell = '';
     if (csv[at] === '"') {
       for (at += 1; csv[at] !== '"' || csv[at + 1] === '"'; at += csv[at] === '"' ? 2 : 1) cell += csv[at] ?? '';
@@ -113,12 +113,12 @@ describe('the file', () => {
     ]);
   });
 
-  it('ends every line with CR LF and has no byte order mark', () => {
+  it('begins with a byte order mark, which Excel needs, and ends every line with CR LF', () => {
     const csv = toCsv([event({})], 'UTC');
     expect(csv.split('\r\n')).toHaveLength(3);
     expect(csv.endsWith('\r\n')).toBe(true);
-    expect(csv.startsWith('Timestamp,')).toBe(true);
-    expect(toCsv([], 'UTC')).toBe(`${COLUMNS.join(',')}\r\n`);
+    expect(csv.startsWith('\ufeffTimestamp,')).toBe(true);
+    expect(toCsv([], 'UTC')).toBe(`\ufeff${COLUMNS.join(',')}\r\n`);
   });
 
   it('makes formulas harmless in names and values alike', () => {

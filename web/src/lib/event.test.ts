@@ -1,9 +1,20 @@
 // @vitest-environment node
-import { describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterEach, describe, expect, it } from 'vitest';
 
 import type { AuditEvent } from '$api/types';
 
-import { actionLabel, actionTone, clientPlace, isBadPassword, objectTone, partyName, partyNames } from './event';
+import { catalogue } from './catalogue.svelte';
+import { BAD_PASSWORD, actionLabel, actionTone, clientPlace, isBadPassword, objectTone, objectTypeLabel, partyName, partyNames } from './event';
+
+const RULES = join(import.meta.dirname, '../../../crates/event/data/rules-v1.json');
+
+afterEach(() => {
+  catalogue.actions = [];
+  catalogue.objects = [];
+});
 
 function event(fields: Partial<AuditEvent>): AuditEvent {
   return {
@@ -41,16 +52,39 @@ describe('action colours', () => {
     const login = (outcome: AuditEvent['outcome'], details?: string): AuditEvent =>
       event({ action_type: 'login', outcome: outcome ?? null, details: details ?? null });
     expect(actionTone(login({ result: 'failure', reason: 'Wrong password' }))).toBe('red');
-    expect(actionTone(login({ result: 'denied', code: 'INVALID_CREDENTIALS' }))).toBe('red');
     expect(actionTone(login({ result: 'failure', code: 'BadPassword' }))).toBe('red');
-    expect(actionTone(login({ result: 'failure', reason: 'Password did not match' }))).toBe('red');
-    expect(actionTone(login({ result: 'failure' }, 'Login failed: incorrect password'))).toBe('red');
-    expect(actionTone(login({ result: 'failure', reason: 'Unknown user' }))).toBe('blue');
-    expect(actionTone(login({ result: 'failure', reason: 'Address not allowed' }))).toBe('blue');
+    expect(actionTone(login({ result: 'denied', code: 'WRONG_PASSWORD' }))).toBe('red');
+    expect(actionTone(login({ result: 'failure', reason: 'Refused: the password did not match.' }))).toBe('red');
+    for (const reason of ['Unknown user', 'Invalid credentials', 'bad passwords', 'badpassword', 'Address not allowed', 'Invalid user or password']) {
+      expect(actionTone(login({ result: 'failure', reason })), reason).toBe('blue');
+    }
+    expect(actionTone(login({ result: 'failure' }, 'Login failed: incorrect password'))).toBe('blue');
     expect(actionTone(login({ result: 'success', reason: 'Wrong password' }))).toBe('blue');
     expect(isBadPassword(event({ action_type: 'update', outcome: { result: 'failure', reason: 'Wrong password' } }))).toBe(
       false,
     );
+  });
+
+  it('has the phrases of the server, no more and no fewer', () => {
+    const { colours } = JSON.parse(readFileSync(RULES, 'utf8')) as { colours: unknown[] };
+    expect(colours).toEqual([
+      { action_type: 'login', outcome: ['failure', 'denied'], colour: 'red', reason: BAD_PASSWORD.map((phrase) => `* ${phrase} *`) },
+    ]);
+  });
+
+  it('has the colours of the built-in catalogue, and those of the server where it has others', () => {
+    const { action_types: types } = JSON.parse(readFileSync(RULES, 'utf8')) as { action_types: { id: string; label: string; colour: string }[] };
+    for (const { id, label, colour } of types) {
+      expect(actionTone(event({ action_type: id })), id).toBe(colour);
+      expect(actionLabel(id)).toBe(label);
+    }
+    catalogue.actions = [
+      { id: 'view', label: 'View', colour: 'cyan' },
+      { id: 'teleport_home', label: 'Go home', colour: 'ultraviolet' },
+    ];
+    expect(actionTone(event({ action_type: 'view' }))).toBe('cyan');
+    expect(actionTone(event({ action_type: 'teleport_home' }))).toBe('grey');
+    expect(actionLabel('teleport_home')).toBe('Go home');
   });
 
   it('labels what it knows and names what it does not', () => {
@@ -72,6 +106,18 @@ describe('object colours', () => {
     [null, null, 'grey'],
   ])('%s of %s is %s', (type, category, tone) => {
     expect(objectTone(type, category)).toBe(tone);
+  });
+});
+
+describe('types of objects', () => {
+  it('are called what the catalogue calls them, else what the sender does', () => {
+    const of = (type: string, canonical?: string): string | null => objectTypeLabel(event({ targets: [{ type }], object_type: canonical ?? null }));
+    expect(of('AWS::IAM::User', 'subscriber')).toBe('AWS::IAM::User');
+    catalogue.objects = [{ id: 'subscriber', label: 'Subscriber', category: 'users_domains', aliases: ['User'], colour: 'purple' }];
+    expect(of('AWS::IAM::User', 'subscriber')).toBe('Subscriber');
+    expect(of('rocket', 'rocket')).toBe('rocket');
+    expect(objectTypeLabel(event({}))).toBeNull();
+    expect(objectTone('subscriber', null)).toBe('purple');
   });
 });
 

@@ -1,4 +1,5 @@
-// How an event reads: who, what, to whom, and in which colours. Pure; words come from the message catalogue.
+// How an event reads: who, what, to whom, and in which colours. Words come from the message catalogue, colours and names of
+// types from the server's (catalogue.svelte.ts); until they are here, and for what it does not know, from this module.
 //
 // Missing values are null here; the table shows "-" for them, details show "N/A". "System" is the name of an actor of
 // type `system` only: an event without an actor has nobody, not the system.
@@ -6,8 +7,11 @@
 import type { AuditEvent, OutcomeResult, Party } from '$api/types';
 import { m } from '$lib/paraglide/messages';
 
+import { catalogue } from './catalogue.svelte';
+
 /** Colours of badges and labels (app.css has them for light and dark). */
-export type Tone = 'blue' | 'green' | 'orange' | 'red' | 'purple' | 'cyan' | 'grey';
+export type Tone = (typeof TONES)[number];
+const TONES = ['blue', 'green', 'orange', 'red', 'purple', 'cyan', 'grey'] as const;
 
 const ACTION_LABELS: Record<string, () => string> = {
   login: m.action_login,
@@ -43,24 +47,61 @@ const ACTION_TONES: Record<string, Tone> = {
   export: 'purple',
 };
 
-/** The label of a normalised action type; types that this build doesn't know keep their own name. */
+/** The label of a normalised action type; types that this build doesn't know are called what the server calls them. */
 export function actionLabel(type: string): string {
-  return Object.hasOwn(ACTION_LABELS, type) ? (ACTION_LABELS[type]?.() ?? type) : type.replaceAll('_', ' ');
+  if (Object.hasOwn(ACTION_LABELS, type)) return ACTION_LABELS[type]?.() ?? type;
+  return catalogue.action(type)?.label ?? type.replaceAll('_', ' ');
 }
 
-const BAD_PASSWORD =
-  /\b(?:bad|wrong|incorrect|invalid|failed|mismatch(?:ed)?)\b[^.]{0,24}\b(?:password|passwd|pwd|credentials?)\b|\b(?:password|credentials?)\b[^.]{0,24}\b(?:bad|wrong|incorrect|invalid|failed|mismatch(?:ed)?|did not match|doesn.t match)\b/i;
+/** What the server calls a colour, if the page has it. */
+function toneOf(colour: string | undefined): Tone | null {
+  return TONES.find((tone) => tone === colour) ?? null;
+}
+
+/**
+ * What a reason or a code has in it where a sign-in failed for its password: the server's rule, phrase by phrase (`colours`
+ * in crates/event/data/rules-v1.json). Readers can't ask the server for it.
+ */
+export const BAD_PASSWORD: readonly string[] = [
+  'bad password',
+  'wrong password',
+  'incorrect password',
+  'invalid password',
+  'password incorrect',
+  'password invalid',
+  'password mismatch',
+  'password did not match',
+  'password does not match',
+];
+
+/** So much of a text is looked at, as the server does. */
+const NAME_CHARS_MAX = 512;
+
+/** The words of a text as the server's rules cut them, with a blank around each: `BadPassword` is ` bad password `. */
+function spacedWords(text: string): string {
+  const apart = [...text.slice(0, 2 * NAME_CHARS_MAX)]
+    .slice(0, NAME_CHARS_MAX)
+    .join('')
+    .replace(/[^\p{Alphabetic}\p{N}]+/gu, ' ')
+    .replace(/(?<=[^\p{Uppercase} ])(?=\p{Uppercase})|(?<=\p{Uppercase})(?=\p{Uppercase}\p{Lowercase})/gu, ' ');
+  return ` ${apart.trim().toLowerCase()} `;
+}
 
 /** Whether a failed sign-in failed for its password, as far as the sender said why. */
 export function isBadPassword(event: AuditEvent): boolean {
   const { result, reason, code } = event.outcome ?? {};
   if (event.action_type !== 'login' || (result !== 'failure' && result !== 'denied')) return false;
-  const said = [reason, code, event.details].filter((text) => typeof text === 'string' && text !== '');
-  return said.some((text) => BAD_PASSWORD.test(String(text).replace(/[_-]+/g, ' ').replace(/([a-z])([A-Z])/g, '$1 $2')));
+  return [reason, code].some((text) => {
+    if (typeof text !== 'string') return false;
+    const words = spacedWords(text);
+    return BAD_PASSWORD.some((phrase) => words.includes(` ${phrase} `));
+  });
 }
 
 /** The colour of an action type, whatever became of the action. */
 export function actionTypeTone(type: string): Tone {
+  const known = toneOf(catalogue.action(type)?.colour);
+  if (known !== null) return known;
   return Object.hasOwn(ACTION_TONES, type) ? (ACTION_TONES[type] ?? 'grey') : 'grey';
 }
 
@@ -93,9 +134,17 @@ const CATEGORY_TONES: Record<string, Tone> = {
 /** The colour of an object by its type, else by its category. */
 export function objectTone(type: string | null, category: string | null): Tone {
   const name = (type ?? '').toLowerCase().replace(/[\s-]+/g, '_');
+  const known = toneOf(catalogue.object(name)?.colour);
+  if (known !== null) return known;
   if (Object.hasOwn(OBJECT_TONES, name)) return OBJECT_TONES[name] ?? 'grey';
   const group = (category ?? '').toLowerCase();
   return Object.hasOwn(CATEGORY_TONES, group) ? (CATEGORY_TONES[group] ?? 'grey') : 'grey';
+}
+
+/** What the type of the first target is called: the server's label for it, else the sender's word. */
+export function objectTypeLabel(event: AuditEvent): string | null {
+  const sent = given(primaryTarget(event)?.type);
+  return sent === null ? null : (catalogue.object(event.object_type ?? sent)?.label ?? sent);
 }
 
 const OUTCOME_LABELS: Record<OutcomeResult, () => string> = {

@@ -78,7 +78,7 @@ describe('several values in one field', () => {
 
 describe('chips', () => {
   it('stand in a fixed order and say everything', () => {
-    const objects = [{ id: 'call_queue', label: 'Call Queue', category: 'communication', aliases: [] }];
+    const objects = [{ id: 'call_queue', label: 'Call Queue', category: 'communication', aliases: [], colour: 'grey' }];
     const filters: Filters = {
       q: 'gate -"not found"',
       conditions: [is('action_type', 'create'), is('object', 'call_queue'), not('outcome', 'success'), is('severity', '2'), is('held', 'true'), is('received_since', '-7d')],
@@ -100,7 +100,7 @@ describe('chips', () => {
 });
 
 describe('corrections', () => {
-  const actions = [{ id: 'delete', label: 'Delete' }, { id: 'create', label: 'Add/Create' }];
+  const actions = [{ id: 'delete', label: 'Delete', colour: 'red' }, { id: 'create', label: 'Add/Create', colour: 'green' }];
 
   it.each<[Condition, Condition | null]>([
     [is('affected_tenant', 'custmer.com'), is('affected_tenant', 'customer.com')],

@@ -8,6 +8,11 @@ export function isSingleKey(event: KeyboardEvent): boolean {
   return !(event.target instanceof Element && event.target.closest(TYPING) !== null);
 }
 
+/** Whether Shift makes another sign of it: a capital is no shortcut, while `/` is Shift-7 on many keyboards. */
+export function isCapital(event: KeyboardEvent): boolean {
+  return event.shiftKey && /^\p{L}$/u.test(event.key);
+}
+
 /** Whether a press asks for the command menu: Ctrl-K, and Cmd-K where there is a Cmd. */
 export function isCommandKey(event: KeyboardEvent): boolean {
   if (event.defaultPrevented || event.isComposing || event.shiftKey || event.altKey) return false;

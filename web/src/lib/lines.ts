@@ -6,7 +6,7 @@
 import type { AuditEvent, Party } from '$api/types';
 
 import { sentence } from './columns';
-import { actionLabel, actorTypeLabel, clientPlace, given, outcomeLabel, partyName, partyNames, primaryTarget, severityLabel } from './event';
+import { actionLabel, actorTypeLabel, clientPlace, given, objectTypeLabel, outcomeLabel, partyName, partyNames, primaryTarget, severityLabel } from './event';
 import { shownNumber } from './locale.svelte';
 import { m } from './paraglide/messages';
 import { actorKey, addressTarget, affectedKey, placeTarget, target, type PivotTarget } from './pivot';
@@ -58,6 +58,12 @@ function kindOf(party: Party | null | undefined): string | null {
   return partyName(party) === label ? null : label;
 }
 
+/** The type of object as it was sent, where the catalogue has another name for it. */
+function sentType(event: AuditEvent): string | null {
+  const sent = given(primaryTarget(event)?.type);
+  return sent?.toLowerCase() === objectTypeLabel(event)?.toLowerCase() ? null : sent;
+}
+
 function others(party: Party | null | undefined): string[] {
   if (party === null || party === undefined) return [];
   const shown = partyName(party);
@@ -104,7 +110,7 @@ export function detailLines(event: AuditEvent, zone: string): LineGroup[] {
         line(m.field_affected(), partyName(affected), target('affected', affectedKey(affected))),
         ...several(m.field_by_names(), others(affected), NOBODY),
         line(m.field_affected_tenant(), affected?.tenant, target('affected_tenant', affected?.tenant)),
-        line(m.field_object(), affected?.type, target('object', affected?.type)),
+        line(m.field_object(), objectTypeLabel(event), target('object', affected?.type), { note: sentType(event) }),
       ],
     },
     {

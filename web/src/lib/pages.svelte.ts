@@ -46,6 +46,11 @@ export class LoadedPages {
     return result === this.result ? kept : null;
   }
 
+  /** What leads on from the last page that was loaded; null: it is the last of all. */
+  get next(): string | null {
+    return this.kept.get(Math.max(...this.kept.keys()))?.answer.next ?? null;
+  }
+
   /** All events that were loaded, newest first. */
   get events(): AuditEvent[] {
     const numbers = [...this.kept.keys()].sort((left, right) => left - right);

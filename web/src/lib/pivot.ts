@@ -21,6 +21,8 @@ export type PivotMenu = Component<PivotMenuProps>;
 export interface PivotMenuProps extends PivotTarget {
   onpivot: OnPivot;
   oninvestigate?: (name: string) => void;
+  /** What the button is called where what stands on it does not say. */
+  label?: string;
   /** What stands on the button. */
   children?: Snippet;
 }

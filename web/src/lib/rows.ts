@@ -11,9 +11,18 @@ export function moveRow(root: HTMLElement | null, step: 1 | -1): void {
 /** The place of the row, or of the detail below it, that has the focus. */
 export function currentRow(root: HTMLElement | null): number | null {
   const focused = document.activeElement;
-  if (root === null || focused === null || !root.contains(focused)) return null;
-  const at = focused.closest('[data-at]')?.getAttribute('data-at');
+  return root === null || focused === null || !root.contains(focused) ? null : placeOf(focused);
+}
+
+/** The place of the row that something is in. */
+export function placeOf(element: Element): number | null {
+  const at = element.closest('[data-at]')?.getAttribute('data-at');
   return at === null || at === undefined ? null : Number(at);
+}
+
+/** The button of the row in this place. */
+export function toggleOf(root: HTMLElement | null, at: number): HTMLElement | null {
+  return root?.querySelector<HTMLElement>(`button[data-row][data-at="${at}"]`) ?? null;
 }
 
 function focusRow(button: HTMLElement | undefined): void {

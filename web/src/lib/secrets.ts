@@ -5,6 +5,7 @@
 // the text is the sender's.
 
 import { ExactNumber, isObject, keysOf, toJson, toText, type Json } from './json';
+import { cut } from './text';
 
 /** Of one length, whatever it stands for. */
 export const MASK = '\u2022\u2022\u2022\u2022\u2022\u2022\u2022\u2022';
@@ -91,6 +92,14 @@ export function maskText(text: string): string {
   let masked = maskPairs(text);
   for (const shape of SHAPES) masked = masked.replace(shape, MASK);
   return masked.replace(SCHEMES, `$1$2${MASK}`).replace(USER_INFO, `$1${MASK}@`);
+}
+
+/** So much of a text is looked at where only its beginning is shown. */
+const BEGINNING_MAX = 2000;
+
+/** The beginning of a text with what looks like a secret in it masked: for rows, where all of it is one click away. */
+export function maskBeginning(text: string): string {
+  return maskText(cut(text, BEGINNING_MAX));
 }
 
 /** Names under which the name of a value stands, and names under which its value does: `{"field":"pin","old":1}`. */

@@ -6,6 +6,14 @@ export const page = $state({
   route: { id: null as string | null },
 });
 
+/** Whether the server has another version of the page. */
+export const updated = {
+  current: false,
+  check(): Promise<boolean> {
+    return Promise.resolve(this.current);
+  },
+};
+
 /** Addresses that were gone to, in order. */
 export const visited: string[] = [];
 

@@ -128,6 +128,9 @@ export class People {
       case 'POST /v1/sign-out':
         this.signedIn = false;
         return done();
+      case 'GET /v1/actions':
+      case 'GET /v1/objects':
+        return json([]);
       case 'GET /v1/profile':
         return json(profile);
       case 'PATCH /v1/profile':

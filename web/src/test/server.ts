@@ -183,14 +183,14 @@ export const ACTIONS: ActionType[] = [
   ['delete', 'Delete'],
   ['update', 'Modify/Update'],
   ['teleport', 'Teleport'],
-].map(([id = '', label = '']) => ({ id, label }));
+].map(([id = '', label = '']) => ({ id, label, colour: 'grey' }));
 
 export const OBJECTS: ObjectType[] = [
-  { id: 'oauth', label: 'OAuth', category: 'authentication', aliases: ['OAuth Token'] },
-  { id: 'subscriber', label: 'Subscriber', category: 'users_domains', aliases: ['User'] },
-  { id: 'phone_number', label: 'Phone Number', category: 'communication', aliases: [] },
-  { id: 'call_queue', label: 'Call Queue', category: 'communication', aliases: [] },
-  { id: 'route', label: 'Route', category: 'configuration', aliases: [] },
+  { id: 'oauth', label: 'OAuth', category: 'authentication', aliases: ['OAuth Token'], colour: 'blue' },
+  { id: 'subscriber', label: 'Subscriber', category: 'users_domains', aliases: ['User'], colour: 'green' },
+  { id: 'phone_number', label: 'Phone Number', category: 'communication', aliases: [], colour: 'orange' },
+  { id: 'call_queue', label: 'Call Queue', category: 'communication', aliases: [], colour: 'orange' },
+  { id: 'route', label: 'Route', category: 'configuration', aliases: [], colour: 'cyan' },
 ];
 
 export function problem(status: number, code: string, title: string, detail?: string, more: ProblemExtras = {}): Response {
