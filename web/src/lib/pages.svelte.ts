@@ -46,9 +46,9 @@ export class LoadedPages {
     return result === this.result ? kept : null;
   }
 
-  /** All events that were loaded, newest first. */
-  get events(): AuditEvent[] {
-    const numbers = [...this.kept.keys()].sort((left, right) => left - right);
-    return numbers.flatMap((number) => this.kept.get(number)?.answer.data ?? []);
+  /** All events of a result that were loaded, newest first. */
+  events(result: string): AuditEvent[] {
+    const pages = [...(this.of(result) ?? [])].sort(([left], [right]) => left - right);
+    return pages.flatMap(([, { answer }]) => answer.data);
   }
 }
