@@ -209,7 +209,7 @@ describe('what a detail offers', () => {
     expect(details.split('\n').slice(0, 3)).toEqual(['admin1 updated subscriber user100.', '', 'Timestamp: 2026-11-21 10:10:00.000000 UTC']);
     expect(details).toContain('Affected user: user100\nAlso known as: 100\nAffected domain: customer.com\nObject type: subscriber\n');
     expect(announcer.message).toBe('Copied details');
-    expect(await copied('Copy link')).toBe(`${location.origin}/events/update-1?tenant=acme`);
+    expect(await copied('Copy link')).toBe(`${location.origin}/events/update-1?tenant=acme&tz=UTC`);
     expect(await copied('Copy as curl')).toContain(`'${location.origin}/v1/events/update-1?tenant=acme'`);
     const json = await copied('Copy JSON');
     expect(JSON.parse(json)).toEqual(JSON.parse(toJson(sample('update-1') as unknown as Json)));
@@ -429,7 +429,7 @@ describe('the live list', () => {
     const onrows = vi.fn();
     show({ initial: [sample('login-1')], after: 'as-of-1', onrows });
     await screen.findByText('Live');
-    const rows = screen.getByText('ConsoleLogin');
+    const rows = screen.getByRole('list');
     await userEvent.hover(rows);
     send(1, 3);
     expect(await screen.findByRole('button', { name: '3 new events' })).toBeVisible();
@@ -440,12 +440,11 @@ describe('the live list', () => {
     expect(screen.queryByText('New events are waiting.')).toBeNull();
     expect((onrows.mock.lastCall?.[0] as AuditEvent[]).map(({ action }) => action)).toEqual(['Step 3', 'Step 2', 'Step 1', 'ConsoleLogin']);
 
-    const list = screen.getByRole('list');
-    list.tabIndex = 0;
-    list.focus();
+    rows.tabIndex = 0;
+    rows.focus();
     send(4, 4);
     expect(await screen.findByRole('button', { name: '1 new event' })).toBeVisible();
-    list.blur();
+    rows.blur();
     await vi.waitFor(() => expect(screen.getAllByRole('listitem')).toHaveLength(5));
   });
 

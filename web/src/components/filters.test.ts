@@ -175,7 +175,7 @@ describe('the form', () => {
     const props = { zone: 'UTC', tenants: [], onsearch };
     const filters = { ...having(is('outcome', 'failure'), is('tenant', 'acme')), q: 'gate' };
     const { rerender } = renderWithServer(FilterBar, { ...props, filters });
-    const become = (now: Filters) => rerender({ server, component: FilterBar as unknown as Component<Record<string, unknown>>, props: { ...props, filters: now } });
+    const become = (now: Filters) => rerender({ props: { props: { ...props, filters: now } } } as never);
     await fill(screen.getByRole('combobox', { name: 'Performed by user' }), 'ada');
     // A chip is removed, another one comes by a pivot, the chart chooses a range.
     await become({ ...having(is('severity', 'high'), is('tenant', 'acme')), q: 'gate', since: '-7d' });
@@ -192,7 +192,7 @@ describe('the form', () => {
     const onsearch = vi.fn();
     const props = { zone: 'UTC', tenants: [], onsearch };
     const { rerender } = renderWithServer(FilterBar, { ...props, filters: having(is('tenant', 'acme')) });
-    const become = (now: Filters) => rerender({ server, component: FilterBar as unknown as Component<Record<string, unknown>>, props: { ...props, filters: now } });
+    const become = (now: Filters) => rerender({ props: { props: { ...props, filters: now } } } as never);
     const box = screen.getByRole('searchbox', { name: 'Search as text' });
     await fill(box, 'tenant:acme gate');
     await become(having(is('tenant', 'acme'), is('outcome', 'failure')));
