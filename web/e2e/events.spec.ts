@@ -156,6 +156,42 @@ test('turns pages by cursor, and earlier pages come back', async ({ page }) => {
   await expect(rows(page).first()).toContainText('Step 50');
 });
 
+test('page 1 is of the result of page 2, whatever came meanwhile', async ({ page, request }) => {
+  await signIn(page, '/?tenant=umbrella&since=ever&limit=10');
+  for (let sent = 0; sent < 11; sent += 1) {
+    const answer = await request.post(`${server.url}/v1/events`, {
+      headers: { Authorization: `Bearer ${server.adminKey}` },
+      data: { tenant: 'umbrella', action: `Paged ${sent}` },
+    });
+    expect(answer.status()).toBe(201);
+  }
+  await expect(async () => {
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    await expect(rows(page).first()).toContainText('Paged 10', { timeout: 500 });
+  }).toPass();
+  await page.getByRole('button', { name: 'Next', exact: true }).click();
+  await expect(rows(page).first()).toContainText('Paged 0');
+  const late = await request.post(`${server.url}/v1/events`, {
+    headers: { Authorization: `Bearer ${server.adminKey}` },
+    data: { tenant: 'umbrella', action: 'Paged and late' },
+  });
+  expect(late.status()).toBe(201);
+  await expect
+    .poll(async () => {
+      const found = await request.get(`${server.url}/v1/events?tenant=umbrella&q=late`, { headers: { Authorization: `Bearer ${server.key}` } });
+      return ((await found.json()) as { data: unknown[] }).data.length;
+    })
+    .toBe(1);
+  await page.reload();
+  await expect(rows(page).first()).toContainText('Paged 0');
+  await page.getByRole('button', { name: 'Previous', exact: true }).click();
+  await expect(rows(page).first()).toContainText('Paged 10');
+  await expect(rows(page)).toHaveCount(10);
+  await expect(page.getByRole('button', { name: 'Previous', exact: true })).toBeDisabled();
+  await page.getByRole('button', { name: 'Refresh' }).click();
+  await expect(rows(page).first()).toContainText('Paged and late');
+});
+
 test('changes the page size at once', async ({ page }) => {
   await signIn(page, '/?q=-indelible&tenant=pages');
   await expect(rows(page)).toHaveCount(25);
@@ -166,13 +202,19 @@ test('changes the page size at once', async ({ page }) => {
   expect(new URL(page.url()).searchParams.get('limit')).toBe('10');
 });
 
-test('counts exactly, when asked', async ({ page }) => {
+test('counts exactly, at once where that is cheap', async ({ page }) => {
   await signIn(page, '/?q=-indelible&tenant=pages');
-  await page.getByRole('button', { name: 'Count all' }).click();
   await expect(page.getByText(`${MANY.length} events in all`)).toBeVisible();
+  await expect(page.getByRole('button', { name: `Export 25 loaded of ${MANY.length}` })).toBeVisible();
+  // What takes long is counted when it is asked for.
+  await page.route('**/v1/stats?*', (route) => route.fulfill({ status: 503, body: '' }));
   await page.getByRole('searchbox').fill('Step');
   await page.getByRole('button', { name: 'Search', exact: true }).click();
-  await expect(page.getByRole('button', { name: 'Count all' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Export 25 loaded', exact: true })).toBeVisible();
+  await page.getByRole('button', { name: 'Count all' }).first().click();
+  await page.unroute('**/v1/stats?*');
+  await page.getByRole('button', { name: 'Counting failed. Try again' }).click();
+  await expect(page.getByText(`${MANY.length} events in all`)).toBeVisible();
 });
 
 test('Refresh finds what was sent meanwhile', async ({ page, request }) => {

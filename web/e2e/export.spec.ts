@@ -15,7 +15,7 @@ interface Exported {
 
 async function exported(page: Page): Promise<Exported> {
   const downloading = page.waitForEvent('download');
-  await page.getByRole('button', { name: 'Export', exact: true }).click();
+  await page.getByRole('button', { name: /^Export \d+ loaded/ }).click();
   const download = await downloading;
   const text = readFileSync(await download.path(), 'utf8');
   return { name: download.suggestedFilename(), text, lines: text.split('\r\n').slice(0, -1) };

@@ -371,6 +371,22 @@ test('what was typed but not searched for survives opening an event', async ({ p
   await expect(page.getByRole('combobox', { name: 'Affected user' })).toHaveValue('100');
 });
 
+test('what was typed but not searched for survives what applies at once', async ({ page }) => {
+  await signIn(page, `${ACME}&outcome=success`);
+  const user = page.getByRole('combobox', { name: 'Affected user' });
+  await user.fill('100');
+  await page.getByRole('button', { name: 'Remove Outcome: Success', exact: true }).first().click();
+  await expect(chip(page, /^Change Outcome/)).toHaveCount(0);
+  await expect(user).toHaveValue('100');
+  await page.getByRole('button', { name: /^Date range/ }).click();
+  await page.getByRole('dialog', { name: 'Date range' }).getByRole('button', { name: 'Last Year' }).click();
+  await expect(chip(page, 'Change Time: Last Year')).toBeVisible();
+  expect(params(page).has('affected')).toBe(false);
+  await user.press('Enter');
+  await expect(chip(page, 'Change Affected user: 100')).toBeVisible();
+  expect(params(page).get('since')).toBe('-1y');
+});
+
 test('earlier pages are there at once', async ({ page }) => {
   await signIn(page, '/?q=-indelible&tenant=pages&since=ever&limit=10');
   const pager = page.getByRole('navigation', { name: 'Pages' });

@@ -62,6 +62,13 @@ test('brings new events to the top at once, and ends by the key that began it', 
   await expectAccessible(page);
   await page.emulateMedia({ colorScheme: 'dark' });
   await expectAccessible(page);
+  await expect(page.getByRole('button', { name: 'Export 3 loaded' })).toBeVisible();
+  // An event's own page has its neighbours among what came.
+  await rows(page).first().getByRole('button').click();
+  await detail(page).getByRole('link', { name: 'Open page' }).click();
+  await expect(page.getByText('1 of 3')).toBeVisible();
+  await page.goBack();
+  await expect(state(page, 'Live')).toBeVisible();
   await page.keyboard.press('l');
   await expect(page.locator('.live')).toHaveCount(0);
 });
@@ -81,6 +88,9 @@ test('holds new events back while one is open, while it is paused, and while the
   await waiting.click();
   await expect(rows(page).first()).toContainText('Tick 97');
   await page.keyboard.press('Escape');
+  // The pointer and the focus are in the rows still.
+  await page.mouse.move(0, 0);
+  await page.getByRole('heading', { level: 1 }).click({ force: true });
 
   await page.getByRole('button', { name: 'Pause', exact: true }).click();
   await send(request, tenant, 98);

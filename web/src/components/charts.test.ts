@@ -232,7 +232,7 @@ describe('the statistics bar', () => {
   });
 
   it('asks about the moment that the page is about', async () => {
-    show(StatisticsBar, { ...props, asOf: 'sealed' });
+    show(StatisticsBar, { ...props, query: { tenant: 'acme', as_of: 'sealed' } });
     await waitFor(() => expect(asked('/v1/stats')).toEqual(['tenant=acme&as_of=sealed']));
   });
 

@@ -285,7 +285,7 @@ describe('what a detail offers', () => {
     expect(details.split('\n').slice(0, 3)).toEqual(['admin1 updated subscriber user100.', '', 'Timestamp: 2026-11-21 10:10:00.000000 UTC']);
     expect(details).toContain('Affected user: user100\nAlso known as: 100\nAffected domain: customer.com\nObject type: subscriber\n');
     expect(announcer.message).toBe('Copied details');
-    expect(await copied('Copy link')).toBe(`${location.origin}/events/update-1?tenant=acme`);
+    expect(await copied('Copy link')).toBe(`${location.origin}/events/update-1?tenant=acme&tz=UTC`);
     expect(await copied('Copy as curl')).toContain(`'${location.origin}/v1/events/update-1?tenant=acme'`);
     const json = await copied('Copy JSON');
     expect(JSON.parse(json)).toEqual(JSON.parse(toJson(sample('update-1') as unknown as Json)));
@@ -349,7 +349,7 @@ describe('what a detail offers', () => {
       '?since=2026-11-21T09%3A15%3A04.123456Z&until=2026-11-21T11%3A15%3A04.123456Z&ip=203.0.113.9&limit=6',
     );
     await userEvent.click(screen.getByRole('button', { name: /^Find all/ }));
-    expect(onpivot).toHaveBeenCalledWith({ name: 'ip', value: '203.0.113.9', not: false }, 'only');
+    expect(onpivot).toHaveBeenCalledWith({ name: 'ip', value: '203.0.113.9', not: false }, 'only', { since: '2026-11-21T09:15:04.123456Z', until: '2026-11-21T11:15:04.123456Z' });
   });
 
   it('says when related events cannot be had', async () => {
@@ -360,6 +360,16 @@ describe('what a detail offers', () => {
     server.intercept = null;
     await userEvent.click(screen.getByRole('button', { name: 'Retry' }));
     expect(await screen.findByRole('link', { name: /admin1 updated/ })).toBeVisible();
+  });
+
+  it('asks for the original once more where it could not be had', async () => {
+    show('login-1');
+    server.intercept = (url) => (url.pathname.endsWith('/original') ? problem(503, 'unavailable', 'Try later') : null);
+    await userEvent.click(screen.getByText('Show the original as sent'));
+    expect(await screen.findByText('The original could not be loaded: Try later')).toBeVisible();
+    server.intercept = null;
+    await userEvent.click(screen.getByRole('button', { name: 'Retry' }));
+    expect(await screen.findByRole('region', { name: 'Original' })).toHaveTextContent('ConsoleLogin');
   });
 
   it('masks what looks like a secret until asked, and copies no masked value', async () => {
@@ -412,7 +422,7 @@ describe('Export', () => {
       if (last !== null) saved.push({ name: this.download, blob: last });
     });
     render(ExportButton, { props: { events: server.events, zone: 'Asia/Tokyo' } });
-    await userEvent.click(screen.getByRole('button', { name: 'Export' }));
+    await userEvent.click(screen.getByRole('button', { name: 'Export 5 loaded' }));
     await vi.waitFor(() => expect(saved).toHaveLength(1), { timeout: 20_000 });
     expect(saved[0]?.name).toMatch(/^audit-log-complete-\d{4}-\d\d-\d\d-\d{4}\.csv$/);
     expect(saved[0]?.blob.size).toBeGreaterThan(500);
@@ -424,6 +434,13 @@ describe('Export', () => {
   it('has nothing to do without events', () => {
     render(ExportButton, { props: { events: [], zone: 'UTC' } });
     expect(screen.getByRole('button', { name: 'Export' })).toBeDisabled();
+  });
+
+  it('says how little of the whole it is', async () => {
+    const { rerender } = render(ExportButton, { props: { events: server.events, zone: 'UTC', total: 12_340 } });
+    expect(screen.getByRole('button', { name: 'Export 5 loaded of 12,340' })).toBeVisible();
+    await rerender({ total: 5 });
+    expect(screen.getByRole('button', { name: 'Export 5 loaded' })).toBeVisible();
   });
 });
 
@@ -482,6 +499,29 @@ describe('the live list', () => {
     await userEvent.click(screen.getByRole('button', { name: 'Resume' }));
     send(38, 38);
     expect(await screen.findByText('Step 38')).toBeVisible();
+  });
+
+  it('holds rows back while pointer or focus is in them, and says that some wait', async () => {
+    const onrows = vi.fn();
+    show({ initial: [sample('login-1')], after: 'as-of-1', onrows });
+    await screen.findByText('Live');
+    const rows = screen.getByRole('list');
+    await userEvent.hover(rows);
+    send(1, 3);
+    expect(await screen.findByRole('button', { name: '3 new events' })).toBeVisible();
+    expect(screen.getByText('New events are waiting.').closest('[role="status"]')).not.toBeNull();
+    expect(onrows.mock.lastCall?.[0]).toHaveLength(1);
+    await userEvent.unhover(rows);
+    await vi.waitFor(() => expect(screen.getAllByRole('listitem')).toHaveLength(4));
+    expect(screen.queryByText('New events are waiting.')).toBeNull();
+    expect((onrows.mock.lastCall?.[0] as AuditEvent[]).map(({ action }) => action)).toEqual(['Step 3', 'Step 2', 'Step 1', 'ConsoleLogin']);
+
+    rows.tabIndex = 0;
+    rows.focus();
+    send(4, 4);
+    expect(await screen.findByRole('button', { name: '1 new event' })).toBeVisible();
+    rows.blur();
+    await vi.waitFor(() => expect(screen.getAllByRole('listitem')).toHaveLength(5));
   });
 
   it('says what the server passed over', async () => {

@@ -159,12 +159,48 @@ describe('the form', () => {
     expect(screen.getByRole('combobox', { name: 'Tenant' })).toHaveValue('');
   });
 
-  it('offers presets that apply at once, with what was typed', async () => {
+  it('offers presets that apply at once, without what was typed: that stays', async () => {
     const onsearch = show();
     await fill(screen.getByRole('searchbox'), 'gate');
     await userEvent.click(screen.getByRole('button', { name: 'Date range: Last 24 Hours' }));
     await userEvent.click(await screen.findByText('Last 7 Days'));
+    expect(onsearch).toHaveBeenLastCalledWith({ ...DEFAULT_FILTERS, since: '-7d' });
+    expect(screen.getByRole('searchbox')).toHaveValue('gate');
+    await userEvent.click(screen.getByRole('button', { name: 'Search' }));
     expect(onsearch).toHaveBeenLastCalledWith({ ...DEFAULT_FILTERS, q: 'gate', since: '-7d' });
+  });
+
+  it('keeps what was typed over what applies at once, and takes that in', async () => {
+    const onsearch = vi.fn();
+    const props = { zone: 'UTC', tenants: [], onsearch };
+    const filters = { ...having(is('outcome', 'failure'), is('tenant', 'acme')), q: 'gate' };
+    const { rerender } = renderWithServer(FilterBar, { ...props, filters });
+    const become = (now: Filters) => rerender({ props: { props: { ...props, filters: now } } } as never);
+    await fill(screen.getByRole('combobox', { name: 'Performed by user' }), 'ada');
+    // A chip is removed, another one comes by a pivot, the chart chooses a range.
+    await become({ ...having(is('severity', 'high'), is('tenant', 'acme')), q: 'gate', since: '-7d' });
+    expect(screen.getByRole('combobox', { name: 'Performed by user' })).toHaveValue('ada');
+    expect(screen.getByRole('button', { name: 'Outcome: Any' })).toBeVisible();
+    expect(screen.getByRole('button', { name: 'Date range: Last 7 Days' })).toBeVisible();
+    expect(onsearch).not.toHaveBeenCalled();
+    await userEvent.click(screen.getByRole('button', { name: 'Search' }));
+    expect(onsearch).toHaveBeenLastCalledWith({ ...having(is('severity', 'high'), is('actor', 'ada'), is('tenant', 'acme')), q: 'gate', since: '-7d' });
+  });
+
+  it('keeps a text that was typed, too, even one that can not be read', async () => {
+    remembered.text = true;
+    const onsearch = vi.fn();
+    const props = { zone: 'UTC', tenants: [], onsearch };
+    const { rerender } = renderWithServer(FilterBar, { ...props, filters: having(is('tenant', 'acme')) });
+    const become = (now: Filters) => rerender({ props: { props: { ...props, filters: now } } } as never);
+    const box = screen.getByRole('searchbox', { name: 'Search as text' });
+    await fill(box, 'tenant:acme gate');
+    await become(having(is('tenant', 'acme'), is('outcome', 'failure')));
+    expect(box).toHaveValue('outcome:failure tenant:acme gate');
+    await fill(box, 'outcom:x gate');
+    await become(DEFAULT_FILTERS);
+    expect(box).toHaveValue('outcom:x gate');
+    expect(onsearch).not.toHaveBeenCalled();
   });
 
   it('reads typed times in the zone, and says what it cannot read', async () => {
@@ -240,6 +276,8 @@ describe('the text', () => {
     expect(box).toHaveValue('gate session_id:');
     await waitFor(() => expect(box).toHaveFocus());
     expect(box.selectionStart).toBe('gate session_id:'.length);
+    // Nothing marks events so yet.
+    for (const name of ['anomalous', 'held', 'erased']) expect(screen.queryByRole('button', { name: `Insert ${name}` })).toBeNull();
   });
 });
 
@@ -514,6 +552,21 @@ describe('nothing found', () => {
     show(DEFAULT_FILTERS, 0);
     expect(screen.getByRole('heading', { name: 'No events yet' })).toBeVisible();
     expect(screen.queryByRole('button')).toBeNull();
+  });
+
+  it('but not while the index is being rebuilt', () => {
+    render(EmptyState, { filters: DEFAULT_FILTERS, zone: 'UTC', outside: 0, rebuilding: true, corrections: [], onsearch: vi.fn(), onclear: vi.fn() });
+    expect(screen.getByRole('heading', { name: 'The index is being rebuilt' })).toBeVisible();
+    expect(screen.getByText(/nothing is lost/)).toBeVisible();
+    expect(screen.queryByText(/either/)).toBeNull();
+  });
+
+  it('and it says when it could not be counted what lies outside the range', async () => {
+    const onrecount = vi.fn();
+    render(EmptyState, { filters, zone: 'UTC', outside: null, onrecount, corrections: [], onsearch: vi.fn(), onclear: vi.fn() });
+    expect(screen.getByText('It could not be counted how many events match outside the time range.')).toBeVisible();
+    await userEvent.click(screen.getByRole('button', { name: 'Retry' }));
+    expect(onrecount).toHaveBeenCalledOnce();
   });
 
   it('but not where older events are', () => {

@@ -53,6 +53,14 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
+it('what is said twice is said twice to screen readers, too', async () => {
+  show(Layout, { children: createRawSnippet(() => ({ render: () => '<p></p>' })) });
+  announcer.say('Copied link');
+  const first = await screen.findByText('Copied link');
+  announcer.say('Copied link');
+  await waitFor(() => expect(screen.getByText('Copied link')).not.toBe(first));
+});
+
 function show(component: unknown, props: Record<string, unknown> = {}, credential: Credential = OWN): void {
   const shown = component as Component<Record<string, unknown>>;
   render(Harness, { props: { server, component: shown, props, credential: () => credential } });

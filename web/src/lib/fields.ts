@@ -56,7 +56,13 @@ const FIELDS = {
 
 export type FieldName = keyof typeof FIELDS;
 
+/** The API knows them, but nothing marks events so yet: they are understood, and offered nowhere. */
+const NEVER_FOUND: readonly string[] = ['anomalous', 'held', 'erased'];
+
 export const FIELD_NAMES = Object.keys(FIELDS) as FieldName[];
+
+/** Names that are worth asking for. */
+export const OFFERED_NAMES = FIELD_NAMES.filter((name) => !NEVER_FOUND.includes(name));
 
 export function isFieldName(name: string): name is FieldName {
   return Object.hasOwn(FIELDS, name);

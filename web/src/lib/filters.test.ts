@@ -3,13 +3,28 @@ import { describe, expect, it } from 'vitest';
 
 import { chipText, chipsOf } from './chips';
 import { corrections } from './corrections';
-import { joinValues, lastValue, pivoted, replaced, splitValues, turned, turnedTerm, withTerm, withValues, without, type Pivot } from './filters';
+import { joinValues, lastValue, pivoted, rebased, replaced, splitValues, turned, turnedTerm, withTerm, withValues, without, type Pivot } from './filters';
 import { LoadedPages } from './pages.svelte';
 import { DEFAULT_FILTERS, type Condition, type Cursor, type Filters } from './url';
 
 const is = (name: string, value: string): Condition => ({ name, value, not: false });
 const not = (name: string, value: string): Condition => ({ name, value, not: true });
 const having = (...conditions: Condition[]): Filters => ({ ...DEFAULT_FILTERS, conditions });
+
+describe('a draft', () => {
+  const before: Filters = { q: 'gate "call queue"', conditions: [is('actor', 'ada'), is('tenant', 'acme')], since: '-24h', until: '' };
+
+  it.each<[string, Partial<Filters>, Partial<Filters>, Partial<Filters>]>([
+    ['that changed nothing is what is in force', {}, { q: 'x' }, { q: 'x' }],
+    ['loses what was taken away', { q: 'gate "call queue" more' }, { conditions: [is('tenant', 'acme')], q: 'gate' }, { conditions: [is('tenant', 'acme')], q: 'gate more' }],
+    ['gets what came', { conditions: [is('tenant', 'acme')] }, { conditions: [is('actor', 'ada'), not('ip', '::1'), is('tenant', 'acme')] }, { conditions: [not('ip', '::1'), is('tenant', 'acme')] }],
+    ['gets the range', { until: '-1h' }, { since: '-7d' }, { since: '-7d', until: '' }],
+    ['keeps its range where that did not change', { since: 'today' }, { q: '' }, { since: 'today', q: '' }],
+    ['gets nothing twice', { conditions: [is('actor', 'ada'), is('role', 'x'), is('tenant', 'acme')], q: 'new' }, { conditions: [...before.conditions, is('role', 'x')], q: 'new' }, { conditions: [is('actor', 'ada'), is('tenant', 'acme'), is('role', 'x')], q: 'new' }],
+  ])('%s', (_, draft, after, merged) => {
+    expect(rebased({ ...before, ...draft }, before, { ...before, ...after })).toEqual({ ...before, ...merged });
+  });
+});
 
 describe('pivots', () => {
   it.each<[string, Condition[], Condition, Pivot, Condition[]]>([
@@ -128,9 +143,11 @@ describe('pages that were loaded', () => {
     expect(pages.at('one', cursor('t2', 2))?.answer.data[0]?.id).toBe('b');
     expect(pages.at('one', cursor('other', 2))).toBeNull();
     expect(pages.first('one')?.answer.data[0]?.id).toBe('a');
-    expect(pages.events.map(({ id }) => id)).toEqual(['a', 'b']);
+    expect(pages.events('one').map(({ id }) => id)).toEqual(['a', 'b']);
+    // What the search before had is nothing of the next one's.
+    expect(pages.events('two')).toEqual([]);
     pages.keep('two', { cursor: null, answer: answer('c') });
     expect(pages.page('one', 1)).toBeNull();
-    expect(pages.events.map(({ id }) => id)).toEqual(['c']);
+    expect(pages.events('two').map(({ id }) => id)).toEqual(['c']);
   });
 });

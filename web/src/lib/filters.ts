@@ -1,6 +1,6 @@
 // What people do to filters: let a value in, keep it out, take one away. Pure; each returns the filters changed.
 
-import { canonical, condition, type Condition, type Filters } from './url';
+import { canonical, condition, sameFilters, type Condition, type Filters } from './url';
 import { negated, termsOf } from './words';
 
 /** Filter for it, filter it out, or this and nothing else. */
@@ -61,6 +61,28 @@ export function withTerm(filters: Filters, index: number, term: string | null): 
 export function turnedTerm(filters: Filters, index: number): Filters {
   const term = termsOf(filters.q)[index];
   return term === undefined ? filters : withTerm(filters, index, negated(term));
+}
+
+/** `list` without one of each of `gone`. */
+function less(list: readonly string[], gone: readonly string[]): string[] {
+  const left = [...gone];
+  return list.filter((one) => {
+    const at = left.indexOf(one);
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
+}
+
+/** A draft with what changed from `before` to `after` done to it, too; the rest of it stays as it is. */
+export function rebased(draft: Filters, before: Filters, after: Filters): Filters {
+  if (sameFilters(draft, before)) return after;
+  const lost = before.conditions.filter((one) => !after.conditions.some((other) => equal(one, other)));
+  const won = after.conditions.filter((one) => !before.conditions.some((other) => equal(one, other)));
+  const kept = draft.conditions.filter((one) => !lost.some((other) => equal(one, other)));
+  const [old, wanted] = [termsOf(before.q), termsOf(after.q)];
+  const terms = [...less(termsOf(draft.q), less(old, wanted)), ...less(less(wanted, old), termsOf(draft.q))];
+  const { since, until } = after.since === before.since && after.until === before.until ? draft : after;
+  return canonical({ q: terms.join(' '), conditions: [...kept, ...won], since, until });
 }
 
 /** The values that a filter lets in. */

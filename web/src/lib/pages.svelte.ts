@@ -46,14 +46,15 @@ export class LoadedPages {
     return result === this.result ? kept : null;
   }
 
-  /** What leads on from the last page that was loaded; null: it is the last of all. */
-  get next(): string | null {
-    return this.kept.get(Math.max(...this.kept.keys()))?.answer.next ?? null;
+  /** What leads on from the last page of a result that was loaded; null: it is the last of all, or none was loaded. */
+  next(result: string): string | null {
+    const pages = this.of(result);
+    return pages === null ? null : (pages.get(Math.max(...pages.keys()))?.answer.next ?? null);
   }
 
-  /** All events that were loaded, newest first. */
-  get events(): AuditEvent[] {
-    const numbers = [...this.kept.keys()].sort((left, right) => left - right);
-    return numbers.flatMap((number) => this.kept.get(number)?.answer.data ?? []);
+  /** All events of a result that were loaded, newest first. */
+  events(result: string): AuditEvent[] {
+    const pages = [...(this.of(result) ?? [])].sort(([left], [right]) => left - right);
+    return pages.flatMap(([, { answer }]) => answer.data);
   }
 }

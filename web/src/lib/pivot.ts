@@ -7,7 +7,8 @@ import type { AuditEvent, Party } from '$api/types';
 import type { Pivot } from './filters';
 import type { Condition } from './url';
 
-export type OnPivot = (condition: Condition, how: Pivot) => void;
+/** `range`: the tokens of the range that goes with it; absent: the one in force stays. */
+export type OnPivot = (condition: Condition, how: Pivot, range?: { since: string; until: string }) => void;
 
 /** A value that a filter can ask for. */
 export interface PivotTarget {

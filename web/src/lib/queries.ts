@@ -2,11 +2,12 @@
 
 import type { QueryClient } from '@tanstack/svelte-query';
 
-import type { Api } from '$api/client';
-import type { ActionType, AuditEvent, ObjectType } from '$api/types';
+import type { Api, EventsQuery } from '$api/client';
+import type { ActionType, AuditEvent, ObjectType, Stats } from '$api/types';
 import type { Checked } from '$verify/check';
 
 import { serverNow } from './clock';
+import { figures } from './lanes';
 
 type Identity = Pick<AuditEvent, 'id' | 'tenant'>;
 
@@ -51,6 +52,37 @@ export function proofQuery(api: Api, client: QueryClient, event: AuditEvent, bas
     },
     staleTime: Infinity,
   };
+}
+
+/** How long figures may take that nobody asked for. */
+export const PATIENCE_MS = 2500;
+
+/**
+ * Totals over all that match, as of the moment in the query; null: the query is not known yet.
+ *
+ * They are asked for at once and dropped after `patienceMs`; null: somebody waits for them.
+ */
+export function statsQuery(api: Api, query: EventsQuery | null, refreshes: number, patienceMs: number | null) {
+  return {
+    queryKey: ['stats', query, refreshes, patienceMs === null],
+    queryFn: ({ signal }: { signal: AbortSignal }): Promise<Stats> =>
+      patiently(signal, patienceMs, (until) => figures.run(() => api.stats(query ?? {}, null, until), until)),
+    enabled: query !== null,
+  };
+}
+
+/** Calls the work off after so many milliseconds; null: never. The server stops with it. */
+async function patiently<T>(signal: AbortSignal, ms: number | null, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const own = new AbortController();
+  const stop = (): void => own.abort();
+  signal.addEventListener('abort', stop);
+  const timer = ms === null ? undefined : setTimeout(stop, ms);
+  try {
+    return await work(own.signal);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+  }
 }
 
 /** The catalogue of actions: it changes with the server's rules, hardly ever. */

@@ -9,7 +9,7 @@
 // `q:` stands a word, whatever it looks like. Printing and parsing are inverse for filters in canonical form. A text
 // without `since:` and `until:` means the range that the page opens with; `since:ever` is no beginning.
 
-import { FIELD_NAMES, isFieldName, kindOf, valuesOf } from './fields';
+import { FIELD_NAMES, OFFERED_NAMES, kindOf, valuesOf } from './fields';
 import { nearestName } from './nearest';
 import { m } from './paraglide/messages';
 import { momentToken, parseMoment, typedMoment } from './time/moment';
@@ -271,4 +271,4 @@ function printedTerm(term: string): string {
 }
 
 /** Names to write before a colon, in the order of the chips. */
-export const QUERY_NAMES: readonly string[] = NAMES.filter((name) => name === 'since' || name === 'until' || isFieldName(name));
+export const QUERY_NAMES: readonly string[] = [...OFFERED_NAMES, 'since', 'until'];

@@ -1,6 +1,7 @@
 // @vitest-environment node
 import { describe, expect, it } from 'vitest';
 
+import { DEFAULT_COLUMNS } from './columns';
 import { filterQuery, isRelative, pageQuery } from './query';
 import {
   DEFAULT_FILTERS,
@@ -49,12 +50,29 @@ describe('the URL as state', () => {
       limit: 50,
       cursor: { direction: 'before', token: 'a+b/c=', page: 3, anchor: '2026-11-20T10:00:00.000Z' },
       open: { id: 'ev~1', tenant: 'acme' },
+      view: 'cards',
+      columns: ['time', 'by', 'address'],
+      live: false,
     };
     const query = formatState(state);
     expect(parse(query)).toEqual(state);
-    for (const part of ['action_type=login&action_type=delete', 'outcome=!failure', 'since=-3d', 'tz=America/New_York', 'until=2026-11-20T09:00:00Z']) {
+    for (const part of ['action_type=login&action_type=delete', 'outcome=!failure', 'since=-3d', 'tz=America/New_York', 'until=2026-11-20T09:00:00Z', 'view=cards', 'columns=time,by,address']) {
       expect(query).toContain(part);
     }
+  });
+
+  it('says table or cards, columns and live where they are not as they always are', () => {
+    expect(formatState({ ...DEFAULT_STATE, view: 'table', columns: DEFAULT_COLUMNS })).toBe('');
+    expect(formatState({ ...DEFAULT_STATE, columns: [] })).toBe('columns=none');
+    expect(parse('columns=none').columns).toEqual([]);
+    expect(parse('columns=by,time,colour&view=cards')).toEqual({ ...DEFAULT_STATE, view: 'cards', columns: ['time', 'by'] });
+    expect(parse('columns=colour&view=poster&live=yes')).toEqual(DEFAULT_STATE);
+  });
+
+  it('has no pages of what comes in live', () => {
+    const cursor = { direction: 'after', token: 'x', page: 2, anchor: '2026-11-20T10:00:00.000Z' } as const;
+    expect(formatState({ ...DEFAULT_STATE, live: true, cursor })).toBe('live=1');
+    expect(parse('live=1&after=x&page=2&at=2026-11-20T10:00:00.000Z')).toEqual({ ...DEFAULT_STATE, live: true });
   });
 
   it('says "since ever" in so many words', () => {

@@ -1,4 +1,5 @@
-// The URL is the state of the events page: filters, range, zone, page and open event. This is its grammar.
+// The URL is the state of the events page: filters, range, zone, page, open event, table or cards, columns, live. This is
+// its grammar.
 //
 // Filters have the API's own names and mean what they mean there: `action_type=login&outcome=!success`, a name as often as it
 // has values, `!` for "not". `/` is the plain page: the last 24 hours. Any other filter says its range with it, `since=ever`
@@ -6,6 +7,7 @@
 // What equals the default is left out, so that a link says only what was chosen. Values that can't be read are dropped, never
 // guessed; the page then shows the default, and the address bar is rewritten on the next change. Never in the URL: the key.
 
+import { DEFAULT_COLUMNS, VIEWS, knownColumns, type ColumnId, type View } from './columns';
 import { FIELD_NAMES, isFieldName, kindOf, valuesOf } from './fields';
 import { momentToken, parseMoment } from './time/moment';
 import { knownZone } from './time/zone';
@@ -55,6 +57,12 @@ export interface ViewState {
   limit: PageSize;
   cursor: Cursor | null;
   open: OpenEvent | null;
+  /** Null: the reader's own. */
+  view: View | null;
+  /** Of the table; null: the reader's own. */
+  columns: readonly ColumnId[] | null;
+  /** Whether what comes in now is shown, rather than a page. */
+  live: boolean;
 }
 
 /** What the page opens with, and what Clear returns to. */
@@ -63,6 +71,8 @@ export const DEFAULT_FILTERS: Filters = { q: '', conditions: [], since: '-24h', 
 export const NO_FILTERS: Filters = { q: '', conditions: [], since: '', until: '' };
 /** The URL's word for a range without a beginning. */
 export const EVER = 'ever';
+/** The URL's word for a table without columns. */
+const NO_COLUMNS = 'none';
 
 export const DEFAULT_STATE: ViewState = {
   filters: DEFAULT_FILTERS,
@@ -70,6 +80,9 @@ export const DEFAULT_STATE: ViewState = {
   limit: PAGE_SIZE_DEFAULT,
   cursor: null,
   open: null,
+  view: null,
+  columns: null,
+  live: false,
 };
 
 /** Whether anything is left out. */
@@ -126,12 +139,17 @@ export function parseState(params: URLSearchParams): ViewState {
   const zone = knownZone(params.get('tz') ?? '');
   const limit = PAGE_SIZES.find((size) => String(size) === params.get('limit')) ?? PAGE_SIZE_DEFAULT;
   const open = params.get('open') ?? '';
+  const live = params.get('live') === '1';
   return {
     filters: parseFilters(params),
     zone,
     limit,
-    cursor: parseCursor(params),
+    // What comes in has no pages.
+    cursor: live ? null : parseCursor(params),
     open: open === '' ? null : { id: open, tenant: params.get('in') ?? '' },
+    view: VIEWS.find((known) => known === params.get('view')) ?? null,
+    columns: parseColumns(params.get('columns')),
+    live,
   };
 }
 
@@ -150,6 +168,12 @@ function parseFilters(params: URLSearchParams): Filters {
   const filters = canonical({ q: params.get('q') ?? '', conditions, since: moment('since'), until: moment('until') });
   const plain = !hasFilters(filters) && params.get('since') !== EVER;
   return plain ? DEFAULT_FILTERS : filters;
+}
+
+function parseColumns(given: string | null): ColumnId[] | null {
+  if (given === NO_COLUMNS) return [];
+  const known = knownColumns((given ?? '').split(',')) ?? [];
+  return known.length === 0 ? null : known;
 }
 
 function parseCursor(params: URLSearchParams): Cursor | null {
@@ -179,7 +203,12 @@ export function formatState(state: ViewState): string {
   }
   if (state.zone !== null) params.set('tz', state.zone);
   if (state.limit !== PAGE_SIZE_DEFAULT) params.set('limit', String(state.limit));
-  if (cursor !== null) {
+  if (state.view !== null && state.view !== VIEWS[0]) params.set('view', state.view);
+  if (state.columns !== null && String(state.columns) !== String(DEFAULT_COLUMNS)) {
+    params.set('columns', state.columns.length === 0 ? NO_COLUMNS : state.columns.join(','));
+  }
+  if (state.live) params.set('live', '1');
+  if (cursor !== null && !state.live) {
     params.set(cursor.direction, cursor.token);
     params.set('page', String(cursor.page));
     params.set('at', cursor.anchor);
@@ -189,7 +218,7 @@ export function formatState(state: ViewState): string {
     if (open.tenant !== '') params.set('in', open.tenant);
   }
   // These may stand in a query; unescaped they keep times, zones and negations readable.
-  return params.toString().replaceAll('%3A', ':').replaceAll('%2F', '/').replaceAll('%21', '!');
+  return params.toString().replaceAll('%3A', ':').replaceAll('%2F', '/').replaceAll('%21', '!').replaceAll('%2C', ',');
 }
 
 /** Path of an event's own page, below the base. */

@@ -125,6 +125,15 @@ function answerTo({ pathname, searchParams }: URL, events: readonly AuditEvent[]
   return null;
 }
 
+/** Makes a server count, and answer lists of events as it always does. */
+export function withCounts(server: TestServer): TestServer {
+  server.intercept = (url) => {
+    const answer = url.pathname === '/v1/events' ? null : answerTo(url, server.asOf(url.searchParams));
+    return answer === null ? null : new Response(JSON.stringify(answer), { headers: { 'Content-Type': 'application/json' } });
+  };
+  return server;
+}
+
 /** Makes a server count, too. */
 export function withFigures(server: TestServer): TestServer {
   server.intercept = (url) => {

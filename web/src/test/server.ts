@@ -40,6 +40,18 @@ export class TestServer {
     this.events.sort((left, right) => (left.time < right.time ? 1 : -1));
   }
 
+  /** An event that comes in later: answers as of before don't have it. */
+  arrive(event: Sent): void {
+    this.add(event, this.events.length);
+    this.events.sort((left, right) => (left.time < right.time ? 1 : -1));
+  }
+
+  /** The events that a question is about: its `as_of` is how many there were. */
+  asOf(params: URLSearchParams): AuditEvent[] {
+    const moment = Number(params.get('as_of') ?? this.events.length);
+    return this.events.filter((event) => Number(event.tenant_seq) < moment);
+  }
+
   private add(event: Sent, seq: number): void {
     const tenant = event.tenant ?? 'acme';
     const body = JSON.stringify(Object.fromEntries(Object.entries(event).filter(([name]) => !SERVER_FIELDS.includes(name))));
@@ -122,23 +134,27 @@ export class TestServer {
     const tenant = params.get('tenant');
     const since = params.get('since') ?? '';
     const until = params.get('until') ?? '9999';
+    const [place, sealed] = (params.get('after') ?? params.get('before') ?? '').split('@');
+    const moment = params.get('as_of') ?? sealed ?? String(this.events.length);
+    const known = this.asOf(new URLSearchParams({ as_of: moment }));
     const found = this.within(who).filter(
       (event) =>
+        known.includes(event) &&
         JSON.stringify(event).toLowerCase().includes(q) &&
         (tenant === null || event.tenant === tenant) &&
         event.time >= since &&
         event.time < until,
     );
     const limit = Number(params.get('limit') ?? '25');
-    const after = params.get('after');
-    const before = params.get('before');
-    const start = after !== null ? Number(after) : before !== null ? Math.max(0, Number(before) - limit) : 0;
+    const start = params.has('before') ? Math.max(0, Number(place) - limit) : Number(place ?? 0);
     return {
       data: found.slice(start, start + limit),
       ...(params.get('total') === 'true' ? { total: found.length } : {}),
       complete_through: this.completeThrough,
-      next: start + limit < found.length ? String(start + limit) : null,
-      prev: start > 0 ? String(start) : null,
+      // Cursors carry their moment.
+      next: start + limit < found.length ? `${start + limit}@${moment}` : null,
+      prev: start > 0 ? `${start}@${moment}` : null,
+      as_of: moment,
     };
   }
 

@@ -75,6 +75,17 @@ describe('own roles', () => {
     await waitFor(() => expect(button('New role')).toHaveFocus());
   });
 
+  it('are offered nothing that guards nothing yet, and keep what they have of it', async () => {
+    await show();
+    await mouse.click(button('New role'));
+    const fresh = within(await screen.findByRole('dialog', { name: 'New role' }));
+    for (const name of ['Export audit logs', 'Audit reports', 'See masked values', 'Manage retention', 'Manage legal holds']) {
+      expect(fresh.queryByRole('checkbox', { name })).toBeNull();
+      // The administrator has it: that is told as it is.
+      expect(screen.getByText(name)).toBeInTheDocument();
+    }
+  });
+
   it('are changed, with a word on whom it concerns', async () => {
     await show();
     await mouse.click(button('Change Night shift'));
