@@ -183,7 +183,7 @@ test.describe('the form', () => {
       await page.getByRole('button', { name: /^Date range: / }).click();
       await page.getByRole('dialog', { name: 'Date range' }).getByRole('button', { name: label, exact: true }).click();
       await expect(page.getByRole('button', { name: `Date range: ${label}`, exact: true })).toBeVisible();
-      await expect(chip(page, `Change Time: ${label}`)).toBeVisible();
+      await expect(chip(page, `Change Date range: ${label}`)).toBeVisible();
       expect(params(page).get('since')).toBe(token);
     });
   }
@@ -254,7 +254,7 @@ test.describe('chips', () => {
     await page.keyboard.press('Enter');
     await expect(page.getByRole('dialog', { name: 'Date range' })).toBeVisible();
     await page.keyboard.press('Escape');
-    await expect(chip(page, 'Change Time: All time')).toBeFocused();
+    await expect(chip(page, 'Change Date range: All time')).toBeFocused();
     expect(params(page).get('outcome')).toBe('success');
   });
 });

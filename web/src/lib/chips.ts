@@ -3,7 +3,7 @@
 import type { ObjectType } from '$api/types';
 import { m } from '$lib/paraglide/messages';
 
-import { fieldLabel, kindOf, valueLabel } from './fields';
+import { fieldLabel, isEnd, kindOf, valueLabel } from './fields';
 import { momentLabel, rangeLabel } from './range';
 import { cut, plain } from './text';
 import type { Condition, Filters } from './url';
@@ -18,7 +18,7 @@ export type Chip =
 
 export function conditionChip(condition: Condition, zone: string, objects: readonly ObjectType[] = []): Chip {
   const { name, value, not } = condition;
-  const shown = kindOf(name) === 'moment' ? momentLabel(value, zone) : valueLabel(name, value, objects);
+  const shown = kindOf(name) === 'moment' ? momentLabel(value, zone, isEnd(name)) : valueLabel(name, value, objects);
   const key = `${name}:${not ? '!' : ''}${value}`;
   return { kind: 'condition', key, label: fieldLabel(name), value: shown, not, condition };
 }
