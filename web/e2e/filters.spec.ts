@@ -142,6 +142,20 @@ test.describe('the form', () => {
     });
   }
 
+  test('completes affected domains', async ({ page }) => {
+    await signIn(page, ACME);
+    const field = page.getByRole('combobox', { name: 'Affected domain', exact: true });
+    await field.pressSequentially('cust');
+    const offers = page.getByRole('listbox', { name: 'Suggestions for Affected domain' });
+    await expect(offers.getByRole('option')).toHaveText([/^customer\.com/]);
+    await field.press('ArrowDown');
+    await field.press('Enter');
+    await expect(field).toHaveValue('customer.com');
+    await field.press('Enter');
+    await expect(rows(page)).toHaveCount(1);
+    expect(params(page).getAll('affected_tenant')).toEqual(['customer.com']);
+  });
+
   test('completes domains', async ({ page }) => {
     await signIn(page, ACME);
     const field = page.getByRole('combobox', { name: 'Performed by domain' });

@@ -332,7 +332,7 @@ describe('chips', () => {
   it('keep hostile values harmless', () => {
     show(having(is('actor', '<img src=x onerror=alert(1)>\u202Etxt')));
     expect(document.querySelector('img')).toBeNull();
-    expect(chip('Performed by user: <img src=x onerror=alert(1)>[U+202E]txt')).toHaveTextContent('U+202E');
+    expect(chip('Performed by user: <img src=x onerror=alert(1)>U+202Etxt')).toHaveTextContent('U+202E');
   });
 });
 
