@@ -96,6 +96,80 @@ const STATES: Record<string, (page: Page) => Promise<void>> = {
   },
 };
 
+/** Answers of the stream in place of the server's. */
+async function goLive(page: Page, body: string, then: { status: number; code: string }): Promise<void> {
+  let asked = 0;
+  await page.route('**/v1/tail?*', (route) => {
+    asked += 1;
+    if (asked === 1) return route.fulfill({ contentType: 'text/event-stream', body });
+    return route.fulfill({
+      status: then.status,
+      contentType: 'application/problem+json',
+      body: JSON.stringify({ title: 'Not now', status: then.status, code: then.code }),
+    });
+  });
+  await signIn(page, '/?q=-indelible&tenant=pages&since=ever');
+  await expect(rows(page).first()).toBeVisible();
+  await page.getByRole('button', { name: 'Live', exact: true }).click();
+}
+
+/** What passes quickly, or comes seldom. */
+const PASSING: Record<string, (page: Page) => Promise<void>> = {
+  'the list while it is loaded': async (page) => {
+    // The placeholders breathe for as long as they are there.
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    await page.route('**/v1/events?*', () => undefined);
+    await signIn(page, '/?since=ever');
+    await expect(page.getByText('Loading events').first()).toBeAttached();
+    await expect(rows(page)).toHaveCount(0);
+  },
+  'a list that is not complete yet, of a reader who sees a part': async (page) => {
+    await page.route('**/v1/events?*', async (route) => {
+      const response = await route.fetch();
+      const answer = (await response.json()) as Record<string, unknown>;
+      await route.fulfill({ response, json: { ...answer, complete_through: '2026-11-20T10:00:00.000000Z', rebuilding: true } });
+    });
+    await signIn(page, '/?since=ever', server.acmeKey);
+    await expect(page.getByText('You see only what this key reaches: acme.')).toBeVisible();
+    await expect(page.getByText(/2026-11-20 11:00:00/).first()).toBeVisible();
+  },
+  'an event that is not on the page that names it': async (page) => {
+    await signIn(page, '/?q=-indelible&tenant=pages&since=ever&open=acme-update&in=acme');
+    await expect(page.getByText('This event is not on the page of results below.')).toBeVisible();
+    await expect(detail(page)).toContainText('user100');
+  },
+  'a link to an event that is not there': async (page) => {
+    await signIn(page, '/?q=-indelible&tenant=pages&since=ever&open=nope&in=acme');
+    await expect(page.getByText('The link names an event that is not within your reach or does not exist.')).toBeVisible();
+  },
+  'live that is broken': async (page) => {
+    await goLive(page, ': gone\n\n', { status: 503, code: 'unavailable' });
+    await expect(page.getByText('Connection lost, trying again', { exact: true })).toBeVisible();
+  },
+  'live that passed over events': async (page) => {
+    const dropped = 'id: cursor-2\nevent: dropped\ndata: {"count":37,"after":"cursor-1","before":"cursor-2"}\n\n';
+    await goLive(page, dropped, { status: 503, code: 'unavailable' });
+    await expect(page.getByText('the server passed over 37 events.')).toBeVisible();
+  },
+  'live that has ended': async (page) => {
+    await goLive(page, ': gone\n\n', { status: 403, code: 'forbidden' });
+    await expect(page.getByText('Ended', { exact: true })).toBeVisible();
+    await expect(page.getByText('You may not read events any more.')).toBeVisible();
+  },
+};
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test.describe(`in ${colorScheme}`, () => {
+    test.use({ colorScheme });
+    for (const [name, show] of Object.entries(PASSING)) {
+      test(`${name} has no violation`, async ({ page }) => {
+        await show(page);
+        await expectAccessible(page);
+      });
+    }
+  });
+}
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test.describe(`in ${colorScheme}`, () => {
     test.use({ colorScheme });

@@ -197,11 +197,16 @@ test('a role of the own is made, changed and deleted', async ({ page }) => {
   await openAs(page, '/roles');
   const readyMade = page.getByRole('table', { name: 'Ready-made roles' });
   await expect(readyMade.getByRole('row', { name: /^Organisation-level permissions/ })).toBeVisible();
+  const levels = readyMade.getByRole('rowgroup').filter({ has: page.getByRole('row', { name: /^Organisation-level permissions/ }) });
+  await expect(levels.getByRole('row', { name: /^Audit Logs/ })).toHaveCount(1);
   await expect(readyMade.getByRole('row', { name: /^Audit Logs/ }).getByText('Yes', { exact: true })).toHaveCount(6);
   await page.getByRole('button', { name: 'New role' }).click();
   const making = page.getByRole('dialog', { name: 'New role' });
   await making.getByLabel('Name', { exact: true }).fill('Night shift');
-  await making.getByRole('checkbox', { name: 'Audit Logs', exact: true }).check();
+  // Where people look for it: "Audit Logs", under "Organisation-level permissions", in the table and in the form.
+  const group = making.getByRole('group', { name: 'Organisation-level permissions', exact: true });
+  await expect(group).toBeVisible();
+  await group.getByRole('checkbox', { name: 'Audit Logs', exact: true }).check();
   await making.getByRole('button', { name: 'Create role' }).click();
   await expect(page.getByText('Role Night shift saved')).toBeVisible();
   await expect(page.getByRole('button', { name: 'New role' })).toBeFocused();

@@ -142,6 +142,20 @@ test.describe('the form', () => {
     });
   }
 
+  test('completes affected domains', async ({ page }) => {
+    await signIn(page, ACME);
+    const field = page.getByRole('combobox', { name: 'Affected domain', exact: true });
+    await field.pressSequentially('cust');
+    const offers = page.getByRole('listbox', { name: 'Suggestions for Affected domain' });
+    await expect(offers.getByRole('option')).toHaveText([/^customer\.com/]);
+    await field.press('ArrowDown');
+    await field.press('Enter');
+    await expect(field).toHaveValue('customer.com');
+    await field.press('Enter');
+    await expect(rows(page)).toHaveCount(1);
+    expect(params(page).getAll('affected_tenant')).toEqual(['customer.com']);
+  });
+
   test('completes domains', async ({ page }) => {
     await signIn(page, ACME);
     const field = page.getByRole('combobox', { name: 'Performed by domain' });
@@ -183,7 +197,7 @@ test.describe('the form', () => {
       await page.getByRole('button', { name: /^Date range: / }).click();
       await page.getByRole('dialog', { name: 'Date range' }).getByRole('button', { name: label, exact: true }).click();
       await expect(page.getByRole('button', { name: `Date range: ${label}`, exact: true })).toBeVisible();
-      await expect(chip(page, `Change Time: ${label}`)).toBeVisible();
+      await expect(chip(page, `Change Date range: ${label}`)).toBeVisible();
       expect(params(page).get('since')).toBe(token);
     });
   }
@@ -254,7 +268,7 @@ test.describe('chips', () => {
     await page.keyboard.press('Enter');
     await expect(page.getByRole('dialog', { name: 'Date range' })).toBeVisible();
     await page.keyboard.press('Escape');
-    await expect(chip(page, 'Change Time: All time')).toBeFocused();
+    await expect(chip(page, 'Change Date range: All time')).toBeFocused();
     expect(params(page).get('outcome')).toBe('success');
   });
 });

@@ -1,5 +1,7 @@
 // Everything by keyboard.
 
+import { readFile } from 'node:fs/promises';
+
 import { detail, expect, rowOf, rows, server, signIn, test } from './test';
 
 test('single keys search, move, refresh and help', async ({ page }) => {
@@ -111,4 +113,77 @@ test('range and zone by keyboard', async ({ page }) => {
   await page.keyboard.press('Enter');
   await page.keyboard.press('Escape');
   await expect(page.getByRole('button', { name: 'Time zone: Asia/Kathmandu' })).toBeFocused();
+});
+
+test('pages by keyboard', async ({ page }) => {
+  await signIn(page, '/?q=-indelible&tenant=pages&since=ever&limit=10');
+  await expect(rows(page).first()).toContainText('Step 0');
+  const pager = page.getByRole('navigation', { name: 'Pages' });
+  await pager.getByRole('button', { name: 'Next' }).focus();
+  await page.keyboard.press('Enter');
+  await expect(rows(page).first()).toContainText('Step 10');
+  // The button is still there, so that the next press leads on.
+  await expect(pager.getByRole('button', { name: 'Next' })).toBeFocused();
+  await page.keyboard.press('Space');
+  await expect(rows(page).first()).toContainText('Step 20');
+  await expect(pager).toContainText('Page 3');
+  await page.keyboard.press('Shift+Tab');
+  await expect(pager.getByRole('button', { name: 'Previous' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(rows(page).first()).toContainText('Step 10');
+});
+
+test('columns and density by keyboard', async ({ page }) => {
+  await signIn(page, '/?q=-indelible&tenant=acme&since=ever');
+  await expect(rows(page).first()).toBeVisible();
+  const button = page.getByRole('button', { name: 'Columns', exact: true });
+  await button.focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('checkbox', { name: 'Timestamp' })).toBeVisible();
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('checkbox', { name: 'Timestamp' })).toBeFocused();
+  await page.keyboard.press('Space');
+  await expect(page.getByRole('columnheader', { name: 'Timestamp' })).toHaveCount(0);
+  await page.keyboard.press('Space');
+  await expect(page.getByRole('columnheader', { name: 'Timestamp' })).toHaveCount(1);
+  await page.getByRole('radio', { name: 'Comfortable' }).focus();
+  await page.keyboard.press('ArrowDown');
+  await expect(page.getByRole('radio', { name: 'Compact' })).toBeChecked();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('radio', { name: 'Compact' })).toHaveCount(0);
+  await expect(button).toBeFocused();
+});
+
+test('export by keyboard', async ({ page }) => {
+  await signIn(page, '/?q=-indelible&tenant=acme&since=ever');
+  await expect(rows(page).first()).toBeVisible();
+  const button = page.getByRole('button', { name: 'Export', exact: true });
+  await button.focus();
+  const downloading = page.waitForEvent('download');
+  await page.keyboard.press('Enter');
+  const text = await readFile(await (await downloading).path(), 'utf8');
+  expect(text.split('\r\n').length - 2).toBe(await rows(page).count());
+  await expect(button).toBeFocused();
+});
+
+test('live is begun, paused, resumed and ended by keyboard', async ({ page }) => {
+  await signIn(page, '/?q=-indelible&tenant=pages&since=ever');
+  await expect(rows(page).first()).toBeVisible();
+  const begin = page.getByRole('button', { name: 'Live', exact: true });
+  await begin.focus();
+  await page.keyboard.press('Enter');
+  const state = page.locator('.live').getByRole('status');
+  await expect(state.getByText('Live', { exact: true })).toBeVisible();
+  const pause = page.getByRole('button', { name: 'Pause', exact: true });
+  await pause.focus();
+  await page.keyboard.press('Space');
+  await expect(state.getByText('Paused', { exact: true })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Resume', exact: true })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(state.getByText('Live', { exact: true })).toBeVisible();
+  await expect(pause).toBeFocused();
+  await begin.focus();
+  await page.keyboard.press('Enter');
+  await expect(page.locator('.live')).toHaveCount(0);
+  await expect(begin).toBeFocused();
 });

@@ -11,6 +11,6 @@ import { session } from '$lib/session.svelte';
 export const init: ClientInit = async () => {
   takeLink();
   session.notice = takeRefusal();
-  preferences.load();
+  preferences.load(session.hasKey);
   await language.speak(preferences.accountLanguage);
 };

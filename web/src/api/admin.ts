@@ -34,57 +34,8 @@ export type Provider = Bodies['ProviderView'];
 /** The secret is sent only, so the schema, which is that of answers too, does not have it. */
 export type ProviderConfig = Bodies['ProviderConfig'] & { client_secret?: string };
 
-// By hand, until the OpenAPI document of this branch has mail (docs/api.md, "Mail"; `POST /v1/users/{id}/link`).
-
-/** How mails are sent; all but `configured` is null where they are not. */
-export interface Mail {
-  configured: boolean;
-  host: string | null;
-  port: number | null;
-  /** `starttls`, `implicit` or `none`. */
-  tls: string | null;
-  username: string | null;
-  from: string | null;
-}
-
-/** The secret of a link, or the address that a mail with it was sent to. */
-export interface UserLink {
-  link?: string | null;
-  expires_at: string;
-  sent_to?: string | null;
-}
-
-interface Nothing {
-  query?: never;
-  header?: never;
-  path?: never;
-  cookie?: never;
-}
-
-interface Answers<Status extends number, Body> {
-  responses: Record<Status, { headers: Record<string, unknown>; content: { 'application/json': Body } }>;
-}
-
-interface Takes<Body> {
-  requestBody: { content: { 'application/json': Body } };
-}
-
-interface UnlistedPaths {
-  '/v1/mail': { parameters: Nothing; get: { parameters: Nothing; requestBody?: never } & Answers<200, Mail> };
-  '/v1/mail/test': { parameters: Nothing; post: { parameters: Nothing } & Takes<{ to: string }> & Answers<200, unknown> };
-  '/v1/users/{id}/link': {
-    parameters: Nothing;
-    post: { parameters: Omit<Nothing, 'path'> & { path: { id: string } } } & Takes<{ by_mail: boolean }> & Answers<201, UserLink>;
-  };
-  '/v1/sign-in/providers': {
-    parameters: Nothing;
-    get: { parameters: Nothing; requestBody?: never } & Answers<200, { password_reset?: boolean }>;
-  };
-}
-
-function unlisted(client: Client<paths>): Client<UnlistedPaths> {
-  return client as unknown as Client<UnlistedPaths>;
-}
+export type Mail = Bodies['MailView'];
+export type UserLink = Bodies['UserLink'];
 
 export class Administration {
   constructor(private readonly api: Api) {}
@@ -164,7 +115,7 @@ export class Administration {
   makeLink(id: string, byMail: boolean): Promise<UserLink> {
     const params = { path: { id } };
     return this.api.read((client) =>
-      unlisted(client).POST('/v1/users/{id}/link', { params, body: { by_mail: byMail }, ...TEXT }),
+      client.POST('/v1/users/{id}/link', { params, body: { by_mail: byMail }, ...TEXT }),
     );
   }
 
@@ -240,19 +191,16 @@ export class Administration {
 
   /** Whether links can be sent by mail: told to everybody, the settings of mail are not. */
   async sendsMail(signal?: AbortSignal): Promise<boolean> {
-    const answer = await this.api.read<{ password_reset?: boolean }>((client) =>
-      unlisted(client).GET('/v1/sign-in/providers', { ...TEXT, ...abort(signal) }),
-    );
-    return answer.password_reset === true;
+    return (await this.api.signInOffers(signal)).password_reset;
   }
 
   mail(signal?: AbortSignal): Promise<Mail> {
-    return this.api.read((client) => unlisted(client).GET('/v1/mail', { ...TEXT, ...abort(signal) }));
+    return this.api.read((client) => client.GET('/v1/mail', { ...TEXT, ...abort(signal) }));
   }
 
   /** Sends a mail that tests the settings; done when the mail server has taken it. */
   testMail(to: string): Promise<void> {
-    return this.api.change((client) => unlisted(client).POST('/v1/mail/test', { body: { to }, ...TEXT }));
+    return this.api.change((client) => client.POST('/v1/mail/test', { body: { to }, ...TEXT }));
   }
 
   actions(signal?: AbortSignal): Promise<ActionType[]> {

@@ -48,6 +48,8 @@ export interface ApiOptions {
   credential: () => Credential;
   /** Told what was refused: a key or a session that ended. */
   onRefused?: (credential: Credential) => void;
+  /** Told that something is not permitted: what the page knows of its reader may be out of date. */
+  onForbidden?: () => void;
   /** Asked after a refused change for the token that the same user's session has by now; null: there is no other. */
   renewedToken?: (refused: string) => Promise<string | null>;
   /** Told the server's clock with every answer. */
@@ -102,7 +104,7 @@ export class Api {
 
   /** The same server for somebody else. */
   as(credential: Credential): Api {
-    const { onRefused: _, renewedToken: __, ...options } = this.options;
+    const { onRefused: _, renewedToken: __, onForbidden: ___, ...options } = this.options;
     return new Api({ ...options, credential: () => credential });
   }
 
@@ -350,6 +352,7 @@ export class Api {
     const date = Date.parse(outcome.response.headers.get('date') ?? '');
     if (!Number.isNaN(date)) this.options.onServerTime?.(date);
     if (outcome.response.status === 401) this.options.onRefused?.(credential);
+    if (outcome.response.status === 403) this.options.onForbidden?.();
     if (!outcome.response.ok) throw toProblem(outcome.response, outcome.error);
     return outcome;
   }

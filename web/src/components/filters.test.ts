@@ -300,7 +300,7 @@ describe('chips', () => {
       'Change Received since: 7d ago',
       'Change Text: gate',
       'Change Text: "call queue"',
-      'Change Time: Last 24 Hours',
+      'Change Date range: Last 24 Hours',
     ]);
   });
 
@@ -312,7 +312,7 @@ describe('chips', () => {
     await userEvent.click(screen.getByRole('button', { name: 'Negate Performed by user: not eve' }));
     expect(onchange).toHaveBeenLastCalledWith({ ...filters, conditions: [is('action_type', 'login'), is('actor', 'eve'), is('received_since', '-7d')] });
     expect(announcer.message).toBe('Now Performed by user: eve');
-    await userEvent.click(screen.getByRole('button', { name: 'Remove Time: Last 24 Hours' }));
+    await userEvent.click(screen.getByRole('button', { name: 'Remove Date range: Last 24 Hours' }));
     expect(onchange).toHaveBeenLastCalledWith({ ...filters, since: '' });
     expect(screen.queryByRole('button', { name: /^Negate (?:Time|Received)/ })).toBeNull();
   });
@@ -324,7 +324,7 @@ describe('chips', () => {
     await userEvent.keyboard('{ArrowRight}{ArrowRight}{ArrowLeft}');
     expect(chip('Performed by user: not eve')).toHaveFocus();
     await userEvent.keyboard('{End}');
-    expect(chip('Time: Last 24 Hours')).toHaveFocus();
+    expect(chip('Date range: Last 24 Hours')).toHaveFocus();
     await userEvent.keyboard('{ArrowLeft}-');
     expect(onchange).toHaveBeenLastCalledWith({ ...filters, q: 'gate -"call queue"' });
     await userEvent.keyboard('{Home}{Delete}');
@@ -370,7 +370,7 @@ describe('chips', () => {
   it('keep hostile values harmless', () => {
     show(having(is('actor', '<img src=x onerror=alert(1)>\u202Etxt')));
     expect(document.querySelector('img')).toBeNull();
-    expect(chip('Performed by user: <img src=x onerror=alert(1)>[U+202E]txt')).toHaveTextContent('U+202E');
+    expect(chip('Performed by user: <img src=x onerror=alert(1)>U+202Etxt')).toHaveTextContent('U+202E');
   });
 });
 

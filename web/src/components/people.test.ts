@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { Api, type Credential } from '$api/client';
 import { announcer } from '$lib/announce.svelte';
+import { DEFAULT_COLUMNS } from '$lib/columns';
 import { forgetLink, heldLink, takeLink } from '$lib/link';
 import { shownNumber } from '$lib/locale.svelte';
 import { preferences } from '$lib/preferences.svelte';
@@ -42,6 +43,7 @@ beforeEach(() => {
   session.forget();
   session.notice = null;
   session.failure = null;
+  preferences.take(null);
   preferences.zone = null;
   sessionStorage.clear();
   localStorage.clear();
@@ -546,17 +548,79 @@ describe('choosing a password', () => {
   });
 });
 
+/** The page as a whole, of somebody who is signed in. */
+function openWhole(): void {
+  people.signedIn = true;
+  vi.stubGlobal('fetch', server.fetch);
+  // Nobody closes it: one test would tell the next who is signed in.
+  vi.stubGlobal('BroadcastChannel', class {
+    postMessage(): void {}
+  });
+  render(Layout, { children: createRawSnippet(() => ({ render: () => '<p>The trail</p>' })) });
+}
+
+describe('a page that stays open', () => {
+  /** The window gets the focus so long after the page was opened. */
+  function comeBack(minutes: number): void {
+    vi.setSystemTime(Date.now() + minutes * 60_000);
+    window.dispatchEvent(new Event('focus'));
+  }
+  const questions = (): number => server.requests.filter(({ url }) => url.pathname === '/v1/session').length;
+
+  beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    openWhole();
+    expect(await screen.findByText('The trail')).toBeVisible();
+  });
+
+  it('learns of another role and another reach', async () => {
+    people.reach = ['north'];
+    people.tenants = 1;
+    people.permissions = ['audit.read', 'tenants.manage'];
+    comeBack(2);
+    await waitFor(() => expect(session.who?.reach).toEqual(['north']));
+    expect(await screen.findByRole('link', { name: 'Administration' })).toBeVisible();
+    people.permissions = [];
+    comeBack(2);
+    expect(await screen.findByRole('heading', { name: /may not read/ })).toBeVisible();
+    expect(screen.queryByText('The trail')).toBeNull();
+  });
+
+  it('does not ask at every look', async () => {
+    const asked = questions();
+    comeBack(0);
+    comeBack(0.5);
+    expect(questions()).toBe(asked);
+    comeBack(1);
+    await waitFor(() => expect(questions()).toBe(asked + 1));
+  });
+
+  it('asks to sign in again where the session has ended', async () => {
+    people.signedIn = false;
+    comeBack(2);
+    expect(await screen.findByRole('heading', { name: 'Sign in' })).toBeVisible();
+    expect(screen.getByText(/your session has ended/)).toBeVisible();
+  });
+
+  it("is somebody else's where the browser is", async () => {
+    people.profile = { ...people.profile, id: 'u-2', username: 'grace', first_name: 'Grace', last_name: null };
+    comeBack(2);
+    expect(await screen.findByRole('button', { name: 'Account: Grace' })).toBeVisible();
+  });
+
+  it('stays as it is while the server does not answer', async () => {
+    const asked = questions();
+    server.intercept = () => Promise.resolve(problem(503, 'unavailable', 'Not now'));
+    comeBack(2);
+    await waitFor(() => expect(questions()).toBe(asked + 1));
+    expect(screen.getByText('The trail')).toBeVisible();
+  });
+});
+
 describe('a second factor that everybody must have', () => {
-  /** The page as a whole, of somebody who is signed in. */
   function open(): void {
     people.factorRequired = true;
-    people.signedIn = true;
-    vi.stubGlobal('fetch', server.fetch);
-    // Nobody closes it: one test would tell the next who is signed in.
-    vi.stubGlobal('BroadcastChannel', class {
-      postMessage(): void {}
-    });
-    render(Layout, { children: createRawSnippet(() => ({ render: () => '<p>The trail</p>' })) });
+    openWhole();
   }
 
   const asked = (): string[] => server.requests.map(({ method, url }) => `${method} ${url.pathname}`);
@@ -683,6 +747,43 @@ describe('the profile', () => {
     await userEvent.type(part.getByLabelText('Your password'), `${PASSWORD}{Enter}`);
     expect(await part.findByRole('button', { name: 'Set up' })).toBeVisible();
     expect(people.changes).toEqual([{ path: '/v1/profile/second-factor', method: 'DELETE', body: { current: PASSWORD } }]);
+  });
+
+  it('says why the second factor stays on where everybody must have one, and offers that no more', async () => {
+    people.profile.has_second_factor = true;
+    people.factorRequired = true;
+    await open();
+    const part = within(screen.getByRole('region', { name: 'Second factor' }));
+    await userEvent.click(part.getByRole('button', { name: 'Turn off' }));
+    await userEvent.type(part.getByLabelText('Your password'), `${PASSWORD}{Enter}`);
+    expect(
+      await part.findByText('It stays on, and cannot be turned off here: this installation asks everybody for a second factor.'),
+    ).toBeVisible();
+    expect(part.queryByRole('button', { name: 'Turn off' })).toBeNull();
+    expect(part.getByRole('button', { name: 'Set up anew' })).toBeVisible();
+  });
+
+  it('shows how the page looks on this device, and keeps it for this account', async () => {
+    preferences.take('u-1');
+    await open();
+    const part = within(screen.getByRole('region', { name: 'Appearance' }));
+    expect(part.getByText(/Kept on this device, for your account/)).toBeVisible();
+    await userEvent.selectOptions(part.getByLabelText('Theme'), 'Dark');
+    await userEvent.selectOptions(part.getByLabelText('Rows'), 'Compact');
+    await userEvent.click(part.getByLabelText('Affected User'));
+    preferences.take('u-2');
+    expect([preferences.theme, preferences.density, preferences.columns]).toEqual(['auto', 'comfortable', DEFAULT_COLUMNS]);
+    // Nobody is signed in: as the device has it.
+    preferences.take('u-1');
+    preferences.take(null);
+    expect(preferences.theme).toBe('auto');
+    preferences.take('u-1');
+    expect([preferences.theme, preferences.density]).toEqual(['dark', 'compact']);
+    expect(preferences.columns).toEqual(DEFAULT_COLUMNS.filter((column) => column !== 'affected'));
+    // A page that is loaded anew does not wait for the server with it.
+    preferences.theme = 'auto';
+    preferences.load(false);
+    expect(preferences.theme).toBe('dark');
   });
 
   it('says what goes by the provider for whoever has no password', async () => {

@@ -3,9 +3,9 @@
 import type { ObjectType } from '$api/types';
 import { m } from '$lib/paraglide/messages';
 
-import { fieldLabel, kindOf, valueLabel } from './fields';
+import { fieldLabel, isEnd, kindOf, valueLabel } from './fields';
 import { momentLabel, rangeLabel } from './range';
-import { cut, plain } from './text';
+import { asShown, cut } from './text';
 import type { Condition, Filters } from './url';
 import { termsOf } from './words';
 
@@ -18,7 +18,7 @@ export type Chip =
 
 export function conditionChip(condition: Condition, zone: string, objects: readonly ObjectType[] = []): Chip {
   const { name, value, not } = condition;
-  const shown = kindOf(name) === 'moment' ? momentLabel(value, zone) : valueLabel(name, value, objects);
+  const shown = kindOf(name) === 'moment' ? momentLabel(value, zone, isEnd(name)) : valueLabel(name, value, objects);
   const key = `${name}:${not ? '!' : ''}${value}`;
   return { kind: 'condition', key, label: fieldLabel(name), value: shown, not, condition };
 }
@@ -37,6 +37,6 @@ export function chipsOf(filters: Filters, zone: string, objects: readonly Object
 
 /** A chip in words, for names of buttons and for announcements. */
 export function chipText({ label, value, not }: Pick<Chip, 'label' | 'value' | 'not'>): string {
-  const shown = { label, value: plain(cut(value, SPOKEN_MAX)) };
+  const shown = { label, value: asShown(cut(value, SPOKEN_MAX)) };
   return not ? m.chip_is_not(shown) : m.chip_is(shown);
 }

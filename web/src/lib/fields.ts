@@ -76,6 +76,11 @@ export function kindOf(name: string): 'value' | 'moment' | 'condition' {
   return fieldOf(name)?.kind ?? 'value';
 }
 
+/** Whether it is a moment that a range ends with: a day that is typed there without a time is included whole. */
+export function isEnd(name: string): boolean {
+  return name === 'until' || name === 'received_until';
+}
+
 /** The only values that a field has; null: any. */
 export function valuesOf(name: string): readonly string[] | null {
   return fieldOf(name)?.values ?? null;

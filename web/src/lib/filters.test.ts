@@ -109,7 +109,7 @@ describe('chips', () => {
       'Received since: 7d ago',
       'Text: gate',
       'Text: not "not found"',
-      'Time: Last 24 Hours',
+      'Date range: Last 24 Hours',
     ]);
   });
 });

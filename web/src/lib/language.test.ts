@@ -45,7 +45,7 @@ describe('the language spoken', () => {
     expect(document.documentElement).toHaveAttribute('dir', 'ltr');
     expect(m.sign_in_heading()).toBe('Anmelden');
     preferences.accountLanguage = null;
-    preferences.load();
+    preferences.load(false);
     expect(preferences.accountLanguage).toBe('de-AT');
   });
 

@@ -82,8 +82,15 @@ describe('a query as text', () => {
     // 02:30 in Berlin, the second one of the night.
     const filters = { ...NO_FILTERS, since: '2026-10-25T01:30:00Z' };
     const text = printQueryText(filters, 'Europe/Berlin');
-    expect(text).toBe('since:"2026-10-25T01:30:00Z"');
+    expect(text).toBe('since:"2026-10-25 02:30 +01:00"');
     expect(parseQueryText(text, 'Europe/Berlin').filters).toEqual(filters);
+  });
+
+  it.each([
+    ['until:2026-11-07', { since: '', until: '2026-11-07T23:00:00Z' }],
+    ['since:2026-11-01 until:"2026-11-07 00:00"', { since: '2026-10-31T23:00:00Z', until: '2026-11-06T23:00:00Z' }],
+  ])('includes a last day whole, and ends at a time: %s', (text, range) => {
+    expect(parseQueryText(text, 'Europe/Paris').filters).toMatchObject(range);
   });
 
   it('is its own inverse, whatever the filters', () => {
@@ -130,7 +137,7 @@ const VALUES = [
 
 const WORDS = ['x', '-x', 'pre*', '"a b"', '-"a b"', 'actor:ada', '-outcome:x', 'q:x', 'since:-3d', 'actr:x', 'http://x', '-', '--x', 'a"b', '\u201ca b\u201d', '+1', '""', '"', 'note:x'];
 
-const MOMENTS = ['', '-3d', 'today', '-1d12h', '2026-11-20T09:00:00Z', '2026-10-25T00:30:00Z', '2026-10-25T01:30:00.123456Z', '-24h'];
+const MOMENTS = ['', '-3d', 'today', '-1d12h', '2026-11-20T09:00:00Z', '2026-10-25T00:30:00Z', '2026-10-25T01:30:00.123456Z', '2026-11-20T00:00:00Z', '-24h'];
 
 interface Random {
   below: (count: number) => number;

@@ -6,13 +6,13 @@
 //   word  = a term of the API's q (words.ts): word, "phrase", prefix*, -not
 //
 // What looks like `name:value` but has a name that is none, and is near none, is a word: `http://x`, `arn:aws:iam`. After
-// `q:` stands a word, whatever it looks like. Printing and parsing are inverse for filters in canonical form. A text
+// `q:` stands a word, whatever it looks like. A day without a time is included whole where a range ends with it. Printing and parsing are inverse for filters in canonical form. A text
 // without `since:` and `until:` means the range that the page opens with; `since:ever` is no beginning.
 
-import { FIELD_NAMES, OFFERED_NAMES, kindOf, valuesOf } from './fields';
+import { FIELD_NAMES, OFFERED_NAMES, isEnd, kindOf, valuesOf } from './fields';
 import { nearestName } from './nearest';
 import { m } from './paraglide/messages';
-import { momentToken, parseMoment, typedMoment } from './time/moment';
+import { momentToken, parseEnd, parseMoment, printedMoment } from './time/moment';
 import { canonical, condition, DEFAULT_FILTERS, EVER, type Condition, type Filters } from './url';
 import { afterBlanks, termAt, termsOf } from './words';
 
@@ -155,11 +155,11 @@ class Parser {
     if (this.range[name] !== undefined) throw new Refusal(start, this.at, m.query_twice({ name }));
     const value = this.value(name);
     if (value.not) throw new Refusal(start, value.end, m.query_not_negated({ name }));
-    this.range[name] = name === 'since' && value.text.toLowerCase() === EVER ? '' : this.moment(value);
+    this.range[name] = name === 'since' && value.text.toLowerCase() === EVER ? '' : this.moment(value, name);
   }
 
-  private moment({ text, start, end }: Value): string {
-    const moment = parseMoment(text, this.zone);
+  private moment({ text, start, end }: Value, name: string): string {
+    const moment = isEnd(name) ? parseEnd(text, this.zone) : parseMoment(text, this.zone);
     if (moment === null) throw new Refusal(start, end, m.range_invalid());
     return momentToken(moment);
   }
@@ -172,7 +172,7 @@ class Parser {
     if (isMoment && this.conditions.some((one) => one.name === name)) {
       throw new Refusal(start, value.end, m.query_twice({ name }));
     }
-    const read = condition(name, isMoment ? this.moment(value) : value.text, not);
+    const read = condition(name, isMoment ? this.moment(value, name) : value.text, not);
     if (read === null) {
       const known = (valuesOf(name) ?? []).join(', ');
       throw new Refusal(value.start, value.end, known === '' ? m.query_no_value({ name }) : m.query_values({ name, known }));
@@ -252,13 +252,6 @@ export function printQueryText(filters: Filters, zone: string): string {
 
 function printedValue(value: string): string {
   return /^!|[\s":\u201c\u201d\\\p{C}]/u.test(value) ? JSON.stringify(value) : value;
-}
-
-/** As it is typed in the zone, unless that would be another instant: where the clock shows a time twice. */
-function printedMoment(token: string, zone: string): string {
-  const typed = typedMoment(token, zone);
-  const read = parseMoment(typed, zone);
-  return read !== null && momentToken(read) === token ? typed : token;
 }
 
 /** A word that would be taken for a filter says that it is a word. */

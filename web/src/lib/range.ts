@@ -5,14 +5,14 @@ import { m } from '$lib/paraglide/messages';
 import { language } from './language.svelte';
 import { listed } from './locale.svelte';
 import { PRESETS } from './presets';
-import { parseMoment, typedMoment, type Span } from './time/moment';
+import { endOfDay, parseMoment, printedMoment, type Span } from './time/moment';
 import { dateAndTime } from './time/zone';
 
-/** As it is typed, in two parts; null for what is no moment of the calendar. */
+/** As it is typed, in two parts; null for what is no moment of the calendar, or can't be typed. */
 function dated(token: string, zone: string): { date: string; time: string } | null {
   if (parseMoment(token, zone)?.kind !== 'absolute') return null;
-  const [date = '', time = ''] = typedMoment(token, zone).split(' ');
-  return { date, time };
+  const [date = '', ...time] = printedMoment(token, zone).split(' ');
+  return time.length === 0 ? null : { date, time: time.join(' ') };
 }
 
 const UNITS: Record<keyof Span, Intl.RelativeTimeFormatUnitSingular> = {
@@ -43,7 +43,18 @@ function told(token: string, zone: string): string {
     return { today: m.range_today, week: m.range_week, month: m.range_month, now: m.moment_now }[moment.name]();
   }
   const at = dated(token, zone);
-  return at === null ? '' : dateAndTime(at.date, at.time);
+  return at === null ? printedMoment(token, zone) : dateAndTime(at.date, at.time);
+}
+
+/** Midnight as the end of the day before: nobody takes that for a day of the range. */
+function datedEnd(token: string, zone: string): { date: string; time: string } | null {
+  const day = endOfDay(token, zone);
+  return day === null ? dated(token, zone) : { date: day, time: '24:00' };
+}
+
+function toldEnd(token: string, zone: string): string {
+  const at = datedEnd(token, zone);
+  return at === null ? told(token, zone) : dateAndTime(at.date, at.time);
 }
 
 export function rangeLabel(since: string, until: string, zone: string): string {
@@ -51,13 +62,15 @@ export function rangeLabel(since: string, until: string, zone: string): string {
     const preset = PRESETS.find((one) => one.since === since);
     return preset === undefined ? m.range_since({ since: told(since, zone) }) : preset.label();
   }
-  if (since === '') return m.range_until({ until: told(until, zone) });
-  const [begin, end] = [told(since, zone), told(until, zone)];
+  if (since === '') return m.range_until({ until: toldEnd(until, zone) });
+  const [begin, end] = [told(since, zone), toldEnd(until, zone)];
   // Within one day the date is said once.
-  const last = dated(until, zone);
+  const last = datedEnd(until, zone);
   const sameDay = last !== null && last.date === dated(since, zone)?.date;
   return m.range_between({ since: begin, until: sameDay ? last.time : end });
 }
 
 /** How one bound reads, such as that of the time of receipt. */
-export const momentLabel = told;
+export function momentLabel(token: string, zone: string, ends = false): string {
+  return ends ? toldEnd(token, zone) : told(token, zone);
+}

@@ -1,5 +1,7 @@
 // How a reader left the filters: as form or as text, and whether the values beside the results are shown.
 
+import { preferences } from './preferences.svelte';
+
 const STORAGE_KEY = 'indelible.filters';
 
 class Remembered {
@@ -8,7 +10,7 @@ class Remembered {
 
   load(): void {
     try {
-      const stored: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? '{}');
+      const stored: unknown = JSON.parse(localStorage.getItem(preferences.keyOf(STORAGE_KEY)) ?? '{}');
       if (typeof stored !== 'object' || stored === null) return;
       const { text, facets } = stored as Record<string, unknown>;
       this.text = text === true;
@@ -20,7 +22,7 @@ class Remembered {
 
   save(): void {
     try {
-      localStorage.setItem(STORAGE_KEY, JSON.stringify({ text: this.text, facets: this.facets }));
+      localStorage.setItem(preferences.keyOf(STORAGE_KEY), JSON.stringify({ text: this.text, facets: this.facets }));
     } catch {
       // Storage switched off: the choice lasts for this visit.
     }

@@ -51,6 +51,35 @@ class SignedIn {
     }
   }
 
+  /** Whether this tab has a key, which goes before the browser's session. */
+  get hasKey(): boolean {
+    return sessionStorage.getItem(STORAGE_KEY) !== null;
+  }
+
+  /**
+   * Asks again who this is, while what is shown stays: a role, a reach or the session may be another one by now.
+   *
+   * An answer that says nothing about it, such as none at all, is `same`.
+   */
+  async refresh(api: Api): Promise<'same' | 'changed' | 'other' | 'ended'> {
+    const { credential, who: before } = this;
+    const asked = api.as(credential.kind === 'key' ? credential : VISITOR);
+    let who: Who;
+    try {
+      who = await asked.session();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return error.status === 401 ? 'ended' : 'same';
+    }
+    if (this.credential !== credential || before === null) return 'same';
+    if (who.kind !== before.kind || who.user !== before.user) return 'other';
+    if (credential.kind === 'session' && (who.csrf ?? null) !== credential.csrf) {
+      this.credential = { kind: 'session', csrf: who.csrf ?? null };
+    }
+    this.who = who;
+    return rightsOf(who) === rightsOf(before) ? 'same' : 'changed';
+  }
+
   /** Takes up the session that just began. A key that this tab had is forgotten. */
   async begin(api: Api): Promise<void> {
     sessionStorage.removeItem(STORAGE_KEY);
@@ -114,6 +143,11 @@ class SignedIn {
     this.failure = null;
     this.phase = 'in';
   }
+}
+
+/** What somebody may see and do, to compare. */
+function rightsOf({ permissions, reach, tenants, complete_user_management, second_factor_due }: Who): string {
+  return JSON.stringify([permissions, reach, tenants, complete_user_management, second_factor_due]);
 }
 
 /** The account; null where it can't be had, so that the trail is not kept from anybody by that. */

@@ -67,6 +67,13 @@ function nameSigns(text: string): string {
     .join('');
 }
 
+/** The text as `Text` shows it: for the name of what shows it, so that it can be called by what is read (WCAG 2.5.3). */
+export function asShown(text: string): string {
+  return segments(text)
+    .map((segment) => (segment.kind === 'text' ? segment.text : segment.code))
+    .join('');
+}
+
 /** The first `length` characters, never half of a surrogate pair. */
 export function cut(text: string, length: number): string {
   if (text.length <= length) return text;

@@ -37,6 +37,8 @@ export class People {
   csrf = 'csrf';
   setUpNeeded = false;
   permissions = ['audit.read'];
+  reach: 'everything' | string[] = 'everything';
+  tenants = 2;
   providers: { id: string; name: string }[] | null = null;
   /** Whether mail is set up. */
   passwordReset = false;
@@ -122,8 +124,8 @@ export class People {
           expires_at: null,
           second_factor_due: this.factorRequired && !profile.has_second_factor,
           permissions: this.permissions,
-          reach: 'everything',
-          tenants: 2,
+          reach: this.reach,
+          tenants: this.tenants,
         });
       case 'POST /v1/sign-out':
         this.signedIn = false;
@@ -148,6 +150,7 @@ export class People {
         return json({ recovery_codes: [RECOVERY, '0000-1111-2222-3333'] });
       }
       case 'DELETE /v1/profile/second-factor':
+        if (this.factorRequired) return problem(403, 'forbidden', 'No', 'this installation asks everybody for a second factor');
         return proven() ?? this.withoutFactor();
       case 'GET /v1/sessions':
         return json({ data: this.sessions });

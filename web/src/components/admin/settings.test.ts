@@ -23,6 +23,12 @@ function show(): void {
 
 const part = (name: string): ReturnType<typeof within> => within(screen.getByRole('region', { name }));
 
+it('says where everything else is set', async () => {
+  show();
+  expect(await screen.findByRole('heading', { name: "The server's own settings" })).toBeVisible();
+  expect(part("The server's own settings").getByText(/docs\/operate\/settings\.md/)).toBeVisible();
+});
+
 describe('mail', () => {
   it('says how to set it up where it is not', async () => {
     show();

@@ -1,4 +1,6 @@
-// How a reader likes the chart above the events: open or not, and what its colours tell. Kept in this browser.
+// How a reader likes the chart above the events: open or not, and what its colours tell. Kept on this device, for each account.
+
+import { preferences } from '../preferences.svelte';
 
 import { CUTS, type Cut } from './stack';
 
@@ -15,7 +17,7 @@ class ChartPreferences {
 
   load(): void {
     try {
-      const stored: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? '{}');
+      const stored: unknown = JSON.parse(localStorage.getItem(preferences.keyOf(STORAGE_KEY)) ?? '{}');
       if (typeof stored !== 'object' || stored === null) return;
       const { open, by, table } = stored as Record<string, unknown>;
       this.open = open !== false;
@@ -28,7 +30,7 @@ class ChartPreferences {
 
   save(): void {
     try {
-      localStorage.setItem(STORAGE_KEY, JSON.stringify({ open: this.open, by: this.by, table: this.table }));
+      localStorage.setItem(preferences.keyOf(STORAGE_KEY), JSON.stringify({ open: this.open, by: this.by, table: this.table }));
     } catch {
       // Storage switched off: the choice lasts for this visit.
     }

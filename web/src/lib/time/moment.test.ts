@@ -1,7 +1,17 @@
 // @vitest-environment node
 import { describe, expect, it } from 'vitest';
 
-import { momentToken, parseMoment, resolveMoment, typedMoment } from './moment';
+import {
+  dayOf,
+  isTypedGap,
+  momentToken,
+  parseEnd,
+  parseMoment,
+  printedEnd,
+  printedMoment,
+  resolveMoment,
+  typedMoment,
+} from './moment';
 
 /** A Friday. */
 const NOW = Date.parse('2026-11-20T15:45:30.250Z');
@@ -19,6 +29,7 @@ describe('typed moments', () => {
     ['2026-11-20 10:00:05.123456', 'UTC', '2026-11-20T10:00:05.123456Z'],
     ['2026-11-20', 'America/New_York', '2026-11-20T05:00:00Z'],
     ['2026-1-2 9', 'UTC', '2026-01-02T09:00:00Z'],
+    ['2026-11-20 24:00', 'America/New_York', '2026-11-21T05:00:00Z'],
     ['2026-11-20T10:00:00Z', 'Asia/Tokyo', '2026-11-20T10:00:00Z'],
     ['2026-11-20 10:00+0530', 'UTC', '2026-11-20T04:30:00Z'],
     ['  now ', 'UTC', '2026-11-20T15:45:30.250Z'],
@@ -39,7 +50,7 @@ describe('typed moments', () => {
     expect(resolved(typed, zone)).toBe(expected);
   });
 
-  it.each(['', 'soon', '2026-13-01', '2026-02-30', '2026-11-20 24:00', '10:00', '-', 'P', 'PT', '-3', '-3q', '-9999999d'])(
+  it.each(['', 'soon', '2026-13-01', '2026-02-30', '2026-11-20 24:01', '2026-11-20 25:00', '10:00', '-', 'P', 'PT', '-3', '-3q', '-9999999d'])(
     'refuses %j',
     (typed) => {
       expect(parseMoment(typed, 'UTC')).toBeNull();
@@ -82,5 +93,92 @@ describe('typed moments', () => {
     ['', ''],
   ])('shows the token %s as it is typed: %s', (token, typed) => {
     expect(typedMoment(token, 'Europe/Paris')).toBe(typed);
+  });
+});
+
+describe('days on which the clock is changed', () => {
+  it.each([
+    // The hour that comes twice, first and second: on the northern half of the earth, on the southern, and by half an hour.
+    ['Europe/Paris', '2026-10-25T00:30:00Z', '2026-10-25 02:30 +02:00'],
+    ['Europe/Paris', '2026-10-25T01:30:00Z', '2026-10-25 02:30 +01:00'],
+    ['Europe/London', '2026-10-25T01:30:00Z', '2026-10-25 01:30 +00:00'],
+    ['America/New_York', '2026-11-01T06:30:15.500Z', '2026-11-01 01:30:15.5 -05:00'],
+    ['Australia/Sydney', '2026-04-04T16:30:00Z', '2026-04-05 02:30 +10:00'],
+    ['Australia/Lord_Howe', '2026-04-04T15:15:00Z', '2026-04-05 01:45 +10:30'],
+    // Beside it there is nothing to tell apart.
+    ['Europe/Paris', '2026-10-24T23:59:00Z', '2026-10-25 01:59'],
+    ['Europe/Paris', '2026-10-25T02:00:00Z', '2026-10-25 03:00'],
+    ['UTC', '2026-10-25T01:30:00Z', '2026-10-25 01:30'],
+  ])('in %s %s is typed as %s, and read back as itself', (zone, token, typed) => {
+    expect(printedMoment(token, zone)).toBe(typed);
+    expect(resolved(typed, zone)).toBe(token);
+  });
+
+  it.each([
+    ['Europe/Berlin', '2026-03-28'],
+    ['Europe/Berlin', '2026-10-24'],
+    ['Australia/Lord_Howe', '2026-04-04'],
+    ['Australia/Lord_Howe', '2026-10-03'],
+    ['America/Santiago', '2026-04-04'],
+    ['America/Santiago', '2026-09-05'],
+    ['America/Havana', '2026-10-31'],
+  ])('prints every quarter of an hour about the change so that it is read as itself: %s, %s', (zone, day) => {
+    const wrong: string[] = [];
+    for (let quarter = 0; quarter < 3 * 96; quarter += 1) {
+      const token = momentToken({ kind: 'absolute', microseconds: BigInt(Date.parse(day) + quarter * 900_000) * 1000n });
+      if (resolved(printedMoment(token, zone), zone) !== token) wrong.push(printedMoment(token, zone));
+      const end = parseEnd(printedEnd(token, zone), zone);
+      if (end === null || momentToken(end) !== token) wrong.push(printedEnd(token, zone));
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it.each([
+    ['2026-03-29 02:30', 'Europe/Paris', true, '2026-03-29T01:30:00Z'],
+    ['2026-03-29 03:00', 'Europe/Paris', false, '2026-03-29T01:00:00Z'],
+    ['2026-10-04 02:30', 'Australia/Sydney', true, '2026-10-03T16:30:00Z'],
+    // Midnight is skipped: the day begins at 01:00.
+    ['2026-09-06', 'America/Santiago', false, '2026-09-06T04:00:00Z'],
+    ['2026-09-06 00:30', 'America/Santiago', true, '2026-09-06T04:30:00Z'],
+    ['2026-03-29 02:30 +01:00', 'Europe/Paris', false, '2026-03-29T01:30:00Z'],
+    ['-3d', 'Europe/Paris', false, null],
+  ])('%s in %s is in the gap: %s', (typed, zone, gap, instant) => {
+    expect(isTypedGap(typed, zone)).toBe(gap);
+    if (instant !== null) expect(resolved(typed, zone)).toBe(instant);
+  });
+});
+
+describe('the end of a range', () => {
+  it.each([
+    // A whole day, 23, 25 or 24 hours of it.
+    ['2026-03-29', 'Europe/Paris', '2026-03-29T22:00:00Z'],
+    ['2026-10-25', 'Europe/Paris', '2026-10-25T23:00:00Z'],
+    ['2026-11-7', 'Asia/Tokyo', '2026-11-07T15:00:00Z'],
+    ['2026-12-31', 'UTC', '2027-01-01T00:00:00Z'],
+    ['2026-11-07 00:00', 'UTC', '2026-11-07T00:00:00Z'],
+    ['2026-11-07 12:00', 'UTC', '2026-11-07T12:00:00Z'],
+    ['today', 'UTC', '2026-11-20T00:00:00Z'],
+  ])('%s in %s is %s', (typed, zone, expected) => {
+    const end = parseEnd(typed, zone);
+    expect(end === null ? null : resolveMoment(end, NOW, zone)).toBe(expected);
+  });
+
+  it.each([
+    ['2026-11-07T23:00:00Z', 'Europe/Paris', '2026-11-07'],
+    ['2026-11-07T22:59:00Z', 'Europe/Paris', '2026-11-07 23:59'],
+    ['2026-11-07T23:00:00Z', 'UTC', '2026-11-07 23:00'],
+    ['-3d', 'UTC', '-3d'],
+    ['', 'UTC', ''],
+  ])('%s is typed in %s as %s', (token, zone, typed) => {
+    expect(printedEnd(token, zone)).toBe(typed);
+  });
+
+  it.each([
+    ['2026-11-07 10:00', '2026-11-07'],
+    [' 2026-1-7', '2026-01-07'],
+    ['-3d', ''],
+    ['2026-11-071', ''],
+  ])('the calendar shows %j as %j', (typed, day) => {
+    expect(dayOf(typed)).toBe(day);
   });
 });

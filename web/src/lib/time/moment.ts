@@ -4,7 +4,7 @@
 // that another zone shows the same range. Months and days are calendar units in the zone, hours and less are exact.
 
 import { microsecondsOf, toRfc3339 } from './instant';
-import { instantOf, shownTime, wallOf, type Wall } from './zone';
+import { clockOffset, instantOf, isShownTwice, isSkipped, shownTime, wallOf, type Wall } from './zone';
 
 export type Named = 'today' | 'week' | 'month' | 'now';
 
@@ -61,6 +61,33 @@ export function parseMoment(typed: string, zone: string): Moment | null {
     return microseconds === null ? null : { kind: 'absolute', microseconds };
   }
 
+  const typedClock = readClock(text);
+  if (typedClock === null) return null;
+  return { kind: 'absolute', microseconds: BigInt(instantOf(typedClock.wall, zone)) * 1000n + typedClock.micro };
+}
+
+const DAY = /^\d{4}-\d{1,2}-\d{1,2}$/;
+
+/** The same for the end of a range: a day without a time is included whole. */
+export function parseEnd(typed: string, zone: string): Moment | null {
+  const text = typed.trim();
+  return parseMoment(DAY.test(text) ? `${text} 24:00` : text, zone);
+}
+
+/** The day that is typed, as a calendar takes it: `2026-11-07`; empty where none is. */
+export function dayOf(typed: string): string {
+  const [year = '', month = '', day = ''] = /^\s*(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)/.exec(typed)?.slice(1) ?? [];
+  return year === '' ? '' : `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`;
+}
+
+/** Whether it is a time that the zone's clock is put forward over: the time after the gap is taken for it. */
+export function isTypedGap(typed: string, zone: string): boolean {
+  const text = typed.trim();
+  const clock = DAY.test(text) ? null : readClock(text);
+  return clock !== null && isSkipped(clock.wall, zone);
+}
+
+function readClock(text: string): { wall: Wall; micro: bigint } | null {
   const match = TYPED.exec(text);
   if (match === null) return null;
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = ''] = match;
@@ -72,13 +99,14 @@ export function parseMoment(typed: string, zone: string): Moment | null {
     minute: Number(minute),
     second: Number(second),
   };
-  if (!exists(wall)) return null;
   const micro = BigInt(fraction.padEnd(6, '0').slice(0, 6));
-  return { kind: 'absolute', microseconds: BigInt(instantOf(wall, zone)) * 1000n + micro };
+  return exists(wall, micro) ? { wall, micro } : null;
 }
 
-function exists(wall: Wall): boolean {
-  if (wall.month < 1 || wall.month > 12 || wall.hour > 23 || wall.minute > 59 || wall.second > 59) return false;
+function exists(wall: Wall, micro: bigint): boolean {
+  // 24:00 is the end of a day (ISO 8601-1, 5.3.2).
+  const hours = wall.minute === 0 && wall.second === 0 && micro === 0n ? 24 : 23;
+  if (wall.month < 1 || wall.month > 12 || wall.hour > hours || wall.minute > 59 || wall.second > 59) return false;
   return wall.day >= 1 && wall.day <= daysIn(wall.year, wall.month);
 }
 
@@ -108,6 +136,34 @@ export function typedMoment(token: string, zone: string): string {
   const fraction = shown.fraction.replace(/\.?0+$/, '');
   const time = fraction === '' ? shown.time.replace(/:00$/, '') : shown.time + fraction;
   return `${shown.date} ${time}`;
+}
+
+/**
+ * The same so that it is read as the instant that is meant: with the offset where the clock shows a time twice.
+ */
+export function printedMoment(token: string, zone: string): string {
+  const moment = parseMoment(token, zone);
+  let typed = typedMoment(token, zone);
+  if (moment?.kind === 'absolute' && isShownTwice(Number(moment.microseconds / 1000n), zone)) {
+    const shown = shownTime(toRfc3339(moment.microseconds), zone);
+    if (shown !== null) typed += ` ${clockOffset(shown)}`;
+  }
+  const read = parseMoment(typed, zone);
+  return read !== null && momentToken(read) === token ? typed : token;
+}
+
+/** The end of a range as it is typed: where it is the end of a day, that day. `parseEnd` reads it back. */
+export function printedEnd(token: string, zone: string): string {
+  return endOfDay(token, zone) ?? printedMoment(token, zone);
+}
+
+/** The day that ends at this moment in the zone; null where none does. */
+export function endOfDay(token: string, zone: string): string | null {
+  const moment = parseMoment(token, zone);
+  if (moment?.kind !== 'absolute') return null;
+  const day = shownTime(toRfc3339(moment.microseconds - 1n), zone)?.date ?? '';
+  const read = parseEnd(day, zone);
+  return read !== null && momentToken(read) === momentToken(moment) ? day : null;
 }
 
 /** The instant that a moment means at `nowMs`, as the API takes it. */

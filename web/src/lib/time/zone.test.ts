@@ -77,6 +77,21 @@ describe('zones', () => {
     }
   });
 
+  it.each([
+    ['2026-10-25T00:30:00Z', 'Europe/Paris', '2026-10-25 02:30:00 +02:00'],
+    ['2026-10-25T01:30:00Z', 'Europe/Paris', '2026-10-25 02:30:00 +01:00'],
+    ['2026-10-24T21:59:59Z', 'Europe/Paris', '2026-10-24 23:59:59'],
+    ['2026-10-25T23:00:00Z', 'Europe/Paris', '2026-10-26 00:00:00'],
+    ['2026-03-29T10:00:00Z', 'Europe/London', '2026-03-29 11:00:00 +01:00'],
+    ['2026-04-04T16:30:00Z', 'Australia/Sydney', '2026-04-05 02:30:00 +10:00'],
+    // The clock is put back at the end of the Saturday, and forward at its end half a year later.
+    ['2026-04-05T03:30:00Z', 'America/Santiago', '2026-04-04 23:30:00 -04:00'],
+    ['2026-04-05T04:00:00Z', 'America/Santiago', '2026-04-05 00:00:00'],
+    ['2026-09-06T03:59:59Z', 'America/Santiago', '2026-09-05 23:59:59'],
+  ])('says the offset on a day on which the clock is changed, and on no other: %s in %s', (instant, zone, expected) => {
+    expect(shortTime(instant, zone)).toBe(expected);
+  });
+
   it('knows IANA names in any case, and nothing else', () => {
     expect(knownZone('utc')).toBe('UTC');
     expect(knownZone('europe/paris')).toBe('Europe/Paris');

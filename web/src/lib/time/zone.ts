@@ -112,6 +112,35 @@ export function instantOf(wall: Wall, zone: string): number {
   return local - before;
 }
 
+/** Days that were asked for, by zone and date: a table asks for the same ones again and again. */
+const changes = new Map<string, boolean>();
+const CHANGES_MAX = 2000;
+
+/** Whether the zone's clock is put forward or back on the day of this wall-clock time. */
+function isDayOfChange({ year, month, day }: Wall, zone: string): boolean {
+  const key = `${zone} ${year}-${month}-${day}`;
+  const known = changes.get(key);
+  if (known !== undefined) return known;
+  const begin = { year, month, day, hour: 0, minute: 0, second: 0 };
+  const end = instantOf({ ...begin, day: day + 1 }, zone);
+  const found = offsetAt(instantOf(begin, zone), zone) !== offsetAt(end - 1, zone);
+  if (changes.size >= CHANGES_MAX) changes.clear();
+  changes.set(key, found);
+  return found;
+}
+
+/** Whether the zone's clock shows the time of this instant twice. */
+export function isShownTwice(epochMs: number, zone: string): boolean {
+  const offset = offsetAt(epochMs, zone);
+  const others = [offsetAt(epochMs - DAY_MS, zone), offsetAt(epochMs + DAY_MS, zone)].filter((one) => one !== offset);
+  return others.some((other) => offsetAt(epochMs + offset - other, zone) === other);
+}
+
+/** Whether the zone's clock never shows this time: it is put forward over it. */
+export function isSkipped(wall: Wall, zone: string): boolean {
+  return asUtc(wallOf(instantOf(wall, zone), zone)) !== asUtc(wall);
+}
+
 function two(value: number): string {
   return String(value).padStart(2, '0');
 }
@@ -125,6 +154,8 @@ export interface ShownTime {
   fraction: string;
   /** +01:00, or Z */
   offset: string;
+  /** The clock is changed on this day: without the offset times would look out of order. */
+  onDayOfChange: boolean;
 }
 
 /** An instant of the API in a zone; null for what isn't RFC 3339. */
@@ -139,6 +170,7 @@ export function shownTime(rfc3339: string, zone: string): ShownTime | null {
     time: `${two(wall.hour)}:${two(wall.minute)}:${two(wall.second)}`,
     fraction: `.${fraction}`,
     offset: shownOffset(offsetAt(second * 1000, zone)),
+    onDayOfChange: isDayOfChange(wall, zone),
   };
 }
 
@@ -175,10 +207,16 @@ function writtenFraction(fraction: string): string {
   return language.language === 'en' ? fraction : fraction.replace('.', (1.5).toLocaleString(language.tag).charAt(1));
 }
 
-/** `2026-11-20 10:00:05`, in the zone. */
+/** `2026-11-20 10:00:05`, in the zone; `2026-10-25 02:30:00 +01:00` on a day on which the clock is changed. */
 export function shortTime(rfc3339: string, zone: string): string {
   const shown = shownTime(rfc3339, zone);
-  return shown === null ? rfc3339 : dateAndTime(shown.date, shown.time);
+  if (shown === null) return rfc3339;
+  return `${dateAndTime(shown.date, shown.time)}${shown.onDayOfChange ? ` ${clockOffset(shown)}` : ''}`;
+}
+
+/** The offset in digits, as it stands behind a time: `+00:00` is not `Z`, which is no offset of a zone's clock. */
+export function clockOffset({ offset }: Pick<ShownTime, 'offset'>): string {
+  return offset === 'Z' ? '+00:00' : offset;
 }
 
 /** `2026-11-20 10:00:05.123456 +01:00 Europe/Paris`: the whole truth about when. */
@@ -194,5 +232,5 @@ export function secondTime(rfc3339: string, zone: string): string {
 }
 
 function where(shown: ShownTime, zone: string): string {
-  return zone === UTC ? UTC : `${shown.offset === 'Z' ? '+00:00' : shown.offset} ${zone}`;
+  return zone === UTC ? UTC : `${clockOffset(shown)} ${zone}`;
 }
