@@ -24,8 +24,8 @@ const FIRST_SHOWN = [
   '/src/routes/+page.svelte',
   '/src/routes/events/[id]/+page.svelte',
 ];
-/** What the layout shows only with `later`. */
-const LATER_SHOWN = ['/src/components/FactorDue.svelte'];
+/** What is shown everywhere, and only with `later`. */
+const LATER_SHOWN = ['/src/components/FactorDue.svelte', '/src/components/Commands.svelte'];
 
 type Part = 'first' | 'later';
 
