@@ -6,6 +6,8 @@ import { dirname, join, relative } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
+import { COLUMNS } from '$lib/columns';
+
 const DOCS = join(import.meta.dirname, '../../docs');
 const pages = [join(DOCS, 'viewer.md'), ...readdirSync(join(DOCS, 'viewer')).map((name) => join(DOCS, 'viewer', name))];
 
@@ -21,6 +23,9 @@ function prose(text: string): string {
 /** Names of the roles that come with the program: the server's, not the page's. */
 const ROLES = ['Administrator', 'Tech', 'White Label Partner', 'Channel Partner', 'Tenant Auditor', 'Reporter'];
 
+/** Columns that only the CSV file has. */
+const CSV_ONLY = COLUMNS.flatMap(({ csv }) => csv.map(({ heading }) => heading));
+
 function labels(): Set<string> {
   const messages = JSON.parse(read(join(import.meta.dirname, '../messages/en.json'))) as Record<string, string>;
   const rules = JSON.parse(read(join(DOCS, '../crates/event/data/rules-v1.json'))) as { object_types: { label: string }[] };
@@ -28,7 +33,7 @@ function labels(): Set<string> {
   const said = Object.values(messages).flatMap((message) => [message.trim(), message.replace(/\{\w+\}/, '').trim()]);
   // A button that asks before it acts.
   const asking = said.map((label) => `${label}…`);
-  return new Set([...said, ...asking, ...rules.object_types.map(({ label }) => label), ...ROLES, 'Role 1', 'Territories of role 1']);
+  return new Set([...said, ...asking, ...CSV_ONLY, ...rules.object_types.map(({ label }) => label), ...ROLES, 'Role 1', 'Territories of role 1']);
 }
 
 /** Where a heading is found, as the sites that show Markdown have it. */

@@ -2,7 +2,7 @@
 
 import { render, screen, waitFor, within } from '@testing-library/svelte';
 import userEvent from '@testing-library/user-event';
-import type { Component } from 'svelte';
+import { tick, type Component } from 'svelte';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { announcer } from '$lib/announce.svelte';
@@ -424,6 +424,11 @@ describe('a value', () => {
   it('keeps the focus where scrolling closes its menu', async () => {
     const { button } = show('actor', 'ada');
     await userEvent.click(button);
+    // One that ended before the menu opened.
+    window.dispatchEvent(new Event('scroll'));
+    await tick();
+    expect(screen.getByRole('menu')).toBeVisible();
+    vi.spyOn(button, 'getBoundingClientRect').mockReturnValue(new DOMRect(0, -40, 10, 10));
     window.dispatchEvent(new Event('scroll'));
     await waitFor(() => expect(screen.queryByRole('menu')).toBeNull());
     expect(button).toHaveFocus();

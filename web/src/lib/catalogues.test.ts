@@ -21,11 +21,9 @@ const TRANSLATIONS = LANGUAGES.filter((language) => language !== 'en');
 const SAME: Record<string, readonly string[]> = {
   '*': [
     // Names, units and signs.
-    'app_name', 'action_mfa', 'admin_mail_starttls', 'admin_tenant_uuid', 'copied_json', 'wait_minutes', 'wait_seconds',
+    'app_name', 'action_mfa', 'admin_mail_starttls', 'admin_tenant_uuid', 'copied_json', 'wait_minutes', 'wait_seconds', 'events_elapsed',
     // What is typed, in every language.
     'changes_null', 'filter_domain_placeholder', 'range_to_placeholder',
-    // The columns of a CSV file, which are said in English only.
-    'csv_action_name', 'csv_id', 'csv_outcome', 'csv_parameter',
     // Latin for both.
     'section_original',
   ],

@@ -1,4 +1,3 @@
-// @vitest-environment node
 import { flushSync } from 'svelte';
 import { describe, expect, it } from 'vitest';
 
