@@ -18,6 +18,8 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '15' },
     minutes: { type: 'string', default: '30' },
     rate: { type: 'string', default: '20' },
+    // Some of them: first,interactions,live.
+    parts: { type: 'string', default: 'first,interactions,live' },
     write: { type: 'string' },
   },
 });
@@ -36,9 +38,10 @@ try {
   });
   const total = (await call('GET', '/v1/stats')).total;
   note('events on the server', total.toLocaleString('en'));
-  await firstLoad(browser, user);
-  await interactions(browser, user);
-  if (Number(options.minutes) > 0) await memory(browser, user);
+  const parts = options.parts.split(',');
+  if (parts.includes('first')) await firstLoad(browser, user);
+  if (parts.includes('interactions')) await interactions(browser, user);
+  if (parts.includes('live')) await live(browser, user);
   await browser.close();
 } finally {
   server.kill('SIGTERM');
@@ -141,7 +144,7 @@ async function expand(page) {
 }
 
 /** Live with events all the time: what the page's scripts hold, after everything that can be freed is. */
-async function memory(browser, user) {
+async function live(browser, user) {
   const tenant = 'measured-live';
   await call('POST', '/v1/tenants', { name: tenant, auditing: true });
   const context = await signedIn(browser, user);
