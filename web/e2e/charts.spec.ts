@@ -150,7 +150,7 @@ test('a user is investigated from an event', async ({ page }) => {
   await expect(page).toHaveURL(/\/investigate\?user=admin1/);
   expect(new URL(page.url()).searchParams.get('since')).toBeNull();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Investigate admin1');
-  await expect(page.getByRole('button', { name: 'Date range: Last Year' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Date range: Last Year', exact: true })).toBeVisible();
   await expect(page.getByRole('link', { name: 'What they did: 2' })).toBeVisible();
   await page.goBack();
   await expect(detail(page)).toBeVisible();

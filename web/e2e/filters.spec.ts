@@ -37,7 +37,7 @@ async function choose(page: Page, field: string, values: string[]): Promise<void
 test('opens on the last 24 hours, and Clear returns to that', async ({ page }) => {
   const first = page.waitForRequest(/\/v1\/events\?/);
   await signIn(page);
-  await expect(page.getByRole('button', { name: 'Date range: Last 24 Hours' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Date range: Last 24 Hours', exact: true })).toBeVisible();
   await expect(rows(page).first()).toBeVisible();
   const asked = new URL((await first).url()).searchParams;
   expect([...asked.keys()].sort()).toEqual(['limit', 'since']);
@@ -315,7 +315,7 @@ test.describe('the breakdown', () => {
     await page.keyboard.press('i');
     await page.keyboard.press('Enter');
     await expect(page.getByRole('heading', { level: 1 })).toHaveText('Investigate billing');
-    await expect(page.getByRole('button', { name: 'Date range: Last Year' })).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Date range: Last Year', exact: true })).toBeVisible();
     expect(params(page).get('user')).toBe('billing');
   });
 });

@@ -396,6 +396,46 @@ test.describe('the profile', () => {
   });
 });
 
+test('how the page looks is each account\'s own on this device', async ({ page }) => {
+  const [one, other] = [await somebody(), await somebody()];
+  const theme = () => page.evaluate(() => document.documentElement.dataset.theme ?? 'auto');
+  await page.goto(hosted.url);
+  await enter(page, one.username);
+  await expect(account(page)).toBeVisible();
+  await account(page).click();
+  await page.getByRole('link', { name: 'Profile' }).click();
+  const part = page.getByRole('region', { name: 'Appearance' });
+  await expect(part.getByText('Kept on this device, for your account')).toBeVisible();
+  await part.getByLabel('Theme').selectOption('Dark');
+  await part.getByLabel('Rows').selectOption('Compact');
+  await part.getByRole('checkbox', { name: 'By User' }).check();
+  await expectAccessible(page);
+  await expect(page.getByRole('button', { name: 'Theme: dark' })).toBeVisible();
+
+  // Also while the server is asked who it is.
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await page.route('**/v1/session', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(`${hosted.url}/?since=ever`);
+  await expect.poll(theme).toBe('dark');
+  release();
+  await expect(page.getByRole('columnheader', { name: 'By User' })).toBeVisible();
+
+  await signOut(page);
+  expect(await theme()).toBe('auto');
+  await enter(page, other.username);
+  await expect(page.getByRole('button', { name: 'Theme: automatic' })).toBeVisible();
+  await expect(page.getByRole('columnheader', { name: 'Action' })).toBeVisible();
+  await expect(page.getByRole('columnheader', { name: 'By User' })).toHaveCount(0);
+  await signOut(page);
+  await enter(page, one.username);
+  await expect(page.getByRole('button', { name: 'Theme: dark' })).toBeVisible();
+  await expect(page.getByRole('columnheader', { name: 'By User' })).toBeVisible();
+});
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test.describe(`in ${colorScheme}`, () => {
     test.use({ colorScheme });

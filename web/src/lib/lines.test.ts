@@ -55,7 +55,7 @@ Application: N/A
 Tenant: acme
 Event id: one
 Received: 2026-11-20 11:00:06.000000 +01:00 Europe/Paris
-Number in tenant: 7
+Number in the tenant's chain: 7
 Session: session-1
 `);
   });
