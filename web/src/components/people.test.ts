@@ -265,7 +265,7 @@ describe('signing in', () => {
       await showSignIn(notice);
       await userEvent.type(screen.getByLabelText('Username'), 'ada');
       await userEvent.click(button('Forgot your password?'));
-      return screen.getByLabelText('Username or e-mail address');
+      return screen.findByLabelText('Username or e-mail address');
     }
 
     it.each([
@@ -347,7 +347,7 @@ describe('signing in', () => {
       people.next.push(problem(429, 'rate_limited', 'Too many', 'too many', { retryAfter: 62 }));
       await showSignIn();
       await typist.click(button('Forgot your password?'));
-      await typist.type(screen.getByLabelText('Username or e-mail address'), 'ada{Enter}');
+      await typist.type(await screen.findByLabelText('Username or e-mail address'), 'ada{Enter}');
       expect(await screen.findByText('Too many links were asked for from here. Wait, then try again.')).toBeVisible();
       expect(screen.getByRole('timer')).toHaveTextContent('You can try again in 1 min 2 s.');
       await typist.click(button('Send link'));
