@@ -2,8 +2,6 @@
 import { describe, expect, it } from 'vitest';
 
 import {
-  dayOf,
-  isTypedGap,
   momentToken,
   parseEnd,
   parseMoment,
@@ -12,6 +10,7 @@ import {
   resolveMoment,
   typedMoment,
 } from './moment';
+import { dayOf, isTypedGap } from './typed';
 
 /** A Friday. */
 const NOW = Date.parse('2026-11-20T15:45:30.250Z');

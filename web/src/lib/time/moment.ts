@@ -4,7 +4,7 @@
 // that another zone shows the same range. Months and days are calendar units in the zone, hours and less are exact.
 
 import { microsecondsOf, toRfc3339 } from './instant';
-import { clockOffset, instantOf, isShownTwice, isSkipped, shownTime, wallOf, type Wall } from './zone';
+import { clockOffset, instantOf, isShownTwice, shownTime, wallOf, type Wall } from './zone';
 
 export type Named = 'today' | 'week' | 'month' | 'now';
 
@@ -66,7 +66,8 @@ export function parseMoment(typed: string, zone: string): Moment | null {
   return { kind: 'absolute', microseconds: BigInt(instantOf(typedClock.wall, zone)) * 1000n + typedClock.micro };
 }
 
-const DAY = /^\d{4}-\d{1,2}-\d{1,2}$/;
+/** A day without a time. */
+export const DAY = /^\d{4}-\d{1,2}-\d{1,2}$/;
 
 /** The same for the end of a range: a day without a time is included whole. */
 export function parseEnd(typed: string, zone: string): Moment | null {
@@ -74,20 +75,8 @@ export function parseEnd(typed: string, zone: string): Moment | null {
   return parseMoment(DAY.test(text) ? `${text} 24:00` : text, zone);
 }
 
-/** The day that is typed, as a calendar takes it: `2026-11-07`; empty where none is. */
-export function dayOf(typed: string): string {
-  const [year = '', month = '', day = ''] = /^\s*(\d{4})-(\d{1,2})-(\d{1,2})(?!\d)/.exec(typed)?.slice(1) ?? [];
-  return year === '' ? '' : `${year}-${month.padStart(2, '0')}-${day.padStart(2, '0')}`;
-}
-
-/** Whether it is a time that the zone's clock is put forward over: the time after the gap is taken for it. */
-export function isTypedGap(typed: string, zone: string): boolean {
-  const text = typed.trim();
-  const clock = DAY.test(text) ? null : readClock(text);
-  return clock !== null && isSkipped(clock.wall, zone);
-}
-
-function readClock(text: string): { wall: Wall; micro: bigint } | null {
+/** A wall-clock time as it is typed, in no zone yet. */
+export function readClock(text: string): { wall: Wall; micro: bigint } | null {
   const match = TYPED.exec(text);
   if (match === null) return null;
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = ''] = match;

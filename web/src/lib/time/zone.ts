@@ -136,11 +136,6 @@ export function isShownTwice(epochMs: number, zone: string): boolean {
   return others.some((other) => offsetAt(epochMs + offset - other, zone) === other);
 }
 
-/** Whether the zone's clock never shows this time: it is put forward over it. */
-export function isSkipped(wall: Wall, zone: string): boolean {
-  return asUtc(wallOf(instantOf(wall, zone), zone)) !== asUtc(wall);
-}
-
 function two(value: number): string {
   return String(value).padStart(2, '0');
 }
