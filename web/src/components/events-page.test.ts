@@ -25,7 +25,7 @@ configure({ asyncUtilTimeout: 10_000 });
 
 // What is loaded on first use is compiled on first use here, which takes longer than a test waits.
 beforeAll(
-  () => Promise.all([import('./Histogram.svelte'), import('./StatisticsBar.svelte'), import('./Live.svelte'), import('./EventCards.svelte'), import('./EventDetail.svelte')]),
+  () => Promise.all([import('./Histogram.svelte'), import('./NothingFound.svelte'), import('./StatisticsBar.svelte'), import('./Live.svelte'), import('./EventCards.svelte'), import('./EventDetail.svelte')]),
   60_000,
 );
 

@@ -65,24 +65,13 @@ export const PATIENCE_MS = 2500;
 export function statsQuery(api: Api, query: EventsQuery | null, refreshes: number, patienceMs: number | null) {
   return {
     queryKey: ['stats', query, refreshes, patienceMs === null],
-    queryFn: ({ signal }: { signal: AbortSignal }): Promise<Stats> =>
-      patiently(signal, patienceMs, (until) => figures.run(() => api.stats(query ?? {}, null, until), until)),
+    queryFn: ({ signal }: { signal: AbortSignal }): Promise<Stats> => {
+      // The server stops with it.
+      const until = patienceMs === null ? signal : AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]);
+      return figures.run(() => api.stats(query ?? {}, null, until), until);
+    },
     enabled: query !== null,
   };
-}
-
-/** Calls the work off after so many milliseconds; null: never. The server stops with it. */
-async function patiently<T>(signal: AbortSignal, ms: number | null, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const own = new AbortController();
-  const stop = (): void => own.abort();
-  signal.addEventListener('abort', stop);
-  const timer = ms === null ? undefined : setTimeout(stop, ms);
-  try {
-    return await work(own.signal);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', stop);
-  }
 }
 
 /** The catalogue of actions: it changes with the server's rules, hardly ever. */
