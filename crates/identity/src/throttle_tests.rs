@@ -277,7 +277,8 @@ type Who = (u8, bool, u8);
 /// it had failed.
 #[derive(Default)]
 struct Model {
-    pairs: Vec<(Who, Duration)>,
+    /// Who, when they were let through, and when they failed.
+    pairs: Vec<(Who, Duration, Duration)>,
     networks: Vec<(u8, Duration)>,
     seconds: Vec<(u8, Duration)>,
 }
@@ -286,9 +287,9 @@ impl Model {
     fn wait(&self, who: Who, now: Duration) -> Duration {
         let mut count = 0;
         let mut last = Duration::ZERO;
-        for (_, at) in self.pairs.iter().filter(|pair| pair.0 == who) {
-            count = if *at - last >= 24 * 60 * MINUTE && count > 0 { 1 } else { count + 1 };
-            last = *at;
+        for (_, checked, failed) in self.pairs.iter().filter(|pair| pair.0 == who) {
+            count = if *checked - last >= 24 * 60 * MINUTE && count > 0 { 1 } else { count + 1 };
+            last = *failed;
         }
         let table = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900];
         let pair = if count < 5 { seconds(0) } else { seconds(table[(count - 5).min(10)]) + last };
@@ -302,7 +303,7 @@ impl Model {
     }
 
     fn let_through(&mut self, who: Who, now: Duration) {
-        self.pairs.push((who, now));
+        self.pairs.push((who, now, now));
         self.networks.push((who.2, now));
         if who.1 {
             self.seconds.push((who.0, now));
@@ -310,7 +311,7 @@ impl Model {
     }
 
     fn failed(&mut self, who: Who, now: Duration) {
-        self.pairs.iter_mut().rfind(|pair| pair.0 == who).unwrap().1 = now;
+        self.pairs.iter_mut().rfind(|pair| pair.0 == who).unwrap().2 = now;
     }
 
     fn succeeded(&mut self, who: Who) {
