@@ -169,6 +169,8 @@ test.describe('a session', () => {
     const { id, username } = await somebody();
     await signInAs(page, `${hosted.url}/?q=gate`, username);
     await expect(rows(page)).toHaveCount(1);
+    // What is still being asked for would find out by itself.
+    await page.waitForLoadState('networkidle');
     await hosted.call('DELETE', `/v1/users/${id}/sessions`);
     await page.getByRole('button', { name: 'Refresh' }).click();
     await expect(page.getByText('your session has ended')).toBeVisible();

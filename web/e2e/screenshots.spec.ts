@@ -10,7 +10,7 @@ import { ARRIVING, startGuide } from './guide';
 import { signInAs } from './people';
 import { alike, smaller } from './png';
 import type { Server } from './server';
-import { account, detail, expect, preferring, proof, rowOf, rows, signIn, test } from './test';
+import { account, detail, expect, proof, rowOf, rows, signIn, test } from './test';
 
 const DOCS = resolve(import.meta.dirname, '../../docs');
 
@@ -277,9 +277,8 @@ test.describe('the guide', () => {
   });
 
   test('the menu of a value', async ({ page }) => {
-    await preferring(page, { columns: ['time', 'action', 'affected', 'affected_tenant', 'object', 'by', 'by_tenant', 'address'] });
     await page.setViewportSize({ width: 1440, height: 960 });
-    await openEvents(page, `${DAY}&limit=10`);
+    await openEvents(page, `${DAY}&limit=10&columns=time,action,affected,affected_tenant,object,by,by_tenant,address`);
     await page.getByRole('button', { name: 'Events over time' }).click();
     const row = rowOf(page, 'Delete call queue');
     await row.locator('td.by').hover();
@@ -290,8 +289,7 @@ test.describe('the guide', () => {
   });
 
   test('cards', async ({ page }) => {
-    await preferring(page, { view: 'cards' });
-    await open(page, `/?q=T-2*&${WEEK}`);
+    await open(page, `/?q=T-2*&${WEEK}&view=cards`);
     const cards = page.getByRole('list', { name: 'Events, newest first' });
     await expect(cards.locator('li[data-row]').first()).toBeVisible();
     await picture('cards', page, { of: [page.locator('.bar').first(), cards.locator('li[data-row]').nth(0), cards.locator('li[data-row]').nth(1)] });
@@ -447,8 +445,7 @@ test.describe('the guide', () => {
     test.use({ colorScheme: 'dark' });
 
     test('failed sign-ins', async ({ page }) => {
-      await preferring(page, { columns: ['time', 'action', 'by', 'by_tenant', 'address', 'reason'] });
-      await openEvents(page, `action_type=login&outcome=failure&outcome=denied&${WEEK}&limit=10`);
+      await openEvents(page, `action_type=login&outcome=failure&outcome=denied&${WEEK}&limit=10&columns=time,action,by,by_tenant,address,reason`);
       await expect(rows(page).first()).toContainText('Wrong password');
       await picture('failed-sign-ins', page, { of: [chips(page), page.getByRole('table', { name: 'Events, newest first' }), statistics(page)] });
     });

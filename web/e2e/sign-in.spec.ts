@@ -51,6 +51,8 @@ test('a key that is revoked meanwhile leads back to signing in, at the same addr
   const { id, key } = (await created.json()) as { id: string; key: string };
   await signIn(page, '/?q=login', key);
   await expect(rows(page).first()).toBeVisible();
+  // What is still being asked for would find out by itself.
+  await page.waitForLoadState('networkidle');
   const revoked = await request.delete(`${server.url}/v1/keys/${id}`, { headers });
   expect(revoked.ok()).toBe(true);
   await page.getByRole('button', { name: 'Refresh' }).click();
