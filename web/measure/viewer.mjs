@@ -99,7 +99,6 @@ async function interactions(browser, user) {
     }).observe({ type: 'event', durationThreshold: 16, buffered: true });
   });
   const ways = [
-    ['filter (a value of the breakdown)', filter],
     ['next page', nextPage],
     ['expand an event', expand],
   ];
@@ -122,14 +121,6 @@ async function interactions(browser, user) {
     note(`${name}: until the answer stands there`, summary(answered));
   }
   await context.close();
-}
-
-async function filter(page) {
-  const first = await page.locator('tbody tr').first().getAttribute('data-id');
-  await page.locator('.facets').getByRole('button').filter({ hasText: /\d/ }).first().click();
-  await page.waitForURL((url) => url.search.split('&').length > RANGE.split('&').length - 1);
-  await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' });
-  return first;
 }
 
 async function nextPage(page) {
