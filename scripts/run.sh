@@ -53,12 +53,14 @@ import_samples() {
 say_what_to_try() {
     cat >&2 <<EOF
 
-  Indelible    http://$listen/
+  Indelible    http://$listen/?since=ever&application=!indelible
+               The samples are of 2015 and 2023; without a range the page shows the last 24 hours.
   key          $(<"$key_file")   (everything; kept in $key_file)
 
   Open the address and sign in, in one of two ways:
 
-    account    open the /set-up link that the server printed above and make one; from then on, username and password
+    account    open the /set-up link that the server printed above and make one, then the address; from then on, username
+               and password
     key        "Sign in with an API key instead"; while there is no account, the page asks for the key at once
 
   Or, in another terminal:

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use indelible_control::{Permission, Tenant, TenantNumber};
+use indelible_control::{Permission, TenantNumber, is_of_tenant_names};
 use indelible_event::{Code, Timestamp};
 use indelible_ledger::Record;
 use indelible_merkle::TlogProof;
@@ -125,7 +125,7 @@ impl ScopedReader {
         };
         filters.iter().any(|(_, value)| {
             let whole = value.trim_start_matches('!').trim();
-            let mut parts = value.split(|part: char| !is_of_names(part));
+            let mut parts = value.split(|sign: char| !is_of_tenant_names(sign));
             let named = |part: &str| {
                 is_beside(part) || is_beside(part.trim_matches(|sign: char| !sign.is_ascii_alphanumeric()))
             };
@@ -405,11 +405,9 @@ impl ScopedReader {
         let mut plan = self.trail.inner.search.explain(&self.scope(), &query, Some(moment.as_of), budget);
         let directory = self.trail.inner.control.directory();
         indelible_search::name_tenants(&mut plan, &|number| {
-            if number == INSTALLATION_NUMBER {
-                return Some(INSTALLATION.to_owned());
-            }
-            let within = |tenant: &&Tenant| directory.is_within(tenant.number, &self.reach);
-            directory.tenant(number).filter(within).map(|tenant| tenant.name.clone())
+            // The installation's number stands in a plan only where its reader named it.
+            let may_know = number == INSTALLATION_NUMBER || directory.is_within(number, &self.reach);
+            self.name_of(number).filter(|_| may_know)
         });
         if let (false, Some(plan)) = (self.sees_everything(), plan.as_object_mut()) {
             // Sizes and frequencies of the parts count everybody's events.
@@ -450,9 +448,4 @@ pub(crate) fn query_digest(filters: &Filters) -> [u8; 32] {
         hash.update(text.as_bytes());
     }
     hash.finalize().into()
-}
-
-/// Whether names of tenants can have it.
-fn is_of_names(part: char) -> bool {
-    part.is_ascii_alphanumeric() || "._-@:+".contains(part)
 }

@@ -32,5 +32,7 @@ pub use providers::StoredProvider;
 pub use roles::{Role, RoleGrant, RoleReach};
 pub use sessions::{LinkPurpose, SecretHash, Session};
 pub use store::{Control, ControlError, StoredRules};
-pub use tenants::{Tenant, TenantKind, TenantNameError, TenantNumber, TenantState, check_tenant_name};
+pub use tenants::{
+    Tenant, TenantKind, TenantNameError, TenantNumber, TenantState, check_tenant_name, is_of_tenant_names,
+};
 pub use users::{User, UserState};

@@ -104,13 +104,17 @@ const TENANT_NAME_MAX: usize = 253;
 /// # Errors
 /// [`TenantNameError`] when it has other characters or is too short or long.
 pub fn check_tenant_name(name: &str) -> Result<(), TenantNameError> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@:+".contains(&byte);
     let starts_well = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-    if starts_well && name.len() <= TENANT_NAME_MAX && name.bytes().all(allowed) {
+    if starts_well && name.len() <= TENANT_NAME_MAX && name.chars().all(is_of_tenant_names) {
         Ok(())
     } else {
         Err(TenantNameError)
     }
+}
+
+/// Whether tenants' names can have this character.
+pub fn is_of_tenant_names(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "._-@:+".contains(character)
 }
 
 #[cfg(test)]

@@ -19,8 +19,7 @@ pub(crate) struct Authentication {
     /// Passwords that are hashed at one time: each takes its megabytes, and all of a processor.
     slots: Arc<Semaphore>,
     started: Instant,
-    /// The hour since the start, and the events that were told singly in it.
-    singly: Mutex<(u64, u32)>,
+    singly: Mutex<Singly>,
 }
 
 /// Refusals of people who have not shown who they are that become events of their own within an hour.
@@ -38,19 +37,13 @@ impl Authentication {
             throttle: Mutex::new(Throttle::new(Bounds::default())),
             slots: Arc::new(Semaphore::new(SLOTS)),
             started: Instant::now(),
-            singly: Mutex::new((0, 0)),
+            singly: Mutex::default(),
         }
     }
 
     /// Whether a refusal of somebody who has not shown who they are becomes an event of its own.
     pub(crate) fn tells_singly(&self) -> bool {
-        let hour = self.started.elapsed().as_secs() / 3_600;
-        let mut told = self.singly.lock();
-        if told.0 != hour {
-            *told = (hour, 0);
-        }
-        told.1 = told.1.saturating_add(1);
-        told.1 <= SINGLY_AN_HOUR
+        self.singly.lock().take(self.started.elapsed())
     }
 
     /// Asks whether an attempt may be looked at; it counts as failed until [`Self::succeeded`].
@@ -108,6 +101,28 @@ impl Authentication {
     }
 }
 
+/// Counts what becomes an event of its own.
+#[derive(Default)]
+struct Singly {
+    /// Since the start.
+    hour: u64,
+    /// In this hour.
+    told: u32,
+}
+
+impl Singly {
+    /// Whether there is room for one more at this time since the start.
+    fn take(&mut self, now: Duration) -> bool {
+        let hour = now.as_secs() / 3_600;
+        if self.hour != hour {
+            *self = Self { hour, told: 0 };
+        }
+        let has_room = self.told < SINGLY_AN_HOUR;
+        self.told += u32::from(has_room);
+        has_room
+    }
+}
+
 /// Asks a throttle whether an attempt may be looked at.
 ///
 /// # Errors
@@ -128,4 +143,19 @@ pub(crate) fn admit(
 
 fn address(origin: &Origin) -> IpAddr {
     origin.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_an_hour_are_told_singly() {
+        let mut singly = Singly::default();
+        for hour in [0, 1, 5] {
+            let at = |second| Duration::from_secs(hour * 3_600 + second);
+            assert!((0..SINGLY_AN_HOUR).all(|_| singly.take(at(0))));
+            assert!(!singly.take(at(1)) && !singly.take(at(3_599)), "hour {hour}");
+        }
+    }
 }

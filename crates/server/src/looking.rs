@@ -164,7 +164,7 @@ impl App {
         who: OwnEvent,
     ) -> Result<(), ApiError> {
         let now = self.now();
-        let tenant = who.clone().touching(tenant).chain(&self.control.directory());
+        let tenant = OwnEvent::default().touching(tenant).chain(&self.control.directory());
         let who = who.to_json(tenant);
         let key = LookKey {
             window_start: self.window_of(now),

@@ -328,20 +328,16 @@ impl App {
     }
 
     /// Records that somebody was refused who has not shown who they are. So many an hour are events of their own; what is
-    /// beyond them is told rolled up, so that nobody with many addresses fills a chain.
+    /// beyond them is counted in one event a window, whoever it was: rolled up by address, somebody with many would still
+    /// fill a chain.
     ///
     /// # Errors
     /// As [`Self::record`].
-    pub(crate) async fn record_unproven(
-        &self,
-        told: &OwnEvent,
-        origin: &Origin,
-        what: &str,
-    ) -> Result<(), ApiError> {
+    pub(crate) async fn record_unproven(&self, told: &OwnEvent, what: &str) -> Result<(), ApiError> {
         if self.authentication.tells_singly() {
             return self.record(told).await;
         }
-        self.note_refusal(None, origin, what).await
+        self.note_refusal(None, &Origin::default(), what).await
     }
 
     /// The chain of the installation itself.

@@ -1,5 +1,11 @@
 // Moving among the rows of events, in the table and on cards: each has one button with `data-row` in a `data-at` place.
 
+import type { AuditEvent } from '$api/types';
+
+import { m } from './paraglide/messages';
+import { maskBeginning } from './secrets';
+import { cut, plain } from './text';
+
 /** Moves the focus to the next (1) or previous (-1) row; to the first or last if it stands elsewhere. */
 export function moveRow(root: HTMLElement | null, step: 1 | -1): void {
   const buttons = [...(root?.querySelectorAll<HTMLElement>('button[data-row]') ?? [])];
@@ -23,6 +29,11 @@ export function placeOf(element: Element): number | null {
 /** The button of the row in this place. */
 export function toggleOf(root: HTMLElement | null, at: number): HTMLElement | null {
   return root?.querySelector<HTMLElement>(`button[data-row][data-at="${at}"]`) ?? null;
+}
+
+/** What that button is called: the first events of a page must be told apart by ear. */
+export function toggleName(event: AuditEvent, expanded: boolean): string {
+  return `${expanded ? m.row_collapse() : m.row_expand()}: ${plain(cut(maskBeginning(event.action), 80))}`;
 }
 
 function focusRow(button: HTMLElement | undefined): void {

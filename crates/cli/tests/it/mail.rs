@@ -370,6 +370,35 @@ fn a_new_password_is_asked_for_by_name_or_address_and_one_link_is_good_once() {
 }
 
 #[test]
+fn a_tenants_chain_tells_of_the_link_and_not_what_the_mail_server_said() {
+    let (mut part, _installation, server, admin) = world(&[], &[]);
+    admin.tenant("acme");
+    let id = user(&admin, "ada", "ada@example.com");
+    admin.write("PATCH", &format!("/v1/users/{id}"), &json!({"tenant": "acme"})).expect(200);
+    by_mail(&admin, &id).expect(201);
+    next_mail(&mut part);
+    ask(&server.stranger(), "ada").expect(202);
+    next_mail(&mut part);
+    assert!(admin.told("mail.send", 2).iter().all(|event| event["tenant"] == "_installation"));
+    assert_eq!(admin.told("user.link", 2)[1]["tenant"], "acme");
+    assert_eq!(admin.told("password.reset", 1)[0]["tenant"], "acme");
+}
+
+#[test]
+fn another_address_ends_the_links_in_the_mailbox_before_it() {
+    let (mut part, _installation, server, admin) = world(&[], &[]);
+    let nobody = server.stranger();
+    let id = user(&admin, "ada", "ada@example.com");
+    let path = format!("/v1/users/{id}");
+    ask(&nobody, "ada").expect(202);
+    let link = secret_in(&next_mail(&mut part));
+    admin.write("PATCH", &path, &json!({"first_name": "Ada"})).expect(200);
+    choose(&nobody, &link, "ada").refused(400, "weak_password");
+    admin.write("PATCH", &path, &json!({"email": "ada@elsewhere.example"})).expect(200);
+    choose(&nobody, &link, NEXT).refused(404, "not_found");
+}
+
+#[test]
 fn an_address_of_two_accounts_gets_a_mail_for_each() {
     let (mut part, _installation, server, admin) = world(&[], &[]);
     let nobody = server.stranger();

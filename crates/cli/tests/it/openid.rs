@@ -156,6 +156,24 @@ fn groups_give_roles_at_each_sign_in_and_accounts_are_made_where_that_is_wanted(
 }
 
 #[test]
+fn who_is_refused_at_the_first_sign_in_is_told_as_the_account_that_it_made() {
+    let mut provider = provider(&[ada()]);
+    let installation = Installation::new();
+    let server = installation.start();
+    let admin = server.admin();
+    admin.tenant("acme");
+    set_up(&admin, &provider, &json!({"create_users": true, "tenant": "acme"}));
+    admin.write("PATCH", "/v1/tenants/acme", &json!({"state": "suspended"})).expect(200);
+    at_the_provider(&mut provider, "ada");
+    let end = Browser::default().go(&format!("{}/v1/sign-in/providers/staff", url_of(&server)));
+    assert_eq!(end, format!("{}/?sign_in_refused=tenant_suspended", url_of(&server)));
+    let made = admin.told("user.create", 1).remove(0);
+    let refused = admin.told("session.begin", 1).remove(0);
+    assert_eq!(refused["outcome"]["reason"], "tenant_suspended");
+    assert_eq!((&refused["actor"]["id"], &refused["tenant"]), (&made["targets"][0]["id"], &json!("acme")));
+}
+
+#[test]
 fn nobody_is_taken_for_a_user_because_of_a_name() {
     let boss =
         json!({"username": "boss", "password": "x", "email": "boss@example.com", "email_verified": true});

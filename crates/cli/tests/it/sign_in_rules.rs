@@ -62,6 +62,37 @@ fn remove_own_factor(session: &Api) -> Answer {
 }
 
 #[test]
+fn whoever_has_many_addresses_does_not_fill_the_trail_with_refusals_that_cost_them_nothing() {
+    let settings = [
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+        ("SIGN_IN_NETWORKS", "192.0.2.0/24"),
+        ("LOOKING_WINDOW_SECONDS", "1"),
+    ];
+    let (_installation, server, admin) = server(&settings);
+    let nobody = server.stranger();
+    for n in 0..1_007 {
+        let from = nobody.with_header("X-Forwarded-For", &format!("10.{}.{}.1", n / 250, n % 250));
+        sign_in(&from, "ada", PASSWORD, None).refused(403, "forbidden");
+    }
+    let singly = "action=Sign+in&reason=address_not_allowed";
+    assert_eq!(admin.read(&format!("/v1/stats?{singly}"))["total"], 1_000);
+    let rest = within(LONG, "what is beyond is counted", || {
+        let page = admin.read("/v1/events?limit=1000&application=indelible&action=Refused+access");
+        let events: Vec<_> = page["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|event| event["actor"].is_null())
+            .cloned()
+            .collect();
+        let questions = events.iter().flat_map(|event| event["parameters"]["questions"].as_array().unwrap());
+        let beyond = questions.filter(|asked| asked["question"] == "POST /v1/sign-in address_not_allowed");
+        (beyond.map(|asked| asked["count"].as_u64().unwrap()).sum::<u64>() == 7).then_some(events)
+    });
+    assert!(rest.iter().all(|event| event["client"].is_null()), "{rest:?}");
+}
+
+#[test]
 fn a_wrong_rule_is_refused_by_name_with_exit_code_2() {
     for (setting, value, expected) in [
         ("SECOND_FACTOR", "always", "--second-factor"),

@@ -153,7 +153,7 @@ async fn answer(app: &Arc<App>, origin: &Origin, name: &str) -> Result<(), ApiEr
     let asked =
         || OwnEvent::new("Ask for a new password", "password.reset", "other").by_unknown(name).from(origin);
     if users.is_empty() {
-        return refused(app, &asked(), origin, "unknown_user").await;
+        return refused(app, &asked(), "unknown_user").await;
     }
     let mut all = Ok(());
     for user in users.values().take(ACCOUNTS_MAX) {
@@ -164,9 +164,9 @@ async fn answer(app: &Arc<App>, origin: &Origin, name: &str) -> Result<(), ApiEr
     all
 }
 
-async fn refused(app: &App, told: &OwnEvent, origin: &Origin, reason: &'static str) -> Result<(), ApiError> {
+async fn refused(app: &App, told: &OwnEvent, reason: &'static str) -> Result<(), ApiError> {
     let told = told.clone().refused("failure", reason);
-    app.record_unproven(&told, origin, &format!("POST /v1/password/reset {reason}")).await
+    app.record_unproven(&told, &format!("POST /v1/password/reset {reason}")).await
 }
 
 async fn answer_one(app: &App, origin: &Origin, user: &User, told: OwnEvent) -> Result<(), ApiError> {
@@ -176,7 +176,7 @@ async fn answer_one(app: &App, origin: &Origin, user: &User, told: OwnEvent) -> 
     };
     let to = match to {
         Ok(to) => to,
-        Err(reason) => return refused(app, &told, origin, reason).await,
+        Err(reason) => return refused(app, &told, reason).await,
     };
     let token = LinkToken::generate().map_err(|error| ApiError::internal(error.to_string()))?;
     let expires_at = Timestamp::from_micros(app.now().as_micros() + RESET_MINUTES * 60_000_000);

@@ -426,7 +426,7 @@ pub(crate) async fn callback(
                         };
                         let told = told.from(&origin).parameter("provider", stored.id.clone());
                         let what = format!("GET /v1/sign-in/providers/{}/callback {reason}", stored.id);
-                        app.record_unproven(&told.refused("failure", reason), &origin, &what).await?;
+                        app.record_unproven(&told.refused("failure", reason), &what).await?;
                     }
                     // Whom no provider vouches for can come as often as they like.
                     None => {

@@ -114,7 +114,7 @@ async fn prove(app: &App, origin: &Origin, given: &SignIn) -> Result<Proven, Api
             None => told.by_unknown(&given.username),
         };
         let told = told.refused("failure", "address_not_allowed");
-        app.record_unproven(&told, origin, "POST /v1/sign-in address_not_allowed").await?;
+        app.record_unproven(&told, "POST /v1/sign-in address_not_allowed").await?;
         return Err(elsewhere);
     }
     let credentials = match &user {
