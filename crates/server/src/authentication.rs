@@ -152,8 +152,8 @@ mod tests {
     #[test]
     fn so_many_an_hour_are_told_singly() {
         let mut singly = Singly::default();
-        for hour in [0, 1, 5] {
-            let at = |second| Duration::from_secs(hour * 3_600 + second);
+        for hour in [0_u64, 1, 5] {
+            let at = |second: u64| Duration::from_secs(hour * 3_600 + second);
             assert!((0..SINGLY_AN_HOUR).all(|_| singly.take(at(0))));
             assert!(!singly.take(at(1)) && !singly.take(at(3_599)), "hour {hour}");
         }
