@@ -1,0 +1,24 @@
+//! Why a file could not be written.
+
+use std::io;
+
+/// Why a file could not be written. What was written of it is no file yet.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The disk: full, or broken.
+    #[error("writing the file")]
+    Disk(#[from] io::Error),
+    /// The workbook could not be made.
+    #[error("making the workbook")]
+    Workbook(#[from] rust_xlsxwriter::XlsxError),
+}
+
+impl From<csv::Error> for ReportError {
+    fn from(error: csv::Error) -> Self {
+        match error.into_kind() {
+            csv::ErrorKind::Io(error) => Self::Disk(error),
+            // Rows are put together here: they have one length, and are bytes of text.
+            other => Self::Disk(io::Error::other(format!("{other:?}"))),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Events into one file.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use indelible_access::EventView;
+use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Columns, Format, ReportError,
+    column::{MICROSECONDS, Shown, TENTHS_OF_MICROSECONDS},
+    spool::{Row, Spool},
+    table::{CsvFile, Table, cells, spool},
+    xlsx::XlsxFile,
+};
+
+/// What a file is to be.
+#[derive(Clone)]
+pub struct Plan {
+    /// Its format.
+    pub format: Format,
+    /// Its columns, where the format has some.
+    pub columns: Columns,
+    /// The zone of times in columns. JSON has them as the API does, in UTC.
+    pub zone: TimeZone,
+    /// Whether CSV begins with a byte order mark, which old spreadsheets need to read UTF-8.
+    pub byte_order_mark: bool,
+    /// Labels of action types by their ids.
+    pub action_labels: std::collections::HashMap<String, String>,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Events.
+    pub rows: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Its SHA-256.
+    pub sha256: [u8; 32],
+    /// Cells that the format could not hold whole; what they end with says so.
+    pub cut_cells: u64,
+}
+
+/// Writes one file, event by event.
+pub struct Exporter {
+    plan: Plan,
+    dir: PathBuf,
+    rows: u64,
+    body: Body,
+}
+
+enum Body {
+    /// Lines of JSON, as they come.
+    Json(Sink),
+    /// A table whose columns are known: rows as they come.
+    Csv(Box<CsvFile<Sink>>, Table),
+    /// A table whose columns are known at the end, or whose file is made at the end.
+    Spooled(Box<(File, Spool, Table)>),
+}
+
+type Sink = BufWriter<Counted>;
+
+/// A file that counts and hashes what goes into it.
+struct Counted {
+    file: File,
+    bytes: u64,
+    hash: Sha256,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+const BUFFER: usize = 1 << 18;
+
+fn sink(file: File) -> Sink {
+    BufWriter::with_capacity(BUFFER, Counted { file, bytes: 0, hash: Sha256::new() })
+}
+
+impl Exporter {
+    /// Begins the file `path`, which must not be there. What is in the way of it goes into unnamed files beside it.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn create(path: &Path, plan: Plan) -> Result<Self, ReportError> {
+        let file = File::create_new(path)?;
+        let dir = path.parent().unwrap_or(Path::new(".")).to_owned();
+        let table = Table::new(&plan.columns);
+        let body = match plan.format {
+            Format::Json | Format::Ndjson => Body::Json(sink(file)),
+            Format::Csv if table.is_settled() => {
+                let mut csv = CsvFile::new(sink(file), plan.byte_order_mark)?;
+                csv.add(table.headings().iter().map(String::as_str))?;
+                Body::Csv(Box::new(csv), table)
+            }
+            Format::Csv | Format::Xlsx => Body::Spooled(Box::new((file, spool(&dir)?, table))),
+        };
+        Ok(Self { plan, dir, rows: 0, body })
+    }
+
+    /// Adds an event.
+    ///
+    /// # Errors
+    /// The disk's; the file is none then.
+    pub fn add(&mut self, view: &EventView) -> Result<(), ReportError> {
+        let label =
+            |kind: &str| self.plan.action_labels.get(kind).cloned().unwrap_or_else(|| kind.replace('_', " "));
+        let fraction =
+            if self.plan.columns == Columns::Basic { TENTHS_OF_MICROSECONDS } else { MICROSECONDS };
+        let shown = Shown { zone: &self.plan.zone, fraction, label: &label };
+        match &mut self.body {
+            Body::Json(out) => {
+                let before = match (self.plan.format, self.rows) {
+                    (Format::Ndjson, _) => "",
+                    (_, 0) => "[\n",
+                    _ => ",\n",
+                };
+                out.write_all(before.as_bytes())?;
+                out.write_all(view.to_json().as_bytes())?;
+                if self.plan.format == Format::Ndjson {
+                    out.write_all(b"\n")?;
+                }
+            }
+            Body::Csv(csv, table) => {
+                let row = table.row(view, &shown);
+                csv.add(row.fixed.iter().map(String::as_str))?;
+            }
+            Body::Spooled(spooled) => {
+                let (_, spool, table) = &mut **spooled;
+                spool.add(&table.row(view, &shown))?;
+            }
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// How many events were added.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Ends the file; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// The disk's; the file is none then.
+    pub fn finish(self) -> Result<Written, ReportError> {
+        let Self { plan, dir, rows, body } = self;
+        let (out, cut_cells) = match body {
+            Body::Json(mut out) => {
+                if plan.format == Format::Json {
+                    out.write_all(if rows == 0 { b"[]\n" } else { b"\n]\n" })?;
+                }
+                (out, 0)
+            }
+            Body::Csv(csv, _) => (csv.finish()?, 0),
+            Body::Spooled(spooled) if plan.format == Format::Csv => {
+                let (file, spool, table) = *spooled;
+                let headings = table.headings();
+                let mut csv = CsvFile::new(sink(file), plan.byte_order_mark)?;
+                csv.add(headings.iter().map(String::as_str))?;
+                let (mut spooled, mut row) = (spool.into_rows()?, Row::default());
+                while spooled.next_into(&mut row)? {
+                    csv.add(cells(&row, headings.len()))?;
+                }
+                (csv.finish()?, 0)
+            }
+            Body::Spooled(spooled) => {
+                let (file, spool, table) = *spooled;
+                let columns = table.headings().len();
+                let mut workbook = XlsxFile::new(&dir, table.headings())?;
+                let (mut spooled, mut row) = (spool.into_rows()?, Row::default());
+                while spooled.next_into(&mut row)? {
+                    workbook.add(cells(&row, columns))?;
+                }
+                let cut_cells = workbook.finish(&file)?;
+                return hashed(file, rows, cut_cells);
+            }
+        };
+        let Counted { file, bytes, hash } = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        Ok(Written { rows, bytes, sha256: hash.finalize().into(), cut_cells })
+    }
+}
+
+/// What a file that was not written from its beginning to its end holds.
+fn hashed(mut file: File, rows: u64, cut_cells: u64) -> Result<Written, ReportError> {
+    file.sync_all()?;
+    file.rewind()?;
+    let (mut hash, mut bytes, mut part) = (Sha256::new(), 0, vec![0; BUFFER]);
+    loop {
+        let read = file.read(&mut part)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&part[..read]);
+        bytes += read as u64;
+    }
+    Ok(Written { rows, bytes, sha256: hash.finalize().into(), cut_cells })
+}

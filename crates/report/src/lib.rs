@@ -1,0 +1,20 @@
+//! What people take out of a trail: events as CSV, JSON, NDJSON and XLSX.
+//!
+//! An [`Exporter`] takes events one by one, in any number, and puts them into one file; its memory does not grow with
+//! them. It knows nothing of who may see what: it is given what its reader found.
+//!
+//! Invariant: nothing is left out in silence. What a format can't hold is counted in [`Written`], for the file's owner.
+
+mod cell;
+mod column;
+mod error;
+mod export;
+mod format;
+mod spool;
+mod table;
+mod xlsx;
+
+pub use column::{Column, Columns};
+pub use error::ReportError;
+pub use export::{Exporter, Plan, Written};
+pub use format::Format;

@@ -1,0 +1,149 @@
+//! Rows of cells, with or without a column for each parameter.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    io::{self, Write},
+    path::Path,
+};
+
+use indelible_access::EventView;
+
+use crate::{
+    ReportError,
+    cell::harmless,
+    column::{Column, Columns, Shown, parameter_text},
+    spool::{Row, Spool},
+};
+
+/// Parameters that get a column of their own: the ones seen first. The values of the rest share the last column, as a
+/// JSON object, so that events with ever new names make no table of ever more columns.
+const PARAMETER_COLUMNS: usize = 2_000;
+
+/// What stands above the last of them.
+const OTHER_PARAMETERS: &str = "Other Parameters";
+
+/// The columns of a table while its rows come in.
+pub(crate) struct Table {
+    fixed: Vec<(Column, &'static str)>,
+    with_parameters: bool,
+    /// Names of parameters with their places, in first-seen order.
+    places: HashMap<String, u32>,
+    names: Vec<String>,
+    others: bool,
+}
+
+impl Table {
+    pub(crate) fn new(columns: &Columns) -> Self {
+        Self {
+            fixed: columns.fixed(),
+            with_parameters: columns.with_parameters(),
+            places: HashMap::new(),
+            names: Vec::new(),
+            others: false,
+        }
+    }
+
+    /// Whether the columns are known before the last row is.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.with_parameters
+    }
+
+    /// Makes the row of an event.
+    pub(crate) fn row(&mut self, view: &EventView, shown: &Shown<'_>) -> Row {
+        let cell = |(column, _): &(Column, &str)| shown.cell(*column, view).unwrap_or_default().into_owned();
+        let fixed = self.fixed.iter().map(cell).collect();
+        let others = if self.with_parameters { self.parameters(view) } else { Vec::new() };
+        Row { fixed, others }
+    }
+
+    fn parameters(&mut self, view: &EventView) -> Vec<(u32, String)> {
+        let mut cells: Vec<(u32, String)> = Vec::with_capacity(view.event.parameters.len());
+        let mut rest: Vec<String> = Vec::new();
+        for (name, value) in &view.event.parameters {
+            match self.place(name) {
+                Some(place) => cells.push((place, parameter_text(value).into_owned())),
+                None => rest.push(format!("{}:{}", serde_json::Value::from(name.as_str()), value.get())),
+            }
+        }
+        if !rest.is_empty() {
+            self.others = true;
+            let place = u32::try_from(PARAMETER_COLUMNS).unwrap_or(u32::MAX);
+            cells.push((place, format!("{{{}}}", rest.join(","))));
+        }
+        // An event may have a name twice: its cell has the last one, as a JSON reader would.
+        cells.sort_by_key(|(place, _)| *place);
+        cells.reverse();
+        cells.dedup_by_key(|(place, _)| *place);
+        cells.reverse();
+        cells
+    }
+
+    fn place(&mut self, name: &str) -> Option<u32> {
+        if let Some(place) = self.places.get(name) {
+            return Some(*place);
+        }
+        if self.names.len() == PARAMETER_COLUMNS {
+            return None;
+        }
+        let place = u32::try_from(self.names.len()).ok()?;
+        self.places.insert(name.to_owned(), place);
+        self.names.push(name.to_owned());
+        Some(place)
+    }
+
+    /// What stands above the columns that there are by now.
+    pub(crate) fn headings(&self) -> Vec<String> {
+        let fixed = self.fixed.iter().map(|(_, heading)| (*heading).to_owned());
+        let names = self.names.iter().map(|name| format!("Parameter: {name}"));
+        fixed.chain(names).chain(self.others.then(|| OTHER_PARAMETERS.to_owned())).collect()
+    }
+}
+
+/// The cells of a row in a table of so many columns, empty ones included.
+pub(crate) fn cells(row: &Row, columns: usize) -> impl Iterator<Item = &str> {
+    let fixed = row.fixed.len();
+    let mut others = row.others.iter().peekable();
+    let rest = (fixed..columns).map(move |place| {
+        match others.next_if(|(other, _)| fixed + usize::try_from(*other).unwrap_or(usize::MAX) == place) {
+            Some((_, cell)) => cell.as_str(),
+            None => "",
+        }
+    });
+    row.fixed.iter().map(String::as_str).chain(rest)
+}
+
+/// Rows as CSV.
+pub(crate) struct CsvFile<W: Write> {
+    writer: csv::Writer<W>,
+}
+
+/// What tells a spreadsheet that the text is UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+impl<W: Write> CsvFile<W> {
+    pub(crate) fn new(mut out: W, mark: bool) -> io::Result<Self> {
+        if mark {
+            out.write_all(BYTE_ORDER_MARK)?;
+        }
+        let writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
+        Ok(Self { writer })
+    }
+
+    pub(crate) fn add<'c>(&mut self, cells: impl Iterator<Item = &'c str>) -> Result<(), ReportError> {
+        for cell in cells {
+            let cell: Cow<'_, str> = harmless(cell);
+            self.writer.write_field(cell.as_bytes())?;
+        }
+        Ok(self.writer.write_record(None::<&[u8]>)?)
+    }
+
+    pub(crate) fn finish(self) -> Result<W, ReportError> {
+        self.writer.into_inner().map_err(|error| ReportError::Disk(error.into_error()))
+    }
+}
+
+/// A new spool for rows beside the file that they go to.
+pub(crate) fn spool(dir: &Path) -> io::Result<Spool> {
+    Spool::create(dir)
+}
