@@ -99,6 +99,8 @@ async function interactions(browser, user) {
     }).observe({ type: 'event', durationThreshold: 16, buffered: true });
   });
   const ways = [
+    ['filter by Enter in the form', filterByEnter],
+    ['filter by a value of the breakdown', filterByValue],
     ['next page', nextPage],
     ['expand an event', expand],
   ];
@@ -121,6 +123,26 @@ async function interactions(browser, user) {
     note(`${name}: until the answer stands there`, summary(answered));
   }
   await context.close();
+}
+
+async function filterByEnter(page) {
+  const words = page.getByRole('searchbox').first();
+  await words.fill('failed');
+  await page.evaluate(() => { window.painted.length = 0; });
+  await words.press('Enter');
+  await page.waitForURL(/q=failed/);
+  await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' });
+}
+
+async function filterByValue(page) {
+  const breakdown = page.getByRole('complementary', { name: 'Breakdown of these results' });
+  if (!(await breakdown.isVisible())) await page.getByRole('button', { name: 'Breakdown' }).click();
+  await breakdown.getByRole('region', { name: 'Outcome', exact: true }).getByRole('button', { name: /^What to do with/ }).first().click();
+  const before = page.url();
+  await page.evaluate(() => { window.painted.length = 0; });
+  await page.getByRole('menuitem', { name: 'Filter for' }).click();
+  await page.waitForURL((url) => url.href !== before);
+  await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' });
 }
 
 async function nextPage(page) {
