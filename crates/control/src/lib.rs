@@ -1,4 +1,4 @@
-//! Tenants, users, roles, API keys, sessions, rule sets, uploaded mappings and settings, kept in SQLite.
+//! Tenants, users, roles, API keys, sessions, jobs, rule sets, uploaded mappings and settings, kept in SQLite.
 //!
 //! One file, `control.sqlite`. Everything that is asked for on the way of a request is answered from an immutable
 //! snapshot in memory ([`Directory`]), swapped after each committed write; so authentication and reach cost no
@@ -8,6 +8,7 @@
 mod accounts;
 mod change;
 mod directory;
+mod jobs;
 mod keys;
 mod looks;
 mod mappings;
@@ -24,6 +25,7 @@ mod users;
 pub use accounts::{Credentials, Profile};
 pub use change::{Change, TenantSet};
 pub use directory::{Directory, fold_username};
+pub use jobs::{Ended, Job, JobFilter, JobKind, JobState, Lease, NewJob, Owner, Renewal};
 pub use keys::{ApiKey, KeyId, KeyRecord, NewKey, Reach};
 pub use looks::{Look, LookKey};
 pub use mappings::StoredMapping;
