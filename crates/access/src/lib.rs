@@ -9,7 +9,7 @@
 //! | `principal`, `trail` | who asks, and the one door |
 //! | `reader` | the reach, single events |
 //! | `list`, `analysis`, `calendar`, `spelling` | pages; figures, by calendar, as they were spelt |
-//! | `feed`, `follow` | everything in order; what matches as it comes |
+//! | `feed`, `follow`, `walk` | everything in order; what matches as it comes; what matches as of one moment, for files |
 //! | `cursor`, `view`, `error` | sealed cursors, events as JSON, why there is no answer |
 
 mod analysis;
@@ -24,6 +24,7 @@ mod reader;
 mod spelling;
 mod trail;
 mod view;
+mod walk;
 
 pub use analysis::{Cut, HistogramView, Question, SERIES_MAX, ValuesView};
 pub use calendar::Interval;
@@ -36,3 +37,4 @@ pub use principal::{Authenticator, Grant, Principal, PrincipalId, Sender};
 pub use reader::{Filters, ScopedReader, Single, Standing};
 pub use trail::{LogReader, OwnEntries, OwnEntry, Trail};
 pub use view::{EventView, INSTALLATION, INSTALLATION_NUMBER, LOOKING};
+pub use walk::{Step, Walk, Walked};

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use indelible_control::{
-    ApiKey, Control, Directory, KeyId, Permission, PermissionSet, Reach, RoleReach, Session, TenantNumber,
+    ApiKey, Control, Directory, KeyId, Owner, Permission, PermissionSet, Reach, RoleReach, Session, TenantNumber,
     User, UserState,
 };
 use indelible_event::Timestamp;
@@ -37,12 +37,21 @@ pub enum PrincipalId {
     User {
         /// Who.
         user: Uuid,
-        /// In which session.
-        session: Uuid,
+        /// In which session; none for what goes on by itself on their behalf.
+        session: Option<Uuid>,
     },
 }
 
 impl PrincipalId {
+    /// Whose it is what this principal sets going.
+    pub fn owner(&self) -> Owner {
+        match *self {
+            Self::AdminKey => Owner::AdminKey,
+            Self::Key(id) => Owner::Key(id),
+            Self::User { user, .. } => Owner::User(user),
+        }
+    }
+
     /// 16 bytes that stand for the principal: in the envelopes of what a key sends, and wherever its things are counted.
     pub fn bytes(&self) -> [u8; 16] {
         match self {
@@ -98,8 +107,23 @@ impl Principal {
 
     /// The user whose events it may read beside those of its reach.
     pub fn oneself(&self) -> Option<Uuid> {
-        let reading = self.grants.iter().filter(|grant| grant.permissions.has(Permission::AuditRead));
-        reading.filter_map(|grant| grant.oneself).next()
+        self.oneself_with(Permission::AuditRead)
+    }
+
+    /// What it may read and do this other thing with.
+    pub(crate) fn reach_of_both(
+        &self,
+        permission: Permission,
+        directory: &Directory,
+    ) -> (Reach, Option<Uuid>) {
+        let reach = directory.common(&self.reach(Permission::AuditRead), &self.reach(permission));
+        (reach, self.oneself().and(self.oneself_with(permission)))
+    }
+
+    /// The user whose events it may read beside those of its reach, and do this with.
+    fn oneself_with(&self, permission: Permission) -> Option<Uuid> {
+        let granted = self.grants.iter().filter(|grant| grant.permissions.has(permission));
+        granted.filter_map(|grant| grant.oneself).next()
     }
 
     /// Whether `permission` reaches over the whole installation.
@@ -161,7 +185,7 @@ fn of_key(key: &ApiKey, directory: &Directory) -> Principal {
 }
 
 /// The principal of a user, or none if the account can't be used. `may_nothing`: all but what belongs to the account.
-fn of_user(user: &User, session: Uuid, may_nothing: bool, directory: &Directory) -> Option<Principal> {
+fn of_user(user: &User, session: Option<Uuid>, may_nothing: bool, directory: &Directory) -> Option<Principal> {
     let suspended = user.tenant.is_some_and(|tenant| directory.is_suspended(tenant));
     if user.state != UserState::Active || suspended {
         return None;
@@ -237,12 +261,26 @@ impl Authenticator {
                 let key = directory.key(&id).filter(|key| key.is_valid_at(now))?;
                 Some(of_key(key, &directory))
             }
-            PrincipalId::User { user, session } => {
+            PrincipalId::User { user, session: None } => self.on_behalf_of(Owner::User(user), now),
+            PrincipalId::User { user, session: Some(session) } => {
                 let session = self.control.session_by_id(session)?;
                 let good = session.user == user && session.is_valid_at(now, self.session_idle);
                 let user = directory.user(user).filter(|_| good)?;
-                of_user(user, session.id, self.second_factor_due(user, &session), &directory)
+                of_user(user, Some(session.id), self.second_factor_due(user, &session), &directory)
             }
+        }
+    }
+
+    /// What somebody may do at `now` whose things go on without them; `None` once their key or account is good no longer.
+    pub fn on_behalf_of(&self, owner: Owner, now: Timestamp) -> Option<Principal> {
+        let directory = self.control.directory();
+        match owner {
+            Owner::AdminKey => self.admin_key_hash.is_some().then(administrator),
+            Owner::Key(id) => {
+                let key = directory.key(&id).filter(|key| key.is_valid_at(now))?;
+                Some(of_key(key, &directory))
+            }
+            Owner::User(user) => of_user(directory.user(user)?, None, false, &directory),
         }
     }
 
@@ -251,15 +289,7 @@ impl Authenticator {
         if let Some(admin) = &self.admin_key_hash
             && bool::from(admin.ct_eq(&hash(secret)))
         {
-            let everything =
-                Grant { permissions: PermissionSet::all(), reach: Reach::Everything, oneself: None };
-            return Some(Principal {
-                id: PrincipalId::AdminKey,
-                name: "administrator key".into(),
-                grants: vec![everything],
-                sender: Sender::default(),
-                expires_at: None,
-            });
+            return Some(administrator());
         }
         let directory = self.control.directory();
         let key = directory.key_for_secret(secret).filter(|key| key.is_valid_at(now))?;
@@ -272,8 +302,20 @@ impl Authenticator {
         let directory = self.control.directory();
         let good = session.is_valid_at(now, self.session_idle);
         let user = directory.user(session.user).filter(|_| good)?;
-        let principal = of_user(user, session.id, self.second_factor_due(user, &session), &directory)?;
+        let principal = of_user(user, Some(session.id), self.second_factor_due(user, &session), &directory)?;
         Some((principal, session))
+    }
+}
+
+/// The principal of the administrator's key.
+fn administrator() -> Principal {
+    let everything = Grant { permissions: PermissionSet::all(), reach: Reach::Everything, oneself: None };
+    Principal {
+        id: PrincipalId::AdminKey,
+        name: "administrator key".into(),
+        grants: vec![everything],
+        sender: Sender::default(),
+        expires_at: None,
     }
 }
 

@@ -262,7 +262,7 @@ async fn a_session_that_ends_ends_the_principal() {
     let mut world = World::new().await;
     let ada = world.user("ada", Some(2), &[("Reporter", &[])]).await;
     let (principal, session) = world.auth.authenticate_session("ada", at(20)).unwrap();
-    assert_eq!(principal.id, PrincipalId::User { user: ada, session: session.id });
+    assert_eq!(principal.id, PrincipalId::User { user: ada, session: Some(session.id) });
     assert!(world.auth.authenticate_session("eve", at(20)).is_none());
     // Not used since 10, for as long as may be.
     for (now, good) in [(109, true), (110, false), (2_000, false)] {
@@ -270,7 +270,7 @@ async fn a_session_that_ends_ends_the_principal() {
         assert_eq!(world.auth.authenticate_session("ada", at(now)).is_some(), good, "{now}");
     }
     let stolen = Principal {
-        id: PrincipalId::User { user: Uuid::new_v4(), session: session.id },
+        id: PrincipalId::User { user: Uuid::new_v4(), session: Some(session.id) },
         ..principal.clone()
     };
     assert!(!world.auth.is_valid(&stolen, at(20)), "another's session");

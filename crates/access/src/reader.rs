@@ -49,6 +49,27 @@ impl ScopedReader {
         Self { trail, reach: principal.reach(Permission::AuditRead), oneself: principal.oneself() }
     }
 
+    pub(crate) fn new_for(trail: Trail, principal: &Principal, permission: Permission) -> Self {
+        let (reach, oneself) = principal.reach_of_both(permission, &trail.inner.control.directory());
+        Self { trail, reach, oneself }
+    }
+
+    /// Whether everything is within the reach that came from these tenants, and, if `as_oneself`, from what this user did
+    /// and others did to them.
+    pub fn covers(&self, tenants: &[TenantNumber], as_oneself: Option<Uuid>) -> bool {
+        let directory = self.trail.inner.control.directory();
+        // The installation itself is within the reach of those only who see everything.
+        let is_within = |number: &TenantNumber| {
+            self.sees_everything() || *number != INSTALLATION_NUMBER && directory.is_within(*number, &self.reach)
+        };
+        tenants.iter().all(is_within) && (as_oneself.is_none() || self.oneself == as_oneself || self.sees_everything())
+    }
+
+    /// The user whose events are read beside those of the tenants within the reach.
+    pub fn oneself(&self) -> Option<Uuid> {
+        self.oneself
+    }
+
     /// Whether the reach is the whole installation.
     pub fn sees_everything(&self) -> bool {
         self.reach == indelible_control::Reach::Everything
@@ -69,7 +90,7 @@ impl ScopedReader {
     }
 
     /// The log's id for callers that may see the global order.
-    fn log(&self) -> Option<String> {
+    pub(crate) fn log(&self) -> Option<String> {
         self.sees_everything().then(|| hex(&self.trail.inner.ledger.log_id()))
     }
 
@@ -183,7 +204,7 @@ impl ScopedReader {
         Ok((moment, standing))
     }
 
-    fn open_moment(&self, text: &str) -> Result<Moment, ReadError> {
+    pub(crate) fn open_moment(&self, text: &str) -> Result<Moment, ReadError> {
         let moment = self.trail.inner.seal.open_moment(text).map_err(|_| {
             invalid("as_of", Code::InvalidCursor, "as_of is the text that an answer gave as its as_of")
         })?;

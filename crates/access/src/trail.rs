@@ -51,6 +51,23 @@ impl Trail {
         Ok(ScopedReader::new(self.clone(), principal))
     }
 
+    /// A reader that sees what `principal` may see and do this with, such as taking it out.
+    ///
+    /// # Errors
+    /// [`ReadError::Forbidden`] without `audit.read` or `permission`.
+    pub fn reader_for(
+        &self,
+        principal: &Principal,
+        permission: Permission,
+    ) -> Result<ScopedReader, ReadError> {
+        for needed in [Permission::AuditRead, permission] {
+            if !principal.may(needed) {
+                return Err(ReadError::Forbidden(needed));
+            }
+        }
+        Ok(ScopedReader::new_for(self.clone(), principal, permission))
+    }
+
     /// The log's hashes: checkpoints, tiles, proofs between sizes. They hold no contents.
     ///
     /// # Errors

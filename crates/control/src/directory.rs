@@ -201,6 +201,20 @@ impl Directory {
         }
     }
 
+    /// What is in both, as the tree stands now.
+    pub fn common(&self, one: &Reach, other: &Reach) -> Reach {
+        match (one, other) {
+            (Reach::Everything, reach) | (reach, Reach::Everything) => reach.clone(),
+            (Reach::Tenants(ones), Reach::Tenants(others)) => {
+                let mut roots: Vec<_> = ones.iter().filter(|root| self.is_within(**root, other)).collect();
+                roots.extend(others.iter().filter(|root| self.is_within(**root, one)));
+                roots.sort_unstable();
+                roots.dedup();
+                Reach::Tenants(roots.into_iter().copied().collect())
+            }
+        }
+    }
+
     /// Whether a tenant or one above it is suspended.
     pub fn is_suspended(&self, tenant: TenantNumber) -> bool {
         self.upwards(tenant).any(|tenant| tenant.state == TenantState::Suspended)

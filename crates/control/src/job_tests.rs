@@ -164,7 +164,8 @@ proptest! {
                 match (what, mine) {
                     (0, _) => {
                         let free = (1..=4).map(Uuid::from_u128).any(|id| {
-                            !done.contains(&id) && held.get(&id).is_none_or(|(_, until)| *until < now)
+                            let is_free = |(holder, until): &(u128, i64)| *holder != by && *until < now;
+                            !done.contains(&id) && held.get(&id).is_none_or(is_free)
                         });
                         let job = control.claim_job(&KINDS, lease(by, now + 20), at(now)).await.unwrap();
                         prop_assert_eq!(job.is_some(), free);

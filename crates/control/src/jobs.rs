@@ -208,7 +208,7 @@ impl Control {
         Ok(())
     }
 
-    /// Takes the job that is due longest, or whose lease ran out; `None` where none is.
+    /// Takes the job that is due longest, or another process's whose lease ran out; `None` where none is.
     ///
     /// # Errors
     /// The database's.
@@ -228,7 +228,9 @@ impl Control {
             listed.push_bind(kind.as_str());
         }
         query.push(") AND (state = 'queued' AND run_at <= ").push_bind(now.as_micros());
+        // Its own ones it never takes from itself, whatever happened to the clock.
         query.push(" OR state = 'running' AND lease_until < ").push_bind(now.as_micros());
+        query.push(" AND lease_by <> ").push_bind(lease.by.as_bytes().as_slice());
         query.push(") ORDER BY run_at, id LIMIT 1) RETURNING *");
         let row = query.build().fetch_optional(self.pool()).await?;
         row.as_ref().map(job_from).transpose()

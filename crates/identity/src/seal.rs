@@ -39,6 +39,8 @@ pub enum Purpose {
     SmtpPassword,
     /// What a browser keeps while its user signs in elsewhere; the owner is the provider.
     PendingSignIn,
+    /// A link to a file; the owner is the job that made it.
+    Download,
 }
 
 /// The key that this installation's secrets are sealed with. `Debug` shows `(secret)`.
@@ -139,6 +141,7 @@ impl Purpose {
             Self::ClientSecret => "client_secret",
             Self::SmtpPassword => "smtp_password",
             Self::PendingSignIn => "pending_sign_in",
+            Self::Download => "download",
         }
     }
 
@@ -190,7 +193,7 @@ mod tests {
     use super::*;
 
     const ALL: [Purpose; 4] =
-        [Purpose::TotpSecret, Purpose::ClientSecret, Purpose::SmtpPassword, Purpose::PendingSignIn];
+        [Purpose::TotpSecret, Purpose::ClientSecret, Purpose::SmtpPassword, Purpose::PendingSignIn, Purpose::Download];
 
     #[test]
     fn opens_what_it_sealed_and_nothing_else() {

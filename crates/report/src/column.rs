@@ -165,6 +165,11 @@ impl Columns {
         }
     }
 
+    /// Names of the columns that there are whatever the events are.
+    pub fn fixed_names(&self) -> Vec<&'static str> {
+        self.fixed().iter().map(|(column, _)| column.as_str()).collect()
+    }
+
     /// Whether parameters have columns of their own behind the fixed ones.
     pub(crate) fn with_parameters(&self) -> bool {
         *self == Self::Complete

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    Config, Decoder, authentication::Authentication, body::Budget, error::ApiError, looking::Looking,
+    Config, Decoder, authentication::Authentication, body::Budget, error::ApiError, jobs::Jobs, looking::Looking,
     mailing::Mailing, queries::Queries, recorder::Origin, rules::Rules, streams::Streams, web::Web,
 };
 
@@ -49,6 +49,8 @@ pub(crate) struct App {
     pub(crate) looking: Looking,
     /// When keys were used that is not in their rows yet.
     pub(crate) keys_used: Mutex<HashMap<KeyId, Timestamp>>,
+    /// What the server does by itself.
+    pub(crate) jobs: Jobs,
     /// Turns of searches.
     pub(crate) queries: Queries,
     /// Places for streams and waiting feeds.

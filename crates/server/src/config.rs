@@ -161,6 +161,19 @@ pub struct Settings {
     /// The same for one API key. 1 to 8192. Default 32.
     #[arg(long, env = "INDELIBLE_STREAMS_PER_KEY_MAX", value_name = "N")]
     pub streams_per_key_max: Option<usize>,
+    /// Jobs (exports, report runs) that run at one time; the rest waits. 1 to 64. Default 2.
+    #[arg(long, env = "INDELIBLE_JOBS_MAX", value_name = "N")]
+    pub jobs_max: Option<usize>,
+    /// Days that the file of an export or report stays; its row in the history stays for ever. 1 to 3650. Default 7.
+    #[arg(long, env = "INDELIBLE_EXPORT_DAYS", value_name = "DAYS")]
+    pub export_days: Option<u64>,
+    /// Events in one export at most; one that has more leaves the rest out and says so in its file's manifest, in its row
+    /// and on its page. 0 to 1000000000000; 0: no limit. Default 0.
+    #[arg(long, env = "INDELIBLE_EXPORT_ROWS_MAX", value_name = "N")]
+    pub export_rows_max: Option<u64>,
+    /// Hours that a link to an export's file is good for; whoever may read it makes another. 1 to 720. Default 24.
+    #[arg(long, env = "INDELIBLE_EXPORT_LINK_HOURS", value_name = "HOURS")]
+    pub export_link_hours: Option<u64>,
     /// Events that may wait for a client of /v1/tail; when more wait and the client has been behind for
     /// tail_patience_seconds, they are passed over, and it is told how many and where. 1 to 1000000. Default 10000.
     #[arg(long, env = "INDELIBLE_TAIL_QUEUE_EVENTS", value_name = "N")]
@@ -300,6 +313,10 @@ pub struct Config {
     pub queries_waiting_max: usize,
     pub streams_max: usize,
     pub streams_per_key_max: usize,
+    pub jobs_max: usize,
+    pub export_days: u64,
+    pub export_rows_max: Option<u64>,
+    pub export_link_hours: u64,
     pub tail_queue_events: usize,
     pub tail_patience_seconds: u64,
     pub heartbeat_seconds: u64,
@@ -428,6 +445,10 @@ impl Settings {
             queries_waiting_max: self.queries_waiting_max.or(lower.queries_waiting_max),
             streams_max: self.streams_max.or(lower.streams_max),
             streams_per_key_max: self.streams_per_key_max.or(lower.streams_per_key_max),
+            jobs_max: self.jobs_max.or(lower.jobs_max),
+            export_days: self.export_days.or(lower.export_days),
+            export_rows_max: self.export_rows_max.or(lower.export_rows_max),
+            export_link_hours: self.export_link_hours.or(lower.export_link_hours),
             tail_queue_events: self.tail_queue_events.or(lower.tail_queue_events),
             tail_patience_seconds: self.tail_patience_seconds.or(lower.tail_patience_seconds),
             heartbeat_seconds: self.heartbeat_seconds.or(lower.heartbeat_seconds),
@@ -660,6 +681,18 @@ impl Settings {
                 8_192,
                 "1 to 8192",
             )?,
+            jobs_max: within("jobs_max", self.jobs_max, 2, 1, 64, "1 to 64")?,
+            export_days: within("export_days", self.export_days, 7, 1, 3_650, "1 to 3650")?,
+            export_rows_max: Some(within(
+                "export_rows_max",
+                self.export_rows_max,
+                0,
+                0,
+                1_000_000_000_000,
+                "0 to 1000000000000",
+            )?)
+            .filter(|rows| *rows > 0),
+            export_link_hours: within("export_link_hours", self.export_link_hours, 24, 1, 720, "1 to 720")?,
             tail_queue_events: within(
                 "tail_queue_events",
                 self.tail_queue_events,

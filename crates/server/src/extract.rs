@@ -221,6 +221,19 @@ impl FromRequestParts<Arc<Gate>> for Params {
 }
 
 impl Params {
+    /// The parameters of an address's query that somebody gives as a text, with or without its question mark.
+    ///
+    /// # Errors
+    /// `invalid_filter` for what is not percent-encoded UTF-8.
+    pub(crate) fn of_text(query: &str) -> Result<Self, ApiError> {
+        let query = query.strip_prefix('?').unwrap_or(query);
+        let wrong =
+            || ApiError::field(Code::InvalidFilter, "/query", "the query is not valid percent-encoded UTF-8");
+        let uri = format!("/?{query}").parse().map_err(|_| wrong())?;
+        let axum::extract::Query(pairs) = axum::extract::Query::try_from_uri(&uri).map_err(|_| wrong())?;
+        Ok(Self { pairs, known: Vec::new() })
+    }
+
     /// The value of a parameter that may be given once.
     pub(crate) fn one(&mut self, name: &'static str) -> Result<Option<String>, ApiError> {
         self.known.push(name);

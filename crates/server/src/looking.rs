@@ -341,7 +341,7 @@ fn place_of(principal: &Principal, origin: &Origin) -> [u8; 16] {
     let mut hash = Sha256::new();
     hash.update(principal.id.bytes());
     hash.update(address_id(origin));
-    if let PrincipalId::User { session, .. } = principal.id {
+    if let PrincipalId::User { session: Some(session), .. } = principal.id {
         hash.update(session.as_bytes());
     }
     first_half(hash)
@@ -562,7 +562,7 @@ mod tests {
         };
         let key = |byte| principal(PrincipalId::Key([byte; 16]));
         let user = |session| {
-            principal(PrincipalId::User { user: Uuid::from_u128(1), session: Uuid::from_u128(session) })
+            principal(PrincipalId::User { user: Uuid::from_u128(1), session: Some(Uuid::from_u128(session)) })
         };
         let from = |last| Origin { ip: Some([10, 0, 0, last].into()), ..Origin::default() };
         let places = [

@@ -132,8 +132,8 @@ impl OwnEvent {
     pub(crate) fn who(principal: &Principal, origin: &Origin, directory: &Directory) -> Self {
         let told = Self::default().by(principal, origin, directory);
         match principal.id {
-            PrincipalId::User { session, .. } => told.in_session(session),
-            PrincipalId::AdminKey | PrincipalId::Key(_) => told,
+            PrincipalId::User { session: Some(session), .. } => told.in_session(session),
+            _ => told,
         }
     }
 

@@ -37,6 +37,7 @@ use crate::{
     body::{Budget, Pace},
     client::Proxies,
     guard::guard,
+    jobs::{self, Jobs},
     looking::Looking,
     mailing::Mailing,
     mappings::{self, Mappings},
@@ -88,6 +89,9 @@ pub enum RunError {
     /// Who looked at the trail before the last stop can't be read.
     #[error("who looked at the trail before the last stop can't be read: {0}")]
     Looks(String),
+    /// Files of exports that nobody has any more can't be removed.
+    #[error("files of exports can't be looked through: {0}")]
+    Files(String),
     /// The rules could not be loaded.
     #[error("the rules did not load")]
     Rules(#[from] RulesError),
@@ -146,6 +150,7 @@ pub struct Running {
     pub set_up: Option<String>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<io::Result<bool>>,
+    jobs: JoinHandle<()>,
     app: Arc<App>,
     ledger: LedgerWriter,
 }
@@ -203,6 +208,11 @@ async fn keep_up(app: Arc<App>, metrics: PrometheusHandle, mut stopped: watch::R
             && let Err(error) = app.control.forget_expired(app.now(), app.config.session_idle()).await
         {
             tracing::warn!(%error, "sessions that ended could not be removed");
+        }
+        if round % 12 == 11
+            && let Err(error) = app.expire_files().await
+        {
+            tracing::warn!(cause = error.cause(), "files whose time is over could not be removed");
         }
         if app.behind.load(Ordering::Acquire) {
             let _turn = app.control_turn.lock().await;
@@ -314,7 +324,8 @@ pub async fn start(config: Config) -> Result<Running, RunError> {
     gate.open(app.clone());
     tokio::spawn(keep_up(app.clone(), gate.metrics.clone(), stopped));
     tracing::info!(%address, size = ledger.status().size, "ready");
-    Ok(Running { address, set_up, stop, serving, app, ledger })
+    let jobs = tokio::spawn(jobs::run_jobs(app.clone()));
+    Ok(Running { address, set_up, stop, serving, jobs, app, ledger })
 }
 
 impl Running {
@@ -323,7 +334,7 @@ impl Running {
     /// # Errors
     /// [`RunError`] when a store does not close; acknowledged events are on disk in any case.
     pub async fn stop(self) -> Result<(), RunError> {
-        let Self { stop, serving, app, ledger, .. } = self;
+        let Self { stop, serving, jobs, app, ledger, .. } = self;
         stop.send_replace(true);
         let in_time = serving.await.map_err(|_| RunError::Panicked)?.map_err(RunError::Serve)?;
         if !in_time {
@@ -332,6 +343,7 @@ impl Running {
                 "requests were still running and were cut off"
             );
         }
+        jobs.await.map_err(|_| RunError::Panicked)?;
         {
             // A change whose request was cut off goes on by itself.
             let _turn = app.control_turn.lock().await;
@@ -396,6 +408,7 @@ async fn open(
         looking: Looking::new(stored_key(&control, LOOKING_KEY).await?),
         keys_used: parking_lot::Mutex::default(),
         prepare_slots: Semaphore::new(std::thread::available_parallelism().map_or(2, Into::into)),
+        jobs: Jobs::new(),
         queries: Queries::new(&config),
         streams: Streams::new(config.streams_max, config.streams_per_key_max),
         stopped,
@@ -413,6 +426,11 @@ async fn open(
     gate.say("comparing the settings with the ledger".into());
     let entries = catch_up(&app).await?;
     app.take_up_looks().await.map_err(|error| RunError::Looks(error.cause().to_owned()))?;
+    let begun = app.control.release_jobs().await?;
+    if begun > 0 {
+        tracing::info!(jobs = begun, "jobs that the last process did not end are begun again");
+    }
+    app.sweep_files().await.map_err(|error| RunError::Files(error.cause().to_owned()))?;
     if entries > 0 {
         tracing::info!(entries, "went through the settings entries since the last note");
     }

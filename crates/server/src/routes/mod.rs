@@ -1,10 +1,11 @@
 //! All routes, and the OpenAPI document made from them.
 
 mod analysis;
-mod ask;
+pub(crate) mod ask;
 mod auditing;
 mod catalogue;
 mod events;
+mod exports;
 mod feed;
 mod first_use;
 mod health;
@@ -35,7 +36,13 @@ use axum::{
 };
 use indelible_event::Code;
 use indelible_search::KNOWN_PARAMETERS;
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer,
+        predicate::{DefaultPredicate, Predicate},
+    },
+};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -120,6 +127,14 @@ fn api() -> OpenApiRouter<Arc<Gate>> {
         .routes(routes!(catalogue::rules, catalogue::change_rules))
         .routes(routes!(mappings::list))
         .routes(routes!(mappings::one, mappings::put))
+        .routes(routes!(exports::list, exports::create))
+        .routes(routes!(exports::columns))
+        .routes(routes!(exports::one, exports::delete))
+        .routes(routes!(exports::cancel))
+        .routes(routes!(exports::download))
+        .routes(routes!(exports::manifest))
+        .routes(routes!(exports::link))
+        .routes(routes!(exports::by_link))
         .routes(routes!(log::ledger))
         .routes(routes!(log::consistency))
         .routes(routes!(log::checkpoint))
@@ -186,7 +201,7 @@ pub(crate) fn router(gate: Arc<Gate>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         // The body's own limits are settings, applied where it is read.
         .layer(DefaultBodyLimit::disable())
-        .layer(CompressionLayer::new().gzip(true))
+        .layer(CompressionLayer::new().gzip(true).compress_when(DefaultPredicate::new().and(NoFile)))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(gate.clone(), metrics::track))
         .with_state(gate)
@@ -218,6 +233,16 @@ fn without_prefix(uri: &Uri, prefix: &str) -> Option<Uri> {
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(rest.parse().ok()?);
     Uri::from_parts(parts).ok()
+}
+
+/// Files are given as they are, so that a download that broke off can be gone on with.
+#[derive(Clone, Copy)]
+struct NoFile;
+
+impl Predicate for NoFile {
+    fn should_compress<B: axum::body::HttpBody>(&self, response: &axum::http::Response<B>) -> bool {
+        response.extensions().get::<exports::IsFile>().is_none()
+    }
 }
 
 async fn wrong_method() -> impl IntoResponse {

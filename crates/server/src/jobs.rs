@@ -1,0 +1,365 @@
+//! Runs the jobs of the table: claims them, keeps their leases, says how far they are, ends them.
+//!
+//! A job runs with what its owner may do at that moment, never with what they could do when they asked. A server that is
+//! killed leaves rows that say `running`; the next one, alone by the ledger's lock, begins those again.
+//! Invariant: what a job makes stands under its final name before its row says that it is completed.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use indelible_control::{ControlError, Ended, Job, JobKind, JobState, Lease, Renewal};
+use indelible_event::{Code, Timestamp};
+use indelible_search::{Budget, CancelFlag};
+use metrics::{counter, gauge};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, Semaphore, watch};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{app::App, error::ApiError, exports, serve};
+
+/// What runs at this moment, and who runs it.
+pub(crate) struct Jobs {
+    /// This process, in leases.
+    process: Uuid,
+    woken: Notify,
+    running: Mutex<HashMap<Uuid, Arc<Work>>>,
+}
+
+/// A job that runs: how far it is, and whether it is to end.
+pub(crate) struct Work {
+    done: AtomicU64,
+    /// [`UNKNOWN`] until it is counted.
+    total: AtomicU64,
+    flag: CancelFlag,
+    why: Mutex<Option<Interruption>>,
+}
+
+const UNKNOWN: u64 = u64::MAX;
+
+/// Why a job is to end before it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Interruption {
+    /// Somebody cancelled it.
+    Cancelled,
+    /// Another process runs it now.
+    Lost,
+    /// The server stops.
+    Stopping,
+}
+
+/// Why a job was not done.
+#[derive(Debug)]
+pub(crate) enum JobError {
+    /// It was told to end.
+    Interrupted,
+    /// It may be done later.
+    Later(Failure),
+    /// What its owner may do changed while it ran: it begins again, and that is no attempt.
+    Changed,
+    /// It can't be done.
+    Failed(Failure),
+}
+
+/// Why a job failed, for its owner.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, ToSchema)]
+pub(crate) struct Failure {
+    /// For programs, as in problem details.
+    pub(crate) code: String,
+    /// In words.
+    pub(crate) detail: String,
+}
+
+/// How a lease is kept: written so often, and believed in for so long without that.
+const LEASE: Duration = Duration::from_secs(30);
+const RENEWAL: Duration = Duration::from_secs(2);
+/// How often the table is asked for what has become due, when nobody calls.
+const LOOK: Duration = Duration::from_secs(5);
+/// How often a job is begun that ends for reasons that may pass.
+const ATTEMPTS_MAX: u32 = 3;
+/// How long it waits after its first attempt; after the second twice as long.
+const WAIT: Duration = Duration::from_secs(10);
+
+impl Jobs {
+    pub(crate) fn new() -> Self {
+        Self { process: Uuid::now_v7(), woken: Notify::new(), running: Mutex::default() }
+    }
+
+    /// Tells the runners that there may be something to do.
+    pub(crate) fn wake(&self) {
+        self.woken.notify_waiters();
+    }
+
+    /// How far a job is that runs here: what is done, and of how much once that is known.
+    pub(crate) fn progress(&self, id: Uuid) -> Option<(u64, Option<u64>)> {
+        self.running.lock().get(&id).map(|work| work.progress())
+    }
+
+    /// Ends a job that runs here, because somebody wants that.
+    pub(crate) fn cancel(&self, id: Uuid) {
+        if let Some(work) = self.running.lock().get(&id) {
+            work.interrupt(Interruption::Cancelled);
+        }
+    }
+}
+
+impl Work {
+    fn new() -> Self {
+        Self {
+            done: AtomicU64::new(0),
+            total: AtomicU64::new(UNKNOWN),
+            flag: CancelFlag::default(),
+            why: Mutex::new(None),
+        }
+    }
+
+    /// So much is done.
+    pub(crate) fn set_done(&self, done: u64) {
+        self.done.store(done, Ordering::Relaxed);
+    }
+
+    /// So much there is to do.
+    pub(crate) fn set_total(&self, total: u64) {
+        self.total.store(total, Ordering::Relaxed);
+    }
+
+    fn progress(&self) -> (u64, Option<u64>) {
+        let total = self.total.load(Ordering::Relaxed);
+        (self.done.load(Ordering::Relaxed), (total != UNKNOWN).then_some(total))
+    }
+
+    /// For searches: without a deadline, and at its end when the job is.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget { deadline: None, cancelled: self.flag.clone() }
+    }
+
+    /// # Errors
+    /// [`JobError::Interrupted`] where the job is to end.
+    pub(crate) fn check(&self) -> Result<(), JobError> {
+        if self.flag.is_cancelled() { Err(JobError::Interrupted) } else { Ok(()) }
+    }
+
+    fn why(&self) -> Option<Interruption> {
+        *self.why.lock()
+    }
+
+    /// The first reason is the one that counts.
+    fn interrupt(&self, why: Interruption) {
+        self.why.lock().get_or_insert(why);
+        self.flag.cancel();
+    }
+}
+
+impl JobError {
+    /// It can't be done, for this reason.
+    pub(crate) fn failed(code: Code, detail: impl Into<String>) -> Self {
+        Self::Failed(Failure { code: code.as_str().to_owned(), detail: detail.into() })
+    }
+
+    /// It may be done later.
+    pub(crate) fn later(code: Code, detail: impl Into<String>) -> Self {
+        Self::Later(Failure { code: code.as_str().to_owned(), detail: detail.into() })
+    }
+}
+
+impl From<ApiError> for JobError {
+    fn from(error: ApiError) -> Self {
+        let failure = Failure { code: error.code.as_str().to_owned(), detail: error.detail.clone() };
+        match error.code {
+            Code::Unavailable | Code::RateLimited => Self::Later(failure),
+            Code::Internal => {
+                tracing::error!(cause = error.cause(), "a job met an error");
+                Self::Later(failure)
+            }
+            _ => Self::Failed(failure),
+        }
+    }
+}
+
+/// What a job that was done leaves.
+pub(crate) struct Done {
+    /// What came of it, as JSON.
+    pub(crate) outcome: String,
+    /// When what it made is removed.
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// Jobs of these kinds share their hands: a long export keeps no mail waiting.
+const LANES: [&[JobKind]; 2] = [&[JobKind::Export, JobKind::Report], &[JobKind::Mail]];
+
+/// Runs jobs until the server stops; returns when the last of them has ended or was put back.
+pub(crate) async fn run_jobs(app: Arc<App>) {
+    let lanes = LANES.map(|kinds| tokio::spawn(run_lane(app.clone(), kinds)));
+    for lane in lanes {
+        if lane.await.is_err() {
+            tracing::error!("a runner of jobs panicked");
+        }
+    }
+}
+
+async fn run_lane(app: Arc<App>, kinds: &'static [JobKind]) {
+    let hands = app.config.jobs_max;
+    let slots = Arc::new(Semaphore::new(hands));
+    let mut stopped = app.stopped.clone();
+    loop {
+        // Before the table is asked, so that what comes in meanwhile is not missed.
+        let woken = app.jobs.woken.notified();
+        let slot = tokio::select! {
+            () = serve::stopped(&mut stopped) => break,
+            slot = slots.clone().acquire_owned() => slot,
+        };
+        let Ok(slot) = slot else { break };
+        let now = app.now();
+        match app.control.claim_job(kinds, app.lease(now), now).await {
+            Ok(Some(job)) => {
+                let app = app.clone();
+                tokio::spawn(async move {
+                    run_one(app, job).await;
+                    drop(slot);
+                });
+                continue;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the table of jobs could not be asked"),
+        }
+        drop(slot);
+        tokio::select! {
+            () = serve::stopped(&mut stopped) => break,
+            () = woken => {}
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+    // All hands are free when nothing runs any more.
+    let all = u32::try_from(hands).unwrap_or(u32::MAX);
+    let _ended = slots.acquire_many(all).await;
+}
+
+async fn run_one(app: Arc<App>, job: Job) {
+    let work = Arc::new(Work::new());
+    app.jobs.running.lock().insert(job.id, work.clone());
+    gauge!("indelible_jobs_running", "kind" => job.kind.as_str()).increment(1.0);
+    let renewing = tokio::spawn(keep_lease(app.clone(), job.id, work.clone(), app.stopped.clone()));
+    let result = if job.attempts > ATTEMPTS_MAX {
+        let detail = format!("the server ended {ATTEMPTS_MAX} times while the job ran");
+        Err(JobError::failed(Code::Internal, detail))
+    } else {
+        let (app, job, work) = (app.clone(), job.clone(), work.clone());
+        let performed = tokio::spawn(async move { perform(&app, &job, &work).await });
+        performed.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a job panicked");
+            Err(JobError::failed(Code::Internal, "the server met an error; its log says more"))
+        })
+    };
+    renewing.abort();
+    let ended = end(&app, &job, &work, result).await;
+    gauge!("indelible_jobs_running", "kind" => job.kind.as_str()).decrement(1.0);
+    app.jobs.running.lock().remove(&job.id);
+    app.jobs.wake();
+    match ended {
+        Ok(how) => {
+            counter!("indelible_jobs_total", "kind" => job.kind.as_str(), "outcome" => how).increment(1);
+            tracing::info!(job = %job.id, kind = job.kind.as_str(), outcome = how, attempt = job.attempts, "job ended");
+        }
+        // Its lease runs out, and it is begun again.
+        Err(error) => tracing::error!(%error, job = %job.id, "how a job ended could not be written down"),
+    }
+}
+
+async fn perform(app: &Arc<App>, job: &Job, work: &Arc<Work>) -> Result<Done, JobError> {
+    match job.kind {
+        JobKind::Export => exports::perform(app, job, work).await,
+        JobKind::Report | JobKind::Mail => {
+            Err(JobError::failed(Code::Internal, "this version does no such jobs"))
+        }
+    }
+}
+
+/// Writes down that the job goes on and how far it is, until somebody wants it to end.
+async fn keep_lease(app: Arc<App>, id: Uuid, work: Arc<Work>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = serve::stopped(&mut stopped) => return work.interrupt(Interruption::Stopping),
+            () = tokio::time::sleep(RENEWAL) => {}
+        }
+        let (done, total) = work.progress();
+        match app.control.renew_lease(id, app.lease(app.now()), done, total).await {
+            Ok(Renewal::Held) => {}
+            Ok(Renewal::Cancelling) => return work.interrupt(Interruption::Cancelled),
+            Ok(Renewal::Lost) => return work.interrupt(Interruption::Lost),
+            Err(error) => tracing::warn!(%error, "a job's lease could not be renewed"),
+        }
+    }
+}
+
+async fn end(
+    app: &App,
+    job: &Job,
+    work: &Work,
+    result: Result<Done, JobError>,
+) -> Result<&'static str, ControlError> {
+    let now = app.now();
+    let process = app.jobs.process;
+    let (done, total) = work.progress();
+    let failed = |failure: &Failure| Ended {
+        state: JobState::Failed,
+        outcome: serde_json::to_string(&serde_json::json!({ "problem": failure })).ok(),
+        done,
+        total,
+        expires_at: None,
+    };
+    let ended = match result {
+        Ok(made) => Ended {
+            state: JobState::Completed,
+            outcome: Some(made.outcome),
+            done,
+            total,
+            expires_at: made.expires_at,
+        },
+        Err(JobError::Interrupted) => match work.why() {
+            Some(Interruption::Cancelled) | None => {
+                Ended { state: JobState::Cancelled, outcome: None, done, total, expires_at: None }
+            }
+            Some(Interruption::Lost) => return Ok("lost"),
+            Some(Interruption::Stopping) => {
+                return back(app, job.id, now, false, None).await.map(|()| "interrupted");
+            }
+        },
+        Err(JobError::Changed) => return back(app, job.id, now, false, None).await.map(|()| "begun again"),
+        Err(JobError::Later(failure)) if job.attempts < ATTEMPTS_MAX => {
+            let wait = WAIT * job.attempts.max(1);
+            let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+            let later = Timestamp::from_micros(now.as_micros().saturating_add(micros));
+            return back(app, job.id, later, true, Some(&failure)).await.map(|()| "postponed");
+        }
+        Err(JobError::Later(failure) | JobError::Failed(failure)) => failed(&failure),
+    };
+    app.control.end_job(job.id, process, &ended, now).await?;
+    Ok(ended.state.as_str())
+}
+
+async fn back(
+    app: &App,
+    id: Uuid,
+    run_at: Timestamp,
+    counts: bool,
+    failure: Option<&Failure>,
+) -> Result<(), ControlError> {
+    let outcome =
+        failure.and_then(|failure| serde_json::to_string(&serde_json::json!({ "problem": failure })).ok());
+    app.control.postpone_job(id, app.jobs.process, run_at, counts, outcome.as_deref()).await
+}
+
+impl App {
+    fn lease(&self, now: Timestamp) -> Lease {
+        let micros = i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX);
+        let until = Timestamp::from_micros(now.as_micros().saturating_add(micros));
+        Lease { by: self.jobs.process, until }
+    }
+}
