@@ -32,6 +32,7 @@ mod crash;
 mod damage;
 mod docs;
 mod door;
+mod exports;
 mod feed;
 mod figures;
 mod find;
