@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use indelible_control::{
-    ApiKey, Control, Directory, KeyId, Owner, Permission, PermissionSet, Reach, RoleReach, Session, TenantNumber,
-    User, UserState,
+    ApiKey, Control, Directory, KeyId, Owner, Permission, PermissionSet, Reach, RoleReach, Session,
+    TenantNumber, User, UserState,
 };
 use indelible_event::Timestamp;
 use sha2::{Digest, Sha256};
@@ -185,7 +185,12 @@ fn of_key(key: &ApiKey, directory: &Directory) -> Principal {
 }
 
 /// The principal of a user, or none if the account can't be used. `may_nothing`: all but what belongs to the account.
-fn of_user(user: &User, session: Option<Uuid>, may_nothing: bool, directory: &Directory) -> Option<Principal> {
+fn of_user(
+    user: &User,
+    session: Option<Uuid>,
+    may_nothing: bool,
+    directory: &Directory,
+) -> Option<Principal> {
     let suspended = user.tenant.is_some_and(|tenant| directory.is_suspended(tenant));
     if user.state != UserState::Active || suspended {
         return None;

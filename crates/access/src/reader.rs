@@ -60,9 +60,11 @@ impl ScopedReader {
         let directory = self.trail.inner.control.directory();
         // The installation itself is within the reach of those only who see everything.
         let is_within = |number: &TenantNumber| {
-            self.sees_everything() || *number != INSTALLATION_NUMBER && directory.is_within(*number, &self.reach)
+            self.sees_everything()
+                || *number != INSTALLATION_NUMBER && directory.is_within(*number, &self.reach)
         };
-        tenants.iter().all(is_within) && (as_oneself.is_none() || self.oneself == as_oneself || self.sees_everything())
+        tenants.iter().all(is_within)
+            && (as_oneself.is_none() || self.oneself == as_oneself || self.sees_everything())
     }
 
     /// The user whose events are read beside those of the tenants within the reach.

@@ -1,20 +1,17 @@
 //! An event as the API gives it back: the fields as sent, and what the server adds.
 
-use std::collections::BTreeMap;
-
 use indelible_control::{Directory, TenantNumber};
-use indelible_event::{EventTime, TimeSource, Timestamp};
+use indelible_event::{Client, Event, EventTime, Outcome, Source, TimeSource, Timestamp};
 use indelible_ledger::Record;
 use indelible_search::Decode;
 use indelible_verify::{Person, Protocol};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 /// One event, ready to be written as JSON.
 #[derive(Clone, Debug)]
 pub struct EventView {
     /// The event; server-owned values stand in place of the sender's.
-    pub event: indelible_event::Event,
+    pub event: Event,
     /// What the server adds.
     pub added: Added,
     /// Whether it tells that somebody looked at the trail.
@@ -184,33 +181,73 @@ impl EventView {
 
     /// The event as one JSON object on one line.
     pub fn to_json(&self) -> String {
-        let mut json = self.event.to_json();
-        let added =
-            serde_json::to_string(&self.added).expect("strings, numbers and booleans always serialise");
-        let present: BTreeMap<String, &RawValue> =
-            serde_json::from_str(&json).expect("an event is serialised as one object");
-        let absent: String = CAPTURED
-            .iter()
-            .filter(|name| !present.contains_key(**name))
-            .map(|name| format!("\"{name}\":null,"))
-            .collect();
-        // Both are objects with at least one field, so the second's fields follow the first's.
-        json.truncate(json.len() - 1);
-        json.push(',');
-        json.push_str(&absent);
-        json.push_str(&added[1..]);
+        let mut json = Vec::with_capacity(JSON_BYTES);
+        self.write_json(&mut json);
+        String::from_utf8(json).expect("JSON is text")
+    }
+
+    /// Puts the event as one JSON object on one line behind what the buffer holds.
+    pub fn write_json(&self, json: &mut Vec<u8>) {
+        let start = json.len();
+        serde_json::to_writer(&mut *json, &self.event)
+            .expect("maps with string keys and raw values that were checked can be written");
+        // Both the event and what is added are objects with at least one field, so the second's fields follow the
+        // first's: the brace between them becomes a comma.
+        json.pop();
+        for name in CAPTURED.iter().filter(|name| !is_captured(&self.event, name)) {
+            json.extend_from_slice(b",\"");
+            json.extend_from_slice(name.as_bytes());
+            json.extend_from_slice(b"\":null");
+        }
+        let brace = json.len();
+        serde_json::to_writer(&mut *json, &self.added)
+            .expect("strings, numbers and booleans always serialise");
+        json[brace] = b',';
         // Free-form parts are kept as sent. Inside a string JSON escapes these characters, so what is left of them
         // stands between values and means nothing.
-        if json.contains(['\n', '\r']) { json.replace(['\n', '\r'], " ") } else { json }
+        for byte in &mut json[start..] {
+            if matches!(byte, b'\n' | b'\r') {
+                *byte = b' ';
+            }
+        }
     }
+}
+
+/// Room for most events as JSON.
+const JSON_BYTES: usize = 1 << 10;
+
+/// Whether the event has this one of [`CAPTURED`], by the rules of its serialisation.
+fn is_captured(event: &Event, name: &str) -> bool {
+    let is_field = match name {
+        "source" => event.source != Source::default(),
+        "actor" => event.actor.is_some(),
+        "on_behalf_of" => event.on_behalf_of.is_some(),
+        "client" => event.client != Client::default(),
+        "action_code" => event.action_code.is_some(),
+        "occurrences" => event.occurrences.is_some(),
+        "outcome" => event.outcome != Outcome::default(),
+        "targets" => !event.targets.is_empty(),
+        "related" => !event.related.is_empty(),
+        "details" => event.details.is_some(),
+        "parameters" => !event.parameters.is_empty(),
+        "changes" => !event.changes.is_empty(),
+        "data" => event.data.is_some(),
+        "session_id" => event.session_id.is_some(),
+        "request_id" => event.request_id.is_some(),
+        "trace_id" => event.trace_id.is_some(),
+        _ => false,
+    };
+    is_field || event.extra.iter().any(|(extra, _)| extra == name)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use indelible_event::{Derived, Severity};
     use indelible_search::Decoded;
     use indelible_verify::{ChainId, Entry, Envelope, Kind, Names, People, Place, Protocol, Salt, UserId};
-    use serde_json::{Value, json};
+    use serde_json::{Value, json, value::RawValue};
 
     use super::*;
 
@@ -283,5 +320,90 @@ mod tests {
             {"place": "/targets/2", "user": user, "groups": [], "roles": null},
         ]);
         assert_eq!(shown(people)["recognised"], expected);
+    }
+
+    /// The same text by way of reading what was written, which tells what is absent without knowing the fields.
+    fn by_reading(view: &EventView) -> String {
+        let (mut json, added) = (view.event.to_json(), serde_json::to_string(&view.added).unwrap());
+        let present: BTreeMap<String, &RawValue> = serde_json::from_str(&json).unwrap();
+        let absent = CAPTURED.iter().filter(|name| !present.contains_key(**name));
+        let absent: String = absent.map(|name| format!("\"{name}\":null,")).collect();
+        json.pop();
+        format!("{json},{absent}{}", &added[1..]).replace(['\n', '\r'], " ")
+    }
+
+    fn view(body: &str) -> EventView {
+        let event = indelible_event::parse(body, &indelible_event::Limits::NONE, Timestamp::from_micros(0));
+        let added = Added {
+            log: None,
+            seq: Some(7),
+            tenant_seq: 3,
+            received_at: "2026-03-01T00:00:00.000000Z".into(),
+            time_original: None,
+            time_source: "received",
+            object_category: None,
+            object_type: Some("user".into()),
+            summary: "line\nline".into(),
+            anomaly: None,
+            erased: false,
+            held: false,
+            recognised: vec![],
+        };
+        EventView { event: event.unwrap().event, added, is_look: false }
+    }
+
+    #[test]
+    fn names_what_was_not_captured_as_a_reader_of_the_json_would() {
+        let parts = [
+            r#""source":{"node":"n"}"#,
+            r#""source":{}"#,
+            r#""source":{"x":1}"#,
+            r#""actor":{"id":"a"}"#,
+            r#""actor":{}"#,
+            r#""on_behalf_of":{"id":"b"}"#,
+            r#""client":{"ip":"::1"}"#,
+            r#""client":{"port":null}"#,
+            r#""action_code":"c""#,
+            r#""occurrences":{"count":2}"#,
+            r#""outcome":{"result":"failure"}"#,
+            r#""outcome":{}"#,
+            r#""targets":[{"id":"t"}]"#,
+            r#""targets":[]"#,
+            r#""related":[{"id":"r"}]"#,
+            r#""details":"d""#,
+            r#""details":"""#,
+            r#""parameters":{"p":{"q":
+[1,
+2]}}"#,
+            r#""parameters":{}"#,
+            r#""changes":[{"field":"f","old":null}]"#,
+            r#""data":{"d":1.0}"#,
+            r#""data":null"#,
+            r#""session_id":"s""#,
+            r#""request_id":"r","trace_id":"t""#,
+            r#""unknown":{"a":1},"checkpoint":2"#,
+        ];
+        let alone = parts.iter().map(|part| format!(r#"{{"action":"a",{part}}}"#));
+        let samples = ["aws-cloudtrail.ndjson", "wikipedia-edits.ndjson"].into_iter().flat_map(|name| {
+            let path = format!("{}/../../testdata/events/{name}", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(path).unwrap();
+            let lines: Vec<_> = text.lines().step_by(7).map(str::to_owned).collect();
+            lines.into_iter().flat_map(|line| {
+                let whole =
+                    format!(r#"{{"action":"a","actor":{{"id":"ada"}},"data":{line},"parameters":{line}}}"#);
+                [format!(r#"{{"action":"a",{}"#, &line[1..]), whole]
+            })
+        });
+        for body in alone.chain(samples) {
+            // Some of the records have fields of our names and other meanings.
+            let body = body.replace("\"requestID\"", "\"request_id\"");
+            if indelible_event::parse(&body, &indelible_event::Limits::NONE, Timestamp::from_micros(0))
+                .is_err()
+            {
+                continue;
+            }
+            let view = view(&body);
+            assert_eq!(view.to_json(), by_reading(&view), "{body}");
+        }
     }
 }

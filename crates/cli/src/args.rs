@@ -36,6 +36,12 @@ pub(crate) enum Command {
                       indelible search --q '\"call queue\" -test' --tenant acme --format csv --all > events.csv"
     )]
     Search(SearchArgs),
+    /// Take everything that matches out as one file, in the order of the ledger.
+    #[command(
+        after_help = "Examples:\n  indelible export --since P30D --action-type delete --format xlsx\n  \
+                      indelible export --tenant acme --format ndjson --output acme.ndjson --manifest acme.json"
+    )]
+    Export(ExportArgs),
     /// Follow events as they come, until Ctrl-C; comes back by itself where the connection breaks, missing nothing.
     #[command(after_help = "Example: indelible tail --outcome failure --outcome denied --tenant acme")]
     Tail(TailArgs),
@@ -176,6 +182,75 @@ pub(crate) struct SearchArgs {
     /// Say on standard error how the server understands the filters, and what the search cost.
     #[arg(long)]
     pub(crate) explain: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+    /// Form of the file.
+    #[arg(long, value_enum, default_value_t = ExportFormat::Csv)]
+    pub(crate) format: ExportFormat,
+    /// Columns of CSV, XLSX, Parquet and PDF: complete, basic, or names with commas between them. Default complete.
+    #[arg(long, value_name = "COLUMNS")]
+    pub(crate) columns: Option<String>,
+    /// Where to put the file; - for standard output. Default: under its own name, here.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace a file that is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Put what is in the file, and what proves it, into this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// What to call the export in the server's history.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Time zone of columns, and of days and months in durations: an IANA name. Default UTC.
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) zone: Option<String>,
+    /// As of the moment of an answer: the text that it gave as its as_of.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) as_of: Option<String>,
+    /// Begin CSV with a byte order mark, which some spreadsheets need to read UTF-8.
+    #[arg(long)]
+    pub(crate) byte_order_mark: bool,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// A table, RFC 4180; what a spreadsheet would run is made a text.
+    Csv,
+    /// A list of events as the API gives them.
+    Json,
+    /// One JSON event a line, as the API gives it.
+    Ndjson,
+    /// A workbook.
+    Xlsx,
+    /// A table for programs such as DuckDB.
+    Parquet,
+    /// Pages to hand over.
+    Pdf,
+}
+
+impl ExportFormat {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Xlsx => "xlsx",
+            Self::Parquet => "parquet",
+            Self::Pdf => "pdf",
+        }
+    }
+
+    pub(crate) fn is_binary(self) -> bool {
+        matches!(self, Self::Xlsx | Self::Parquet | Self::Pdf)
+    }
 }
 
 #[derive(Args)]

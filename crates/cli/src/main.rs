@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => commands::serve::run(args),
         Command::Import(args) => commands::import::run(args),
+        Command::Export(args) => commands::export::run(args),
         Command::Search(args) => commands::search::run(args),
         Command::Tail(args) => commands::tail::run(args),
         Command::Count(args) => commands::count::run(args),

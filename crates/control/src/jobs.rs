@@ -354,12 +354,13 @@ impl Control {
     /// # Errors
     /// The database's.
     pub async fn expire_job(&self, id: Uuid, now: Timestamp) -> Result<bool, ControlError> {
-        let changed =
-            sqlx::query("UPDATE jobs SET state = 'expired', expires_at = ? WHERE id = ? AND state = 'completed'")
-                .bind(now.as_micros())
-                .bind(id.as_bytes().as_slice())
-                .execute(self.pool())
-                .await?;
+        let changed = sqlx::query(
+            "UPDATE jobs SET state = 'expired', expires_at = ? WHERE id = ? AND state = 'completed'",
+        )
+        .bind(now.as_micros())
+        .bind(id.as_bytes().as_slice())
+        .execute(self.pool())
+        .await?;
         Ok(changed.rows_affected() > 0)
     }
 
@@ -429,7 +430,8 @@ impl Control {
     /// # Errors
     /// The database's.
     pub async fn jobs_with_files(&self) -> Result<Vec<Uuid>, ControlError> {
-        let rows = sqlx::query("SELECT id FROM jobs WHERE state = 'completed'").fetch_all(self.pool()).await?;
+        let rows =
+            sqlx::query("SELECT id FROM jobs WHERE state = 'completed'").fetch_all(self.pool()).await?;
         rows.iter().map(|row| id_from(row, "id")).collect()
     }
 }
@@ -460,7 +462,8 @@ fn id_from(row: &SqliteRow, column: &str) -> Result<Uuid, ControlError> {
 }
 
 fn job_from(row: &SqliteRow) -> Result<Job, ControlError> {
-    let time = |column| Ok::<_, ControlError>(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_micros));
+    let time =
+        |column| Ok::<_, ControlError>(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_micros));
     let unsigned = |number: i64| u64::try_from(number).map_err(|_| CORRUPT);
     let parent: Option<&[u8]> = row.try_get("parent")?;
     Ok(Job {

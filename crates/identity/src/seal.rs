@@ -192,8 +192,13 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Purpose; 4] =
-        [Purpose::TotpSecret, Purpose::ClientSecret, Purpose::SmtpPassword, Purpose::PendingSignIn, Purpose::Download];
+    const ALL: [Purpose; 4] = [
+        Purpose::TotpSecret,
+        Purpose::ClientSecret,
+        Purpose::SmtpPassword,
+        Purpose::PendingSignIn,
+        Purpose::Download,
+    ];
 
     #[test]
     fn opens_what_it_sealed_and_nothing_else() {

@@ -11,6 +11,9 @@ pub enum ReportError {
     /// The workbook could not be made.
     #[error("making the workbook")]
     Workbook(#[from] rust_xlsxwriter::XlsxError),
+    /// The Parquet file could not be made.
+    #[error("making the Parquet file")]
+    Parquet(#[from] parquet::errors::ParquetError),
 }
 
 impl From<csv::Error> for ReportError {

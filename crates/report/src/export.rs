@@ -12,9 +12,11 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Columns, Format, ReportError,
-    column::{MICROSECONDS, Shown, TENTHS_OF_MICROSECONDS},
+    clock::{Clock, Precision},
+    parquet::ParquetFile,
+    shown::Shown,
     spool::{Row, Spool},
-    table::{CsvFile, Table, cells, spool},
+    table::{CsvFile, Table, cells},
     xlsx::XlsxFile,
 };
 
@@ -50,6 +52,7 @@ pub struct Written {
 pub struct Exporter {
     plan: Plan,
     dir: PathBuf,
+    shown: Shown,
     rows: u64,
     body: Body,
 }
@@ -57,6 +60,8 @@ pub struct Exporter {
 enum Body {
     /// Lines of JSON, as they come.
     Json(Sink),
+    /// Row groups, as they fill.
+    Parquet(Box<ParquetFile<Sink>>),
     /// A table whose columns are known: rows as they come.
     Csv(Box<CsvFile<Sink>>, Table),
     /// A table whose columns are known at the end, or whose file is made at the end.
@@ -107,9 +112,15 @@ impl Exporter {
                 csv.add(table.headings().iter().map(String::as_str))?;
                 Body::Csv(Box::new(csv), table)
             }
-            Format::Csv | Format::Xlsx => Body::Spooled(Box::new((file, spool(&dir)?, table))),
+            Format::Csv | Format::Xlsx => Body::Spooled(Box::new((file, Spool::create(&dir)?, table))),
+            Format::Parquet => Body::Parquet(Box::new(ParquetFile::new(sink(file), &plan.columns)?)),
         };
-        Ok(Self { plan, dir, rows: 0, body })
+        let precision = match plan.columns {
+            Columns::Basic => Precision::TenthsOfMicroseconds,
+            _ => Precision::Microseconds,
+        };
+        let shown = Shown::new(Clock::new(plan.zone.clone()), precision, plan.action_labels.clone());
+        Ok(Self { plan, dir, shown, rows: 0, body })
     }
 
     /// Adds an event.
@@ -117,11 +128,6 @@ impl Exporter {
     /// # Errors
     /// The disk's; the file is none then.
     pub fn add(&mut self, view: &EventView) -> Result<(), ReportError> {
-        let label =
-            |kind: &str| self.plan.action_labels.get(kind).cloned().unwrap_or_else(|| kind.replace('_', " "));
-        let fraction =
-            if self.plan.columns == Columns::Basic { TENTHS_OF_MICROSECONDS } else { MICROSECONDS };
-        let shown = Shown { zone: &self.plan.zone, fraction, label: &label };
         match &mut self.body {
             Body::Json(out) => {
                 let before = match (self.plan.format, self.rows) {
@@ -135,13 +141,11 @@ impl Exporter {
                     out.write_all(b"\n")?;
                 }
             }
-            Body::Csv(csv, table) => {
-                let row = table.row(view, &shown);
-                csv.add(row.fixed.iter().map(String::as_str))?;
-            }
+            Body::Csv(csv, table) => table.add_to_csv(view, &mut self.shown, csv)?,
+            Body::Parquet(parquet) => parquet.add(view, &mut self.shown)?,
             Body::Spooled(spooled) => {
                 let (_, spool, table) = &mut **spooled;
-                spool.add(&table.row(view, &shown))?;
+                table.add_to_spool(view, &mut self.shown, spool)?;
             }
         }
         self.rows += 1;
@@ -158,7 +162,7 @@ impl Exporter {
     /// # Errors
     /// The disk's; the file is none then.
     pub fn finish(self) -> Result<Written, ReportError> {
-        let Self { plan, dir, rows, body } = self;
+        let Self { plan, dir, rows, body, .. } = self;
         let (out, cut_cells) = match body {
             Body::Json(mut out) => {
                 if plan.format == Format::Json {
@@ -167,6 +171,7 @@ impl Exporter {
                 (out, 0)
             }
             Body::Csv(csv, _) => (csv.finish()?, 0),
+            Body::Parquet(parquet) => (parquet.finish()?, 0),
             Body::Spooled(spooled) if plan.format == Format::Csv => {
                 let (file, spool, table) = *spooled;
                 let headings = table.headings();

@@ -14,11 +14,13 @@ pub enum Format {
     Ndjson,
     /// A workbook of Office Open XML, every cell a text.
     Xlsx,
+    /// Columns for the tools of analysts.
+    Parquet,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 4] = [Self::Csv, Self::Json, Self::Ndjson, Self::Xlsx];
+    pub const ALL: [Self; 5] = [Self::Csv, Self::Json, Self::Ndjson, Self::Xlsx, Self::Parquet];
 
     /// The name in the API, which is the ending of file names too.
     pub const fn as_str(self) -> &'static str {
@@ -27,6 +29,7 @@ impl Format {
             Self::Json => "json",
             Self::Ndjson => "ndjson",
             Self::Xlsx => "xlsx",
+            Self::Parquet => "parquet",
         }
     }
 
@@ -42,11 +45,12 @@ impl Format {
             Self::Json => "application/json",
             Self::Ndjson => "application/x-ndjson",
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Parquet => "application/vnd.apache.parquet",
         }
     }
 
     /// Whether events are rows of columns in it; in the others they are whole.
     pub const fn has_columns(self) -> bool {
-        matches!(self, Self::Csv | Self::Xlsx)
+        matches!(self, Self::Csv | Self::Xlsx | Self::Parquet)
     }
 }

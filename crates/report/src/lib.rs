@@ -1,4 +1,4 @@
-//! What people take out of a trail: events as CSV, JSON, NDJSON and XLSX.
+//! What people take out of a trail: events as CSV, JSON, NDJSON, XLSX and Parquet.
 //!
 //! An [`Exporter`] takes events one by one, in any number, and puts them into one file; its memory does not grow with
 //! them. It knows nothing of who may see what: it is given what its reader found.
@@ -6,12 +6,17 @@
 //! Invariant: nothing is left out in silence. What a format can't hold is counted in [`Written`], for the file's owner.
 
 mod cell;
+mod clock;
 mod column;
 mod error;
 mod export;
 mod format;
+mod parquet;
+mod shown;
 mod spool;
 mod table;
+#[cfg(test)]
+mod testing;
 mod xlsx;
 
 pub use column::{Column, Columns};

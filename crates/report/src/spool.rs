@@ -25,28 +25,30 @@ impl Spool {
         Ok(Self { file: BufWriter::with_capacity(BUFFER, tempfile::tempfile_in(dir)?), rows: 0 })
     }
 
-    pub(crate) fn add(&mut self, row: &Row) -> io::Result<()> {
-        self.number(row.fixed.len())?;
-        for cell in &row.fixed {
-            self.text(cell)?;
-        }
-        self.number(row.others.len())?;
-        for (place, cell) in &row.others {
-            self.file.write_all(&place.to_le_bytes())?;
-            self.text(cell)?;
-        }
+    /// Begins a row of so many fixed columns; their cells follow, then the others.
+    pub(crate) fn begin(&mut self, fixed: usize) -> io::Result<()> {
         self.rows += 1;
+        self.number(fixed)
+    }
+
+    pub(crate) fn cell(&mut self, cell: &str) -> io::Result<()> {
+        self.number(cell.len())?;
+        self.file.write_all(cell.as_bytes())
+    }
+
+    /// Ends the row.
+    pub(crate) fn others<T: AsRef<str>>(&mut self, others: &[(u32, T)]) -> io::Result<()> {
+        self.number(others.len())?;
+        for (place, cell) in others {
+            self.file.write_all(&place.to_le_bytes())?;
+            self.cell(cell.as_ref())?;
+        }
         Ok(())
     }
 
     fn number(&mut self, number: usize) -> io::Result<()> {
         let number = u32::try_from(number).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
         self.file.write_all(&number.to_le_bytes())
-    }
-
-    fn text(&mut self, text: &str) -> io::Result<()> {
-        self.number(text.len())?;
-        self.file.write_all(text.as_bytes())
     }
 
     /// The rows, from the first one on.
@@ -124,7 +126,9 @@ mod tests {
             let mut spool = Spool::create(dir.path()).unwrap();
             let rows: Vec<_> = rows.into_iter().map(|(fixed, others)| Row { fixed, others }).collect();
             for row in &rows {
-                spool.add(row).unwrap();
+                spool.begin(row.fixed.len()).unwrap();
+                row.fixed.iter().try_for_each(|cell| spool.cell(cell)).unwrap();
+                spool.others(&row.others).unwrap();
             }
             let (mut given, mut found, mut row) = (spool.into_rows().unwrap(), Vec::new(), Row::default());
             while given.next_into(&mut row).unwrap() {

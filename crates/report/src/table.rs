@@ -4,7 +4,6 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     io::{self, Write},
-    path::Path,
 };
 
 use indelible_access::EventView;
@@ -12,7 +11,8 @@ use indelible_access::EventView;
 use crate::{
     ReportError,
     cell::harmless,
-    column::{Column, Columns, Shown, parameter_text},
+    column::{Column, Columns},
+    shown::{Shown, object, parameter_text},
     spool::{Row, Spool},
 };
 
@@ -49,27 +49,47 @@ impl Table {
         !self.with_parameters
     }
 
-    /// Makes the row of an event.
-    pub(crate) fn row(&mut self, view: &EventView, shown: &Shown<'_>) -> Row {
-        let cell = |(column, _): &(Column, &str)| shown.cell(*column, view).unwrap_or_default().into_owned();
-        let fixed = self.fixed.iter().map(cell).collect();
-        let others = if self.with_parameters { self.parameters(view) } else { Vec::new() };
-        Row { fixed, others }
+    /// Puts the row of an event into a file of rows that have all the same columns.
+    pub(crate) fn add_to_csv<W: Write>(
+        &self,
+        view: &EventView,
+        shown: &mut Shown,
+        csv: &mut CsvFile<W>,
+    ) -> Result<(), ReportError> {
+        for (column, _) in &self.fixed {
+            csv.cell(&shown.cell(*column, view).unwrap_or_default())?;
+        }
+        csv.end_row()
     }
 
-    fn parameters(&mut self, view: &EventView) -> Vec<(u32, String)> {
-        let mut cells: Vec<(u32, String)> = Vec::with_capacity(view.event.parameters.len());
-        let mut rest: Vec<String> = Vec::new();
-        for (name, value) in &view.event.parameters {
+    /// Puts the row of an event into the spool.
+    pub(crate) fn add_to_spool(
+        &mut self,
+        view: &EventView,
+        shown: &mut Shown,
+        spool: &mut Spool,
+    ) -> io::Result<()> {
+        spool.begin(self.fixed.len())?;
+        for (column, _) in &self.fixed {
+            spool.cell(&shown.cell(*column, view).unwrap_or_default())?;
+        }
+        let others = if self.with_parameters { self.parameters(view) } else { Vec::new() };
+        spool.others(&others)
+    }
+
+    fn parameters<'e>(&mut self, view: &'e EventView) -> Vec<(u32, Cow<'e, str>)> {
+        let mut cells: Vec<(u32, Cow<'e, str>)> = Vec::with_capacity(view.event.parameters.len());
+        let mut rest = Vec::new();
+        for parameter @ (name, value) in &view.event.parameters {
             match self.place(name) {
-                Some(place) => cells.push((place, parameter_text(value).into_owned())),
-                None => rest.push(format!("{}:{}", serde_json::Value::from(name.as_str()), value.get())),
+                Some(place) => cells.push((place, parameter_text(value))),
+                None => rest.push(parameter),
             }
         }
         if !rest.is_empty() {
             self.others = true;
             let place = u32::try_from(PARAMETER_COLUMNS).unwrap_or(u32::MAX);
-            cells.push((place, format!("{{{}}}", rest.join(","))));
+            cells.push((place, object(rest.into_iter()).into()));
         }
         // An event may have a name twice: its cell has the last one, as a JSON reader would.
         cells.sort_by_key(|(place, _)| *place);
@@ -132,18 +152,20 @@ impl<W: Write> CsvFile<W> {
 
     pub(crate) fn add<'c>(&mut self, cells: impl Iterator<Item = &'c str>) -> Result<(), ReportError> {
         for cell in cells {
-            let cell: Cow<'_, str> = harmless(cell);
-            self.writer.write_field(cell.as_bytes())?;
+            self.cell(cell)?;
         }
+        self.end_row()
+    }
+
+    pub(crate) fn cell(&mut self, cell: &str) -> Result<(), ReportError> {
+        Ok(self.writer.write_field(harmless(cell).as_bytes())?)
+    }
+
+    pub(crate) fn end_row(&mut self) -> Result<(), ReportError> {
         Ok(self.writer.write_record(None::<&[u8]>)?)
     }
 
     pub(crate) fn finish(self) -> Result<W, ReportError> {
         self.writer.into_inner().map_err(|error| ReportError::Disk(error.into_error()))
     }
-}
-
-/// A new spool for rows beside the file that they go to.
-pub(crate) fn spool(dir: &Path) -> io::Result<Spool> {
-    Spool::create(dir)
 }

@@ -17,8 +17,9 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    Config, Decoder, authentication::Authentication, body::Budget, error::ApiError, jobs::Jobs, looking::Looking,
-    mailing::Mailing, queries::Queries, recorder::Origin, rules::Rules, streams::Streams, web::Web,
+    Config, Decoder, authentication::Authentication, body::Budget, error::ApiError, jobs::Jobs,
+    looking::Looking, mailing::Mailing, queries::Queries, recorder::Origin, rules::Rules, streams::Streams,
+    web::Web,
 };
 
 /// The open server.

@@ -168,7 +168,11 @@ pub(crate) fn filters_of(query: &str) -> Result<Vec<(String, String)>, ApiError>
 /// `invalid_filter` for a name that is none.
 pub(crate) fn zone_named(name: &str, field: &str) -> Result<TimeZone, ApiError> {
     TimeZone::get(name).map_err(|_| {
-        ApiError::field(Code::InvalidFilter, field, "zone is the IANA name of a time zone, such as Europe/Rome")
+        ApiError::field(
+            Code::InvalidFilter,
+            field,
+            "zone is the IANA name of a time zone, such as Europe/Rome",
+        )
     })
 }
 
@@ -222,7 +226,9 @@ impl App {
         // The row first: a file that is left over is swept away, one that is missing would be an error to whoever asks.
         let expired = self.control.expire_job(job, self.now()).await?;
         match fs::remove_file(self.file_of(job)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ApiError::internal(error.to_string())),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(ApiError::internal(error.to_string()))
+            }
             _ => Ok(expired),
         }
     }
@@ -296,7 +302,8 @@ fn write(app: &Arc<App>, job: &Job, work: &Work) -> Result<Done, JobError> {
     };
     keep(&part, &file).map_err(|error| disk(&error))?;
     let name = file_name(&spec.name, &columns, format, &zone, job.created_at);
-    let outcome = seen.outcome(name, format.media_type(), &written, left_out, sources.checkpoint()?, &sources.reader);
+    let outcome =
+        seen.outcome(name, format.media_type(), &written, left_out, sources.checkpoint()?, &sources.reader);
     let outcome = serde_json::to_string(&outcome)
         .map_err(|_| JobError::failed(Code::Internal, "the outcome can't be written down"))?;
     let days = i64::try_from(app.config.export_days).unwrap_or(i64::MAX);

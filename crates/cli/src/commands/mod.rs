@@ -1,6 +1,7 @@
 //! One module a command.
 
 pub(crate) mod count;
+pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod rules;

@@ -124,7 +124,10 @@ fn complete_csv_has_every_column_and_parameter_and_no_formula() {
     let text = file.body.strip_prefix(b"\xef\xbb\xbf").expect("it begins with the mark");
     let rows = records(text);
     let parameters: Vec<_> = rows[0].iter().skip(16).map(String::as_str).collect();
-    assert_eq!(parameters, ["Parameter: Number", "Parameter: Only 0", "Parameter: Only 1", "Parameter: Only 2"]);
+    assert_eq!(
+        parameters,
+        ["Parameter: Number", "Parameter: Only 0", "Parameter: Only 1", "Parameter: Only 2"]
+    );
     assert_eq!(rows[1][0], "2026-03-01T01:00:00.000000+01:00", "in the zone of the question");
     assert_eq!(rows[1][16..], ["0", "'=1+1", "", ""], "a formula is a text");
     assert!(text.ends_with(b"\r\n"), "RFC 4180");
@@ -180,7 +183,10 @@ fn what_an_export_is_about_is_frozen_when_it_is_asked_for() {
     let world = world(20);
     let page = world.admin.found(&format!("tenant=acme&{SENT}"), 20);
     let moment = page["as_of"].as_str().unwrap();
-    world.admin.send(&json!({"id": "late", "tenant": "acme", "time": "2026-03-01T00:00:30Z", "action": "late"})).expect(201);
+    world
+        .admin
+        .send(&json!({"id": "late", "tenant": "acme", "time": "2026-03-01T00:00:30Z", "action": "late"}))
+        .expect(201);
     // What was acknowledged before is in, whether or not it is searchable by now; what comes behind the moment is not.
     let query = format!("tenant=acme&{SENT}");
     let all = ended(&world.admin, &json!({"format": "ndjson", "query": query}));
@@ -220,7 +226,9 @@ fn nothing_outside_the_reach_is_in_a_file_and_nobody_else_gets_it() {
     let other = world.admin.key(&["audit.read", "audit.export"], &["other"]);
     let reads_only = world.admin.key(&["audit.read"], &["acme"]);
     let exports_only = world.admin.key(&["audit.export"], &["acme"]);
-    for query in [SENT.to_owned(), format!("tenant=acme&tenant=other&{SENT}"), format!("tenant=!nowhere&{SENT}")] {
+    for query in
+        [SENT.to_owned(), format!("tenant=acme&tenant=other&{SENT}"), format!("tenant=!nowhere&{SENT}")]
+    {
         let export = ended(&acme, &json!({"format": "csv", "query": query}));
         assert_eq!(export["file"]["rows"], 30, "{query}");
         let file = file(&acme, &export);
@@ -256,14 +264,20 @@ fn nothing_outside_the_reach_is_in_a_file_and_nobody_else_gets_it() {
 fn the_reach_is_asked_again_at_each_download_and_by_each_link() {
     let world = world(10);
     world.admin.tenant("north");
-    let id = world.admin.user("ada", Some("acme"), &json!([{"role": "Tenant Auditor", "territories": []}]), PASSWORD);
+    let id = world.admin.user(
+        "ada",
+        Some("acme"),
+        &json!([{"role": "Tenant Auditor", "territories": []}]),
+        PASSWORD,
+    );
     let ada = world.admin.signed_in("ada", PASSWORD);
     let export = ended(&ada, &json!({"format": "csv", "query": SENT}));
     assert_eq!(export["file"]["rows"], 10);
     assert_eq!((&export["owner"]["name"], &export["owner"]["type"]), (&json!("ada"), &json!("user")));
     let path = format!("/v1/exports/{}", export["id"].as_str().unwrap());
     let link = ada.request("POST", &format!("{path}/link"), &[], b"").expect(201).json();
-    let by_link = link["url"].as_str().unwrap().split_once("/v1/").map(|(_, rest)| format!("/v1/{rest}")).unwrap();
+    let by_link =
+        link["url"].as_str().unwrap().split_once("/v1/").map(|(_, rest)| format!("/v1/{rest}")).unwrap();
     let nobody = world.server.stranger();
     let expected = file(&ada, &export).body;
     assert_eq!(nobody.get(&by_link).expect(200).body, expected);
@@ -299,7 +313,8 @@ fn a_download_that_broke_off_is_gone_on_with() {
     let rest = world.admin.request("GET", &path, &[("range", &range), ("if-range", &tag)], b"").expect(206);
     assert_eq!([&whole.body[..middle], &rest.body].concat(), whole.body);
     // Not a part of something else.
-    let other = world.admin.request("GET", &path, &[("range", &range), ("if-range", "\"x\"")], b"").expect(200);
+    let other =
+        world.admin.request("GET", &path, &[("range", &range), ("if-range", "\"x\"")], b"").expect(200);
     assert_eq!(other.body, whole.body);
     // Nor of another form of it.
     let packed = world.admin.request("GET", &path, &[("accept-encoding", "gzip")], b"").expect(200);
@@ -324,7 +339,10 @@ fn the_manifest_says_what_is_in_the_file_and_the_checkpoint_covers_it() {
     ] {
         assert_eq!(manifest[member], expected, "{member}");
     }
-    assert_eq!(manifest["last"]["tenant_seq"].as_u64().unwrap() - manifest["first"]["tenant_seq"].as_u64().unwrap(), 39);
+    assert_eq!(
+        manifest["last"]["tenant_seq"].as_u64().unwrap() - manifest["first"]["tenant_seq"].as_u64().unwrap(),
+        39
+    );
     let (size, _) = crate::support::their_checkpoint(
         manifest["checkpoint"].as_str().unwrap(),
         manifest["vkey"].as_str().unwrap(),
@@ -345,7 +363,9 @@ fn taking_out_is_told_in_the_trail() {
     file(&acme, &export);
     let id = export["id"].as_str().unwrap();
     acme.delete(&format!("/v1/exports/{id}")).expect(200);
-    for (code, kind) in [("export.create", "export"), ("export.download", "download"), ("export.delete", "delete")] {
+    for (code, kind) in
+        [("export.create", "export"), ("export.download", "download"), ("export.delete", "delete")]
+    {
         let told = world.admin.told(code, 1);
         assert_eq!((&told[0]["action_type"], &told[0]["tenant"]), (&json!(kind), &json!("acme")), "{code}");
         assert_eq!(told[0]["targets"][0]["id"], id, "{code}");
@@ -358,7 +378,8 @@ fn taking_out_is_told_in_the_trail() {
 #[test]
 fn the_history_is_listed_in_pages_newest_first() {
     let world = world(1);
-    let all: Vec<_> = (0..5).map(|n| begun(&world.admin, &json!({"name": format!("n{n}"), "format": "csv"}))).collect();
+    let all: Vec<_> =
+        (0..5).map(|n| begun(&world.admin, &json!({"name": format!("n{n}"), "format": "csv"}))).collect();
     for id in &all {
         end_of(&world.admin, id);
     }
@@ -390,7 +411,8 @@ fn a_limit_of_rows_is_said_wherever_one_looks() {
 fn one_that_is_cancelled_ends_and_leaves_no_file() {
     let world = world(20_000);
     // So many that some wait.
-    let ids: Vec<_> = (0..8).map(|_| begun(&world.admin, &json!({"format": "xlsx", "query": SENT}))).collect();
+    let ids: Vec<_> =
+        (0..8).map(|_| begun(&world.admin, &json!({"format": "xlsx", "query": SENT}))).collect();
     for id in &ids {
         let answer = world.admin.request("POST", &format!("/v1/exports/{id}/cancel"), &[], b"");
         assert!([200, 409].contains(&answer.status), "{}", answer.text());
@@ -400,7 +422,10 @@ fn one_that_is_cancelled_ends_and_leaves_no_file() {
     assert!(states.contains("cancelled"), "{states:?}");
     let completed = ids.iter().filter(|id| end_of(&world.admin, id)["state"] == "completed").count();
     assert_eq!(files(&world.installation).len(), completed);
-    world.admin.request("POST", &format!("/v1/exports/{}/cancel", ids[7]), &[], b"").refused(409, "id_conflict");
+    world
+        .admin
+        .request("POST", &format!("/v1/exports/{}/cancel", ids[7]), &[], b"")
+        .refused(409, "id_conflict");
 }
 
 fn files(installation: &Installation) -> Vec<std::path::PathBuf> {
@@ -411,7 +436,9 @@ fn files(installation: &Installation) -> Vec<std::path::PathBuf> {
 fn kill_minus_nine_in_the_middle_ends_in_one_whole_file() {
     let world = world(20_000);
     let World { installation, server, admin } = world;
-    let expected = file(&admin, &ended(&admin, &json!({"format": "ndjson", "query": format!("tenant=acme&{SENT}")}))).body;
+    let expected =
+        file(&admin, &ended(&admin, &json!({"format": "ndjson", "query": format!("tenant=acme&{SENT}")})))
+            .body;
     let wanted = json!({"format": "ndjson", "query": format!("tenant=acme&{SENT}")});
     let mut id = begun(&admin, &wanted);
     let mut server = Some(server);
@@ -459,9 +486,15 @@ fn an_owner_who_lost_the_right_gets_no_file() {
     let export = end_of(&key, &id);
     assert_eq!(export["state"], "completed");
     let keys = admin.read("/v1/keys");
-    let of_acme = keys["data"].as_array().unwrap().iter().find(|key| key["reach"]["tenants"] == json!(["acme"])).unwrap();
+    let of_acme = keys["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["reach"]["tenants"] == json!(["acme"]))
+        .unwrap();
     let link = key.request("POST", &format!("/v1/exports/{id}/link"), &[], b"").expect(201).json();
-    let by_link = link["url"].as_str().unwrap().split_once("/v1/").map(|(_, rest)| format!("/v1/{rest}")).unwrap();
+    let by_link =
+        link["url"].as_str().unwrap().split_once("/v1/").map(|(_, rest)| format!("/v1/{rest}")).unwrap();
     admin.delete(&format!("/v1/keys/{}", of_acme["id"].as_str().unwrap())).expect(204);
     key.get(&format!("/v1/exports/{id}/download")).refused(401, "unauthorized");
     server.stranger().get(&by_link).refused(404, "not_found");

@@ -584,7 +584,8 @@ pub(crate) async fn manifest(
     let (outcome, file) = file_of(&job)?;
     app.reader_of_file(&caller.principal, Permission::AuditExport, &outcome)?;
     let (spec, _) = read(&job)?;
-    let vkey = file.checkpoint.is_some().then(|| app.trail.log(&caller.principal).map(|log| log.vkey().to_owned()));
+    let vkey =
+        file.checkpoint.is_some().then(|| app.trail.log(&caller.principal).map(|log| log.vkey().to_owned()));
     Ok(Json(json!({
         "version": 1,
         "export": job.id.to_string(),
@@ -646,11 +647,7 @@ impl App {
         let ends = self.now().as_micros().saturating_add(hours.saturating_mul(HOUR_MICROS));
         let expires_at = Timestamp::from_micros(job.expires_at.map_or(ends, |at| at.as_micros().min(ends)));
         let seal = &self.authentication.seal;
-        let sealed = seal.seal(
-            Purpose::Download,
-            &job.id.to_string(),
-            &expires_at.as_micros().to_be_bytes(),
-        );
+        let sealed = seal.seal(Purpose::Download, &job.id.to_string(), &expires_at.as_micros().to_be_bytes());
         let sealed = sealed.map_err(|error| ApiError::internal(error.to_string()))?;
         let token = URL_SAFE_NO_PAD.encode([job.id.as_bytes().as_slice(), &sealed].concat());
         Ok((self.link(&format!("/v1/downloads/{token}")), expires_at))
@@ -685,7 +682,9 @@ pub(crate) async fn by_link(
     request: Request,
 ) -> Result<Response, ApiError> {
     params.finish()?;
-    let none = || ApiError::new(Code::NotFound, "this link is not good any more; ask who gave it to you for another");
+    let none = || {
+        ApiError::new(Code::NotFound, "this link is not good any more; ask who gave it to you for another")
+    };
     let job = app.control.job(app.opened(&token).ok_or_else(none)?).await?.ok_or_else(none)?;
     let (outcome, file) = file_of(&job).map_err(|_| none())?;
     // A link is worth what its owner's reach is by now.
