@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use indelible_control::{
-    ApiKey, Control, Directory, KeyId, Owner, Permission, PermissionSet, Reach, RoleReach, Session,
+    ApiKey, Control, Directory, JobOwner, KeyId, Permission, PermissionSet, Reach, RoleReach, Session,
     TenantNumber, User, UserState,
 };
 use indelible_event::Timestamp;
@@ -44,11 +44,11 @@ pub enum PrincipalId {
 
 impl PrincipalId {
     /// Whose it is what this principal sets going.
-    pub fn owner(&self) -> Owner {
+    pub fn owner(&self) -> JobOwner {
         match *self {
-            Self::AdminKey => Owner::AdminKey,
-            Self::Key(id) => Owner::Key(id),
-            Self::User { user, .. } => Owner::User(user),
+            Self::AdminKey => JobOwner::AdminKey,
+            Self::Key(id) => JobOwner::Key(id),
+            Self::User { user, .. } => JobOwner::User(user),
         }
     }
 
@@ -266,7 +266,7 @@ impl Authenticator {
                 let key = directory.key(&id).filter(|key| key.is_valid_at(now))?;
                 Some(of_key(key, &directory))
             }
-            PrincipalId::User { user, session: None } => self.on_behalf_of(Owner::User(user), now),
+            PrincipalId::User { user, session: None } => self.on_behalf_of(JobOwner::User(user), now),
             PrincipalId::User { user, session: Some(session) } => {
                 let session = self.control.session_by_id(session)?;
                 let good = session.user == user && session.is_valid_at(now, self.session_idle);
@@ -277,15 +277,15 @@ impl Authenticator {
     }
 
     /// What somebody may do at `now` whose things go on without them; `None` once their key or account is good no longer.
-    pub fn on_behalf_of(&self, owner: Owner, now: Timestamp) -> Option<Principal> {
+    pub fn on_behalf_of(&self, owner: JobOwner, now: Timestamp) -> Option<Principal> {
         let directory = self.control.directory();
         match owner {
-            Owner::AdminKey => self.admin_key_hash.is_some().then(administrator),
-            Owner::Key(id) => {
+            JobOwner::AdminKey => self.admin_key_hash.is_some().then(administrator),
+            JobOwner::Key(id) => {
                 let key = directory.key(&id).filter(|key| key.is_valid_at(now))?;
                 Some(of_key(key, &directory))
             }
-            Owner::User(user) => of_user(directory.user(user)?, None, false, &directory),
+            JobOwner::User(user) => of_user(directory.user(user)?, None, false, &directory),
         }
     }
 

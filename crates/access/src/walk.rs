@@ -56,7 +56,7 @@ pub enum Step {
 /// Leaf indices that are asked for at once; 512 KiB of them.
 const INDICES_AT_ONCE: usize = 1 << 16;
 /// Bytes of bodies that are read at once, beside the first one.
-const BYTES_AT_ONCE: usize = 8 << 20;
+const BYTES_AT_ONCE: usize = 2 << 20;
 /// Events that are worth a thread.
 const EVENTS_OF_THREAD: usize = 64;
 /// Threads that events are decoded in; the others are for ingest.

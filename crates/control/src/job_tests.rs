@@ -9,7 +9,7 @@ fn new(n: u128, kind: JobKind, run_at: i64) -> NewJob {
     NewJob {
         id: Uuid::from_u128(n),
         kind,
-        owner: Owner::AdminKey,
+        owner: JobOwner::AdminKey,
         owner_name: "ops".into(),
         parent: None,
         spec: format!("{{\"n\":{n}}}"),
@@ -28,11 +28,11 @@ fn ended(state: JobState) -> Ended {
 #[test]
 fn owners_are_read_as_they_are_written() {
     let id = Uuid::from_u128(7);
-    for owner in [Owner::AdminKey, Owner::Key(id.into_bytes()), Owner::User(id)] {
-        assert_eq!(Owner::parse(&owner.to_text()), Some(owner));
+    for owner in [JobOwner::AdminKey, JobOwner::Key(id.into_bytes()), JobOwner::User(id)] {
+        assert_eq!(JobOwner::parse(&owner.to_text()), Some(owner));
     }
     for text in ["", "Admin", "key", "key:", "user:x", "nobody:00000000-0000-0000-0000-000000000007"] {
-        assert_eq!(Owner::parse(text), None, "{text}");
+        assert_eq!(JobOwner::parse(text), None, "{text}");
     }
 }
 
@@ -50,7 +50,7 @@ async fn the_job_that_is_due_longest_is_claimed_and_by_one_only() {
     assert_eq!((first.id, first.attempts, first.started_at), (Uuid::from_u128(2), 1, Some(at(40))));
     assert_eq!(claim(40).await.unwrap().id, Uuid::from_u128(1));
     assert_eq!(claim(40).await, None, "the third is not due, the mail is of another kind");
-    assert_eq!(control.open_jobs(JobKind::Export, Owner::AdminKey).await.unwrap(), 3);
+    assert_eq!(control.open_jobs(JobKind::Export, JobOwner::AdminKey).await.unwrap(), 3);
 }
 
 #[tokio::test]
@@ -124,9 +124,9 @@ async fn what_a_job_made_expires_and_its_row_stays() {
 #[tokio::test]
 async fn the_history_is_listed_newest_first_page_by_page() {
     let base = Database::new().await;
-    let user = Owner::User(Uuid::from_u128(70));
+    let user = JobOwner::User(Uuid::from_u128(70));
     for n in 1..=5 {
-        let owner = if n % 2 == 0 { user } else { Owner::AdminKey };
+        let owner = if n % 2 == 0 { user } else { JobOwner::AdminKey };
         let parent = (n > 3).then(|| Uuid::from_u128(80));
         let job = NewJob { owner, parent, ..new(n, JobKind::Export, 0) };
         base.control.insert_job(&job, at(0)).await.unwrap();

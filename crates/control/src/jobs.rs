@@ -12,7 +12,7 @@ use crate::{Control, ControlError, KeyId};
 
 /// Whose job it is: it runs with what its owner may do at that moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Owner {
+pub enum JobOwner {
     /// Whoever has the administrator's key from the environment.
     AdminKey,
     /// An API key.
@@ -21,7 +21,7 @@ pub enum Owner {
     User(Uuid),
 }
 
-impl Owner {
+impl JobOwner {
     /// As it is stored: `admin`, `key:<uuid>` or `user:<uuid>`.
     pub fn to_text(self) -> String {
         match self {
@@ -100,7 +100,7 @@ pub struct NewJob {
     /// What it does.
     pub kind: JobKind,
     /// Whose it is.
-    pub owner: Owner,
+    pub owner: JobOwner,
     /// How people know its owner, at that moment.
     pub owner_name: String,
     /// What set it going.
@@ -119,7 +119,7 @@ pub struct Job {
     /// What it does.
     pub kind: JobKind,
     /// Whose it is.
-    pub owner: Owner,
+    pub owner: JobOwner,
     /// How people knew its owner when it was made.
     pub owner_name: String,
     /// What set it going.
@@ -176,7 +176,7 @@ pub struct JobFilter {
     /// Of this kind.
     pub kind: JobKind,
     /// Of this owner.
-    pub owner: Option<Owner>,
+    pub owner: Option<JobOwner>,
     /// Set going by this.
     pub parent: Option<Uuid>,
     /// Older than this one; ids are in the order in which jobs were made.
@@ -413,7 +413,7 @@ impl Control {
     ///
     /// # Errors
     /// The database's.
-    pub async fn open_jobs(&self, kind: JobKind, owner: Owner) -> Result<u64, ControlError> {
+    pub async fn open_jobs(&self, kind: JobKind, owner: JobOwner) -> Result<u64, ControlError> {
         let row = sqlx::query(
             "SELECT count(*) AS open FROM jobs WHERE kind = ? AND owner = ? AND state IN ('queued', 'running')",
         )
@@ -469,7 +469,7 @@ fn job_from(row: &SqliteRow) -> Result<Job, ControlError> {
     Ok(Job {
         id: id_from(row, "id")?,
         kind: JobKind::parse(row.try_get("kind")?).ok_or(CORRUPT)?,
-        owner: Owner::parse(row.try_get("owner")?).ok_or(CORRUPT)?,
+        owner: JobOwner::parse(row.try_get("owner")?).ok_or(CORRUPT)?,
         owner_name: row.try_get("owner_name")?,
         parent: parent.map(Uuid::from_slice).transpose().map_err(|_| CORRUPT)?,
         spec: row.try_get("spec")?,

@@ -25,7 +25,7 @@ mod users;
 pub use accounts::{Credentials, Profile};
 pub use change::{Change, TenantSet};
 pub use directory::{Directory, fold_username};
-pub use jobs::{Ended, Job, JobFilter, JobKind, JobState, Lease, NewJob, Owner, Renewal};
+pub use jobs::{Ended, Job, JobFilter, JobKind, JobOwner, JobState, Lease, NewJob, Renewal};
 pub use keys::{ApiKey, KeyId, KeyRecord, NewKey, Reach};
 pub use looks::{Look, LookKey};
 pub use mappings::StoredMapping;

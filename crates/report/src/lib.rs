@@ -17,9 +17,11 @@ mod spool;
 mod table;
 #[cfg(test)]
 mod testing;
+mod timing;
 mod xlsx;
 
 pub use column::{Column, Columns};
 pub use error::ReportError;
 pub use export::{Exporter, Plan, Written};
 pub use format::Format;
+pub use timing::{Timing, WrongTiming};

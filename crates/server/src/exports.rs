@@ -325,7 +325,7 @@ pub(crate) struct Sources<'j> {
     as_of: &'j str,
 }
 
-/// Batches of events that wait to be written; each is at most 8 MiB of bodies.
+/// Batches of events that wait to be written; each is at most 2 MiB of bodies.
 const BATCHES_WAITING: usize = 2;
 /// How long the index gets to take in what came just before.
 const NOT_YET: Duration = Duration::from_millis(20);

@@ -11,7 +11,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use indelible_access::Principal;
-use indelible_control::{Job, JobFilter, JobKind, JobState, NewJob, Owner, Permission};
+use indelible_control::{Job, JobFilter, JobKind, JobOwner, JobState, NewJob, Permission};
 use indelible_event::{Code, Timestamp};
 use indelible_identity::Purpose;
 use indelible_report::{Column, Columns, Format};
@@ -69,11 +69,11 @@ pub(crate) struct OwnerView {
 }
 
 impl OwnerView {
-    pub(crate) fn of(owner: Owner, name: &str) -> Self {
+    pub(crate) fn of(owner: JobOwner, name: &str) -> Self {
         let (kind, id) = match owner {
-            Owner::AdminKey => ("api_key", "administrator-key".to_owned()),
-            Owner::Key(id) => ("api_key", Uuid::from_bytes(id).to_string()),
-            Owner::User(id) => ("user", id.to_string()),
+            JobOwner::AdminKey => ("api_key", "administrator-key".to_owned()),
+            JobOwner::Key(id) => ("api_key", Uuid::from_bytes(id).to_string()),
+            JobOwner::User(id) => ("user", id.to_string()),
         };
         Self { kind, id, name: name.to_owned() }
     }
@@ -234,8 +234,8 @@ pub(crate) async fn create(
         let mut filters = filters_of(&wanted.query)?;
         let given = filters.iter().find(|(name, _)| name == "tz").map(|(_, zone)| zone.clone());
         let own = match caller.principal.id.owner() {
-            Owner::User(user) => app.control.directory().user(user).and_then(|user| user.zone.clone()),
-            Owner::AdminKey | Owner::Key(_) => None,
+            JobOwner::User(user) => app.control.directory().user(user).and_then(|user| user.zone.clone()),
+            JobOwner::AdminKey | JobOwner::Key(_) => None,
         };
         let zone = wanted.zone.or(given.clone()).or(own).unwrap_or_else(|| "UTC".to_owned());
         zone_named(&zone, "/zone")?;
