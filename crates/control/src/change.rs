@@ -345,16 +345,21 @@ async fn write(
             Ok(())
         }
         Change::RoleSet { role } => {
+            let range = role.range.unwrap_or_default();
             sqlx::query(
-                "INSERT INTO roles (id, name, name_folded, permissions, reach) VALUES (?, ?, ?, ?, ?)
+                "INSERT INTO roles (id, name, name_folded, permissions, reach, range_back, range_span)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)
                  ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_folded = excluded.name_folded,
-                 permissions = excluded.permissions, reach = excluded.reach",
+                 permissions = excluded.permissions, reach = excluded.reach, range_back = excluded.range_back,
+                 range_span = excluded.range_span",
             )
             .bind(role.id.as_bytes().as_slice())
             .bind(&role.name)
             .bind(role.name.to_lowercase())
             .bind(role.permissions.names().join(" "))
             .bind(role.reach.as_str())
+            .bind(range.back.map(|back| back.to_string()))
+            .bind(range.span.map(|span| span.to_string()))
             .execute(&mut **rows)
             .await?;
             Ok(())
