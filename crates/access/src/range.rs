@@ -68,8 +68,7 @@ impl RangeLimits {
     pub fn cover(&self, other: Option<&RangeLimit>) -> bool {
         let other = other.copied().unwrap_or_default();
         let covers = |own: &[CalendarSpan], other: Option<CalendarSpan>| {
-            own.is_empty()
-                || other.is_some_and(|other| own.iter().any(|own| own.reaches_as_far_as(&other)))
+            own.is_empty() || other.is_some_and(|other| own.iter().any(|own| own.reaches_as_far_as(&other)))
         };
         covers(&self.back, other.back) && covers(&self.span, other.span)
     }

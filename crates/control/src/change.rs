@@ -327,6 +327,7 @@ async fn write(
                 // An older copy of the database may place users where nobody is any more; theirs is no matter of the
                 // ledger.
                 "UPDATE users SET tenant = NULL, state = 'disabled' WHERE tenant = ?",
+                "UPDATE views SET shared = 'nobody', shared_tenant = NULL WHERE shared_tenant = ?",
                 "DELETE FROM former_names WHERE tenant = ?",
                 "DELETE FROM tenants WHERE number = ?",
             ] {
@@ -365,7 +366,11 @@ async fn write(
             Ok(())
         }
         Change::RoleRemoved { role } => {
-            for statement in ["DELETE FROM grants WHERE role = ?", "DELETE FROM roles WHERE id = ?"] {
+            for statement in [
+                "DELETE FROM grants WHERE role = ?",
+                "UPDATE views SET shared = 'nobody', shared_role = NULL WHERE shared_role = ?",
+                "DELETE FROM roles WHERE id = ?",
+            ] {
                 sqlx::query(statement).bind(role.as_bytes().as_slice()).execute(&mut **rows).await?;
             }
             Ok(())

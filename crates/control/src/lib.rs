@@ -1,4 +1,4 @@
-//! Tenants, users, roles, API keys, sessions, rule sets, uploaded mappings and settings, kept in SQLite.
+//! Tenants, users, roles, API keys, sessions, saved views, rule sets, uploaded mappings and settings, kept in SQLite.
 //!
 //! One file, `control.sqlite`. Everything that is asked for on the way of a request is answered from an immutable
 //! snapshot in memory ([`Directory`]), swapped after each committed write; so authentication and reach cost no
@@ -21,6 +21,7 @@ mod tenants;
 #[cfg(test)]
 mod testing;
 mod users;
+mod views;
 
 pub use accounts::{Credentials, Profile};
 pub use change::{Change, TenantSet};
@@ -38,3 +39,4 @@ pub use tenants::{
     Tenant, TenantKind, TenantNameError, TenantNumber, TenantState, check_tenant_name, is_of_tenant_names,
 };
 pub use users::{User, UserState};
+pub use views::{Owner, Sharing, View, new_slug};

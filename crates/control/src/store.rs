@@ -117,6 +117,14 @@ pub enum ControlError {
         /// Its reach.
         reach: &'static str,
     },
+    /// An owner has as many as one may have.
+    #[error("there are {max} {what} already; delete some")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many one may have.
+        max: i64,
+    },
     /// The key does not exist or is revoked already.
     #[error("no such key")]
     NoSuchKey,
