@@ -81,7 +81,7 @@ impl ScopedReader {
         budget: &Budget,
     ) -> Result<(Stats, Standing), ReadError> {
         let (moment, mut standing) = self.begin(question.as_of.as_deref(), now)?;
-        let query = self.query(&question.filters, moment.now)?;
+        let query = self.query(&question.filters, moment.now, now)?;
         let search = &self.trail.inner.search;
         let (stats, cost) = search.stats(&self.scope(), &query, Some(moment.as_of), budget)?;
         standing.cost = cost;
@@ -100,7 +100,7 @@ impl ScopedReader {
         budget: &Budget,
     ) -> Result<(HistogramView, Standing), ReadError> {
         let (moment, mut standing) = self.begin(question.as_of.as_deref(), now)?;
-        let query = self.query(&question.filters, moment.now)?;
+        let query = self.query(&question.filters, moment.now, now)?;
         let scope = self.scope();
         let range = self.range(&query, &scope, &moment, budget, &mut standing.cost)?;
         let Some((since, until)) = range else {
@@ -201,7 +201,7 @@ impl ScopedReader {
         budget: &Budget,
     ) -> Result<(ValuesView, Standing), ReadError> {
         let (moment, mut standing) = self.begin(question.as_of.as_deref(), now)?;
-        let mut query = self.query(&question.filters, moment.now)?;
+        let mut query = self.query(&question.filters, moment.now, now)?;
         let search = &self.trail.inner.search;
         let ask = |query: &Query, prefix| {
             search.values(&self.scope(), query, field, prefix, limit, Some(moment.as_of), budget)

@@ -4,6 +4,8 @@ use indelible_control::Permission;
 use indelible_event::{Code, Problem};
 use indelible_search::SearchError;
 
+use crate::OutOfRange;
+
 /// Why a read gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -16,6 +18,9 @@ pub enum ReadError {
     /// The id is used in several tenants within the caller's reach; `tenant=` decides.
     #[error("the id is used by events of several tenants")]
     Ambiguous,
+    /// The caller's roles do not allow so long a range, or one that lies so far back.
+    #[error("your roles allow {}", .0.words)]
+    RangeNotAllowed(OutOfRange),
     /// The request itself is wrong.
     #[error("the request has {} problems", .0.len())]
     Invalid(Vec<Problem>),

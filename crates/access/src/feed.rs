@@ -66,7 +66,8 @@ impl ScopedReader {
     /// The next `limit` events, fewer if there are no more yet or they are large.
     ///
     /// # Errors
-    /// As [`Self::list`].
+    /// As [`Self::list`]; `RangeNotAllowed` for whoever may not ask about all times: a feed without what is too old would
+    /// not be one in which nothing is missing.
     pub fn feed(
         &self,
         from: FeedPosition,
@@ -74,6 +75,9 @@ impl ScopedReader {
         now: Timestamp,
         budget: &Budget,
     ) -> Result<FeedPage, ReadError> {
+        if !self.range.is_unlimited() {
+            return Err(ReadError::RangeNotAllowed(self.range.without_a_range(now)));
+        }
         let inner = &self.trail.inner;
         let mut standing = self.standing(now);
         // One reach for what is found and for the mark: a change between the two must not go unnoticed.

@@ -5,7 +5,7 @@
 //! was passed over, between two cursors by which it can be fetched.
 
 use indelible_event::{Code, Timestamp};
-use indelible_search::{Budget, Cost};
+use indelible_search::{AskedTimes, Budget, Cost, Query};
 
 use crate::{
     EventView, Position, ReadError, ScopedReader,
@@ -103,6 +103,33 @@ impl ScopedReader {
         seal.seal_position(&position, &query_digest(filters)).map_err(ReadError::Randomness)
     }
 
+    /// Whether a stream of these filters may begin.
+    ///
+    /// # Errors
+    /// `Invalid` for wrong filters; `RangeNotAllowed` where they name times that the caller may not ask about.
+    pub fn check_follow(&self, filters: &Filters, now: Timestamp) -> Result<(), ReadError> {
+        // What only comes in needs no beginning.
+        let begins = filters.iter().any(|(name, _)| name == "since");
+        let query = if begins { self.query(filters, now, now) } else { self.compile(filters, now) };
+        query.map(|_| ())
+    }
+
+    /// What a stream shows: of what comes in, only what happened within a range that ends now and that the caller may ask
+    /// about. A cursor may lie far back, and events may come in late.
+    fn follow_query(
+        &self,
+        filters: &Filters,
+        started: Timestamp,
+        now: Timestamp,
+    ) -> Result<Query, ReadError> {
+        let mut query = self.compile(filters, started)?;
+        if !self.range.is_unlimited() {
+            let asked = AskedTimes::from_params(filters, started).map_err(ReadError::Invalid)?;
+            query.narrow_times(self.range.followed_since(now, &asked.zone));
+        }
+        Ok(query)
+    }
+
     /// The next events that match between two positions, at most `limit`. `started` is the instant that relative ranges
     /// count from.
     ///
@@ -112,12 +139,13 @@ impl ScopedReader {
         &self,
         filters: &Filters,
         started: Timestamp,
+        now: Timestamp,
         from: FollowPosition,
         until: Option<FollowPosition>,
         limit: usize,
         budget: &Budget,
     ) -> Result<FollowBatch, ReadError> {
-        let query = self.query(filters, started)?;
+        let query = self.follow_query(filters, started, now)?;
         let end = until.map_or(u64::MAX, |until| until.0);
         let range = from.0..end.max(from.0);
         let (found, cost) = self.trail.inner.search.ascending(&self.scope(), &query, range, limit, budget)?;
@@ -141,11 +169,12 @@ impl ScopedReader {
         &self,
         filters: &Filters,
         started: Timestamp,
+        now: Timestamp,
         from: FollowPosition,
         budget: &Budget,
     ) -> Result<Skipped, ReadError> {
         let search = &self.trail.inner.search;
-        let query = self.query(filters, started)?;
+        let query = self.follow_query(filters, started, now)?;
         // One reach from the first event to the last: a change on the way must not make the count wrong.
         let scope = self.scope();
         let end = search.progress().indexed_size.max(from.0);

@@ -7,6 +7,7 @@
 //! | module | |
 //! |---|---|
 //! | `principal`, `trail` | who asks, and the one door |
+//! | `range` | how far back, and how much at a time |
 //! | `reader` | the reach, single events |
 //! | `list`, `analysis`, `calendar`, `spelling` | pages; figures, by calendar, as they were spelt |
 //! | `feed`, `follow`, `walk` | everything in order; what matches as it comes; what matches as of one moment, for files |
@@ -20,6 +21,7 @@ mod feed;
 mod follow;
 mod list;
 mod principal;
+mod range;
 mod reader;
 mod spelling;
 mod trail;
@@ -34,6 +36,7 @@ pub use feed::{FeedPage, FeedPosition};
 pub use follow::{FollowBatch, FollowPosition, Followed, Skipped};
 pub use list::{EventPage, ListRequest};
 pub use principal::{Authenticator, Grant, Principal, PrincipalId, Sender};
+pub use range::{OutOfRange, RangeLimits};
 pub use reader::{Filters, ScopedReader, Single, Standing};
 pub use trail::{LogReader, OwnEntries, OwnEntry, Trail};
 pub use view::{Added, EventView, INSTALLATION, INSTALLATION_NUMBER, LOOKING};

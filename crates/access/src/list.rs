@@ -45,7 +45,7 @@ impl ScopedReader {
     /// One page of events.
     ///
     /// # Errors
-    /// `Invalid` for wrong filters or cursors; `TooSlow`, `Cancelled`; `Ledger`, `Search` when a store fails.
+    /// `Invalid` for wrong filters or cursors; `RangeNotAllowed`; `TooSlow`, `Cancelled`; `Ledger`, `Search` when a store fails.
     pub fn list(
         &self,
         request: &ListRequest,
@@ -69,7 +69,7 @@ impl ScopedReader {
             Some((cursor, _)) => self.begin_at(Some(cursor.moment), now)?,
             None => self.begin(request.as_of.as_deref(), now)?,
         };
-        let query = self.query(&request.filters, moment.now)?;
+        let query = self.query(&request.filters, moment.now, now)?;
         let reach = self.scope();
         let wanted = PageRequest {
             reach: &reach,

@@ -3,13 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use indelible_control::{
-    ApiKey, Control, Directory, JobOwner, KeyId, Permission, PermissionSet, Reach, RoleReach, Session,
-    TenantNumber, User, UserState,
+    ApiKey, Control, Directory, JobOwner, KeyId, Permission, PermissionSet, RangeLimit, Reach, RoleReach,
+    Session, TenantNumber, User, UserState,
 };
 use indelible_event::Timestamp;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
+
+use crate::RangeLimits;
 
 /// An authenticated caller: the only thing that readers are made from.
 #[derive(Clone, Debug)]
@@ -71,6 +73,8 @@ pub struct Grant {
     pub reach: Reach,
     /// Whose events beside those: the ones in which this user is the actor or a target.
     pub oneself: Option<Uuid>,
+    /// What of time may be asked about; `None`: all.
+    pub range: Option<RangeLimit>,
 }
 
 /// How the events of a key find their tenant.
@@ -126,6 +130,12 @@ impl Principal {
         granted.filter_map(|grant| grant.oneself).next()
     }
 
+    /// What of time it may ask about: what those of its grants allow together that let it read, over all that it reads.
+    pub fn range(&self) -> RangeLimits {
+        let reading = self.grants.iter().filter(|grant| grant.permissions.has(Permission::AuditRead));
+        RangeLimits::united(reading.map(|grant| grant.range))
+    }
+
     /// Whether `permission` reaches over the whole installation.
     pub fn may_everywhere(&self, permission: Permission) -> bool {
         self.reach(permission) == Reach::Everything
@@ -136,9 +146,22 @@ impl Principal {
         self.may_everywhere(Permission::UsersManage)
     }
 
-    /// Whether it could hand out `permissions` over `reach`: nobody gives more than they have.
-    pub fn covers(&self, permissions: PermissionSet, reach: &Reach, directory: &Directory) -> bool {
-        permissions.iter().all(|permission| directory.covers(&self.reach(permission), reach))
+    /// Whether it could hand out `permissions` over `reach`, and reading within `range` if that is among them: nobody
+    /// gives more than they have.
+    pub fn covers(
+        &self,
+        permissions: PermissionSet,
+        reach: &Reach,
+        range: Option<&RangeLimit>,
+        directory: &Directory,
+    ) -> bool {
+        self.covers_range(permissions, range)
+            && permissions.iter().all(|permission| directory.covers(&self.reach(permission), reach))
+    }
+
+    /// Whether `permissions` let nobody read what this principal could not ask about.
+    pub fn covers_range(&self, permissions: PermissionSet, range: Option<&RangeLimit>) -> bool {
+        !permissions.has(Permission::AuditRead) || self.range().cover(range)
     }
 }
 
@@ -159,14 +182,14 @@ fn united<'g>(grants: impl Iterator<Item = &'g Grant>) -> Reach {
 /// The principal of a key. A suspended tenant's events are taken, but nobody reads them with its keys.
 fn of_key(key: &ApiKey, directory: &Directory) -> Principal {
     let sending: PermissionSet = [Permission::EventsSend].into_iter().collect();
-    let whole = Grant { permissions: key.permissions, reach: key.reach.clone(), oneself: None };
+    let whole = Grant { permissions: key.permissions, reach: key.reach.clone(), oneself: None, range: None };
     let grants = match &key.reach {
         Reach::Tenants(roots) if roots.iter().any(|root| directory.is_suspended(*root)) => {
             let active = roots.iter().copied().filter(|root| !directory.is_suspended(*root)).collect();
             let rest = key.permissions.without(sending);
             vec![
                 Grant { permissions: key.permissions.without(rest), ..whole },
-                Grant { permissions: rest, reach: Reach::Tenants(active), oneself: None },
+                Grant { permissions: rest, reach: Reach::Tenants(active), oneself: None, range: None },
             ]
         }
         _ => vec![whole],
@@ -203,7 +226,7 @@ fn of_user(
             RoleReach::Tenant => (Reach::Tenants(user.tenant.into_iter().collect()), None),
             RoleReach::Oneself => (Reach::Tenants(Vec::new()), Some(user.id)),
         };
-        Some(Grant { permissions: role.permissions, reach, oneself })
+        Some(Grant { permissions: role.permissions, reach, oneself, range: role.range })
     });
     Some(Principal {
         id: PrincipalId::User { user: user.id, session },
@@ -314,7 +337,8 @@ impl Authenticator {
 
 /// The principal of the administrator's key.
 fn administrator() -> Principal {
-    let everything = Grant { permissions: PermissionSet::all(), reach: Reach::Everything, oneself: None };
+    let everything =
+        Grant { permissions: PermissionSet::all(), reach: Reach::Everything, oneself: None, range: None };
     Principal {
         id: PrincipalId::AdminKey,
         name: "administrator key".into(),

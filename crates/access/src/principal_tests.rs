@@ -121,7 +121,8 @@ impl World {
     }
 
     async fn own_role(&mut self, name: &str, permissions: &[Permission], reach: RoleReach) {
-        let role = Role { id: Uuid::new_v4(), name: name.into(), permissions: set(permissions), reach };
+        let role =
+            Role { id: Uuid::new_v4(), name: name.into(), permissions: set(permissions), reach, range: None };
         self.make(Change::RoleSet { role }).await;
     }
 }
@@ -200,7 +201,11 @@ async fn what_several_roles_permit_is_united_permission_by_permission() {
         (&[AuditRead], Reach::Everything, false),
         (&[Permission::EventsSend], tenants(&[2]), false),
     ] {
-        assert_eq!(ada_in.covers(set(permissions), &reach, &directory), covered, "{permissions:?} {reach:?}");
+        assert_eq!(
+            ada_in.covers(set(permissions), &reach, None, &directory),
+            covered,
+            "{permissions:?} {reach:?}"
+        );
     }
     // Everything beside a smaller reach is everything, for its own permissions.
     world.user("tech", Some(2), &[("Tech", &[]), ("Key keeper", &[3])]).await;
@@ -210,8 +215,8 @@ async fn what_several_roles_permit_is_united_permission_by_permission() {
             && !tech.may_everywhere(KeysManage)
             && !tech.manages_users_completely()
     );
-    assert!(tech.covers(set(&[AuditRead]), &Reach::Everything, &directory));
-    assert!(!tech.covers(set(&[AuditRead, KeysManage]), &Reach::Everything, &directory));
+    assert!(tech.covers(set(&[AuditRead]), &Reach::Everything, None, &directory));
+    assert!(!tech.covers(set(&[AuditRead, KeysManage]), &Reach::Everything, None, &directory));
 }
 
 #[tokio::test]
@@ -224,7 +229,7 @@ async fn oneself_is_one_user_and_no_tenant() {
     assert_eq!((reader.oneself(), reader.reach(Permission::AuditRead)), (Some(ada), Reach::Tenants(vec![])));
     let directory = world.control.directory();
     for reach in [Reach::Everything, Reach::Tenants(vec![2])] {
-        assert!(!reader.covers(set(&[Permission::AuditRead]), &reach, &directory), "{reach:?}");
+        assert!(!reader.covers(set(&[Permission::AuditRead]), &reach, None, &directory), "{reach:?}");
     }
     world.user("bo", Some(2), &[("My keys", &[])]).await;
     assert_eq!(world.signed_in("bo").unwrap().oneself(), None, "it reads nothing with that");

@@ -6,14 +6,15 @@ use indelible_control::{Permission, TenantNumber, is_of_tenant_names};
 use indelible_event::{Code, Timestamp};
 use indelible_ledger::Record;
 use indelible_merkle::TlogProof;
-use indelible_search::{Budget, Cost, Progress, Query, Reach, TenantSet};
+use indelible_search::{AskedTimes, Budget, Cost, Progress, Query, Reach, TenantSet};
 use indelible_verify::{Kind, ProofBundle, ProofExtra, UserId};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    EventView, INSTALLATION, INSTALLATION_NUMBER, Moment, Principal, ReadError, Trail, error::invalid,
+    EventView, INSTALLATION, INSTALLATION_NUMBER, Moment, Principal, RangeLimits, ReadError, Trail,
+    error::invalid,
 };
 
 /// What was found of one event, what that cost, and the number of the event's tenant.
@@ -29,6 +30,8 @@ pub struct ScopedReader {
     pub(crate) reach: indelible_control::Reach,
     /// The user whose events are read beside those.
     oneself: Option<Uuid>,
+    /// What of time may be asked about.
+    pub(crate) range: RangeLimits,
 }
 
 /// What an answer says about itself.
@@ -46,12 +49,17 @@ pub struct Standing {
 
 impl ScopedReader {
     pub(crate) fn new(trail: Trail, principal: &Principal) -> Self {
-        Self { trail, reach: principal.reach(Permission::AuditRead), oneself: principal.oneself() }
+        Self {
+            trail,
+            reach: principal.reach(Permission::AuditRead),
+            oneself: principal.oneself(),
+            range: principal.range(),
+        }
     }
 
     pub(crate) fn new_for(trail: Trail, principal: &Principal, permission: Permission) -> Self {
         let (reach, oneself) = principal.reach_of_both(permission, &trail.inner.control.directory());
-        Self { trail, reach, oneself }
+        Self { trail, reach, oneself, range: principal.range() }
     }
 
     /// Whether everything is within the reach that came from these tenants, and, if `as_oneself`, from what this user did
@@ -131,7 +139,7 @@ impl ScopedReader {
     /// The one tenant whose events a question with these filters can be answered from, however it names it; 0 where there
     /// are several, or none, or where the question names another one: it is told to whoever reads that tenant's events.
     pub fn touches(&self, filters: &Filters, now: Timestamp) -> TenantNumber {
-        let query = self.query(filters, now).ok();
+        let query = self.compile(filters, now).ok();
         let tenants = query.and_then(|query| query.tenants_within(&self.scope()));
         match tenants.as_ref().map(TenantSet::as_slice) {
             Some([number]) if !self.names_beside(*number, filters) => *number,
@@ -167,7 +175,27 @@ impl ScopedReader {
             .collect()
     }
 
-    pub(crate) fn query(&self, filters: &Filters, now: Timestamp) -> Result<Query, ReadError> {
+    /// The query of a question that may be asked; each answer about the past begins here. `began` is the instant that
+    /// its relative times count from, `now` the one at which it is asked.
+    ///
+    /// # Errors
+    /// `Invalid`; `RangeNotAllowed`.
+    pub(crate) fn query(
+        &self,
+        filters: &Filters,
+        began: Timestamp,
+        now: Timestamp,
+    ) -> Result<Query, ReadError> {
+        let query = self.compile(filters, began)?;
+        if !self.range.is_unlimited() {
+            let asked = AskedTimes::from_params(filters, began).map_err(ReadError::Invalid)?;
+            self.range.check(&asked, began, now).map_err(ReadError::RangeNotAllowed)?;
+        }
+        Ok(query)
+    }
+
+    /// What filters mean, whether they may be asked or not.
+    pub(crate) fn compile(&self, filters: &Filters, now: Timestamp) -> Result<Query, ReadError> {
         let mut query = Query::from_params_with(filters, now, &*self.trail.inner.catalogue)
             .map_err(ReadError::Invalid)?;
         query.resolve_tenants(|name| Some(self.tenants_named(name)));
@@ -254,15 +282,16 @@ impl ScopedReader {
     /// One event by its id, whatever the filters, and its tenant.
     ///
     /// # Errors
-    /// `NotFound`, also for an id that exists only outside the reach; `Ambiguous` without `tenant`; `TooSlow`,
-    /// `Cancelled`.
+    /// `NotFound`, also for an id that exists only outside the reach; `Ambiguous` without `tenant`; `RangeNotAllowed` for
+    /// one within the reach that is older than the caller may ask about; `TooSlow`, `Cancelled`.
     pub fn event(
         &self,
         id: &str,
         tenant: Option<&str>,
+        now: Timestamp,
         budget: &Budget,
     ) -> Result<Single<EventView>, ReadError> {
-        let (record, cost) = self.find(id, tenant, budget)?;
+        let (record, cost) = self.find(id, tenant, now, budget)?;
         Ok((self.view(&record), cost, record.envelope.tenant_number))
     }
 
@@ -274,9 +303,10 @@ impl ScopedReader {
         &self,
         id: &str,
         tenant: Option<&str>,
+        now: Timestamp,
         budget: &Budget,
     ) -> Result<Single<(Vec<u8>, String)>, ReadError> {
-        let (record, cost) = self.find(id, tenant, budget)?;
+        let (record, cost) = self.find(id, tenant, now, budget)?;
         let original = (record.body.clone(), record.envelope.media_type.clone());
         Ok((original, cost, record.envelope.tenant_number))
     }
@@ -289,9 +319,10 @@ impl ScopedReader {
         &self,
         id: &str,
         tenant: Option<&str>,
+        now: Timestamp,
         budget: &Budget,
     ) -> Result<Single<ProofBundle>, ReadError> {
-        let (record, cost) = self.find(id, tenant, budget)?;
+        let (record, cost) = self.find(id, tenant, now, budget)?;
         let ledger = &self.trail.inner.ledger;
         let checkpoint = ledger.publish()?;
         let hashes = ledger.inclusion(record.index, checkpoint.size)?;
@@ -319,6 +350,7 @@ impl ScopedReader {
         &self,
         id: &str,
         tenant: Option<&str>,
+        now: Timestamp,
         budget: &Budget,
     ) -> Result<(Arc<Record>, Cost), ReadError> {
         let inner = &self.trail.inner;
@@ -332,6 +364,9 @@ impl ScopedReader {
             [hit] => hit,
             _ => return Err(ReadError::Ambiguous),
         };
+        if hit.time.as_micros() < self.range.shown_since(now) {
+            return Err(ReadError::RangeNotAllowed(self.range.without_a_range(now)));
+        }
         Ok((inner.ledger.record(hit.index)?, cost))
     }
 
@@ -414,17 +449,23 @@ impl ScopedReader {
     /// # Errors
     /// `Invalid` for wrong filters.
     pub fn check(&self, filters: &Filters, now: Timestamp) -> Result<(), ReadError> {
-        self.query(filters, now).map(|_| ())
+        self.compile(filters, now).map(|_| ())
     }
 
     /// The plan of a question as of the sealed moment of its answer: its expression and bounds; for reach over everything
     /// also what it comes to in each part of the index, as far as the budget suffices.
     ///
     /// # Errors
-    /// `Invalid` for wrong filters and for a text that is no moment.
-    pub fn explain(&self, filters: &Filters, as_of: &str, budget: &Budget) -> Result<Value, ReadError> {
+    /// `Invalid` for wrong filters and for a text that is no moment; `RangeNotAllowed`.
+    pub fn explain(
+        &self,
+        filters: &Filters,
+        as_of: &str,
+        now: Timestamp,
+        budget: &Budget,
+    ) -> Result<Value, ReadError> {
         let moment = self.open_moment(as_of)?;
-        let query = self.query(filters, moment.now)?;
+        let query = self.query(filters, moment.now, now)?;
         let mut plan = self.trail.inner.search.explain(&self.scope(), &query, Some(moment.as_of), budget);
         let directory = self.trail.inner.control.directory();
         indelible_search::name_tenants(&mut plan, &|number| {

@@ -87,10 +87,10 @@ impl ScopedReader {
     /// Begins a walk as of a sealed moment.
     ///
     /// # Errors
-    /// `Invalid` for wrong filters, and for a text that is no moment of this trail.
-    pub fn walk(&self, filters: &Filters, as_of: &str) -> Result<Walk, ReadError> {
+    /// `Invalid` for wrong filters, and for a text that is no moment of this trail; `RangeNotAllowed`.
+    pub fn walk(&self, filters: &Filters, as_of: &str, now: Timestamp) -> Result<Walk, ReadError> {
         let moment = self.open_moment(as_of)?;
-        let query = self.query(filters, moment.now)?;
+        let query = self.query(filters, moment.now, now)?;
         Ok(Walk { query, scope: self.scope(), index: 0, end: moment.as_of, found: VecDeque::new() })
     }
 

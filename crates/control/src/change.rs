@@ -327,6 +327,7 @@ async fn write(
                 // An older copy of the database may place users where nobody is any more; theirs is no matter of the
                 // ledger.
                 "UPDATE users SET tenant = NULL, state = 'disabled' WHERE tenant = ?",
+                "UPDATE views SET shared = 'nobody', shared_tenant = NULL WHERE shared_tenant = ?",
                 "DELETE FROM former_names WHERE tenant = ?",
                 "DELETE FROM tenants WHERE number = ?",
             ] {
@@ -345,22 +346,31 @@ async fn write(
             Ok(())
         }
         Change::RoleSet { role } => {
+            let range = role.range.unwrap_or_default();
             sqlx::query(
-                "INSERT INTO roles (id, name, name_folded, permissions, reach) VALUES (?, ?, ?, ?, ?)
+                "INSERT INTO roles (id, name, name_folded, permissions, reach, range_back, range_span)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)
                  ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_folded = excluded.name_folded,
-                 permissions = excluded.permissions, reach = excluded.reach",
+                 permissions = excluded.permissions, reach = excluded.reach, range_back = excluded.range_back,
+                 range_span = excluded.range_span",
             )
             .bind(role.id.as_bytes().as_slice())
             .bind(&role.name)
             .bind(role.name.to_lowercase())
             .bind(role.permissions.names().join(" "))
             .bind(role.reach.as_str())
+            .bind(range.back.map(|back| back.to_string()))
+            .bind(range.span.map(|span| span.to_string()))
             .execute(&mut **rows)
             .await?;
             Ok(())
         }
         Change::RoleRemoved { role } => {
-            for statement in ["DELETE FROM grants WHERE role = ?", "DELETE FROM roles WHERE id = ?"] {
+            for statement in [
+                "DELETE FROM grants WHERE role = ?",
+                "UPDATE views SET shared = 'nobody', shared_role = NULL WHERE shared_role = ?",
+                "DELETE FROM roles WHERE id = ?",
+            ] {
                 sqlx::query(statement).bind(role.as_bytes().as_slice()).execute(&mut **rows).await?;
             }
             Ok(())

@@ -2,14 +2,23 @@ use proptest::{prelude::*, sample::Index, test_runner::TestCaseError};
 
 use super::*;
 use crate::{
-    Permission, Profile, Tenant, UserState,
+    Permission, Profile, RangeLimit, Tenant, UserState,
     testing::{Database, at, audited, made, moved, new_key, permissions, renamed, set, tenant},
 };
 
 const HELPERS: Uuid = Uuid::from_u128(70);
 
 fn helpers(name: &str, reach: RoleReach) -> Change {
-    Change::RoleSet { role: Role { id: HELPERS, name: name.into(), permissions: permissions(&[]), reach } }
+    Change::RoleSet {
+        role: Role { id: HELPERS, name: name.into(), permissions: permissions(&[]), reach, range: None },
+    }
+}
+
+/// Every way in which a role limits ranges.
+fn range(number: u8) -> Option<RangeLimit> {
+    let span = |bit: u8, text: &str| (number & bit > 0).then(|| text.parse().unwrap());
+    let range = RangeLimit { back: span(1, "P1Y"), span: span(2, "P3M") };
+    Some(range).filter(|range| !range.is_unlimited())
 }
 
 fn ready_made(name: &str) -> Role {
@@ -316,7 +325,13 @@ fn entry(bytes: [u8; 4], nth: u64, directory: &Directory, users: &[Uuid]) -> Ent
         }
         11 => Change::KeyEnds { key: some_key(), at: i64::from(b), revoked: c % 2 == 0 },
         12 => Change::RoleSet {
-            role: Role { id: role, name: name(a), permissions: permissions(&[Permission::AuditRead]), reach },
+            role: Role {
+                id: role,
+                name: name(a),
+                permissions: permissions(&[Permission::AuditRead]),
+                reach,
+                range: range(c),
+            },
         },
         13 => Change::RoleRemoved { role },
         14 => {
@@ -420,4 +435,17 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(every_copy_catches_up(steps, copied, killed))?;
     }
+}
+
+#[test]
+fn a_role_of_before_range_limits_reads_and_writes_as_it_did() {
+    let stored = r#"{"type":"role_set","role":{"id":"00000000-0000-0000-0000-000000000046","name":"Helpers","permissions":["audit.read"],"reach":"tenant"}}"#;
+    let change: Change = serde_json::from_str(stored).unwrap();
+    let Change::RoleSet { role } = &change else { panic!("{change:?}") };
+    assert_eq!(role.range, None);
+    assert_eq!(serde_json::to_string(&change).unwrap(), stored);
+    let limited = Change::RoleSet { role: Role { range: range(1), ..role.clone() } };
+    let text = serde_json::to_string(&limited).unwrap();
+    assert!(text.ends_with(r#""reach":"tenant","range":{"back":"P1Y"}}}"#), "{text}");
+    assert_eq!(serde_json::from_str::<Change>(&text).unwrap(), limited);
 }

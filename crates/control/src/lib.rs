@@ -1,4 +1,4 @@
-//! Tenants, users, roles, API keys, sessions, jobs, rule sets, uploaded mappings and settings, kept in SQLite.
+//! Tenants, users, roles, API keys, sessions, jobs, saved views, rule sets, uploaded mappings and settings, kept in SQLite.
 //!
 //! One file, `control.sqlite`. Everything that is asked for on the way of a request is answered from an immutable
 //! snapshot in memory ([`Directory`]), swapped after each committed write; so authentication and reach cost no
@@ -14,6 +14,7 @@ mod looks;
 mod mappings;
 mod permission;
 mod providers;
+mod range;
 mod roles;
 mod sessions;
 mod store;
@@ -21,6 +22,7 @@ mod tenants;
 #[cfg(test)]
 mod testing;
 mod users;
+mod views;
 
 pub use accounts::{Credentials, Profile};
 pub use change::{Change, TenantSet};
@@ -31,6 +33,7 @@ pub use looks::{Look, LookKey};
 pub use mappings::StoredMapping;
 pub use permission::{Permission, PermissionSet, UnknownPermission};
 pub use providers::StoredProvider;
+pub use range::{CalendarSpan, NoCalendarSpan, RangeLimit};
 pub use roles::{Role, RoleGrant, RoleReach};
 pub use sessions::{LinkPurpose, SecretHash, Session};
 pub use store::{Control, ControlError, StoredRules};
@@ -38,3 +41,4 @@ pub use tenants::{
     Tenant, TenantKind, TenantNameError, TenantNumber, TenantState, check_tenant_name, is_of_tenant_names,
 };
 pub use users::{User, UserState};
+pub use views::{Owner, Sharing, View, new_slug};

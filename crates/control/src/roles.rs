@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Permission, PermissionSet, TenantNumber};
+use crate::{Permission, PermissionSet, RangeLimit, TenantNumber};
 
 /// A set of permissions with a reach, to be given to users.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct Role {
     pub permissions: PermissionSet,
     /// For which tenants.
     pub reach: RoleReach,
+    /// What of time may be asked about; `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<RangeLimit>,
 }
 
 /// How far a role reaches; the tenants themselves come with the user who has it.
@@ -80,6 +83,7 @@ impl Role {
             name: name.to_owned(),
             permissions,
             reach,
+            range: None,
         };
         let of = |permissions: &[Permission]| permissions.iter().copied().collect::<PermissionSet>();
         let partner = of(&[AuditRead, AuditExport, AuditReports]);

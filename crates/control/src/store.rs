@@ -20,8 +20,8 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, Directory, KeyId, PermissionSet, Role, RoleGrant, RoleReach, Tenant, TenantKind, TenantNumber,
-    TenantState, User, UserState,
+    ApiKey, Directory, KeyId, PermissionSet, RangeLimit, Role, RoleGrant, RoleReach, Tenant, TenantKind,
+    TenantNumber, TenantState, User, UserState,
     change::{INSTALLATION_AUDITED_SINCE, audited_since},
     directory::{Loaded, fold_name},
     sessions::{SessionTable, load_sessions},
@@ -116,6 +116,14 @@ pub enum ControlError {
         role: String,
         /// Its reach.
         reach: &'static str,
+    },
+    /// An owner has as many as one may have.
+    #[error("there are {max} {what} already; delete some")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many one may have.
+        max: i64,
     },
     /// The key does not exist or is revoked already.
     #[error("no such key")]
@@ -452,7 +460,19 @@ fn role_from(row: &SqliteRow) -> Result<Role, ControlError> {
         name: row.try_get("name")?,
         permissions: permissions_from(row)?,
         reach,
+        range: range_from(row)?,
     })
+}
+
+/// The limits of a role; none at all is the same as no limits.
+fn range_from(row: &SqliteRow) -> Result<Option<RangeLimit>, ControlError> {
+    let span = |column| {
+        let text: Option<String> = row.try_get(column)?;
+        let read = text.map(|text| text.parse().map_err(|_| ControlError::Corrupt { what: "range" }));
+        read.transpose()
+    };
+    let range = RangeLimit { back: span("range_back")?, span: span("range_span")? };
+    Ok(Some(range).filter(|range| !range.is_unlimited()))
 }
 
 fn grant_from(row: &SqliteRow) -> Result<(Uuid, RoleGrant), ControlError> {

@@ -67,7 +67,7 @@ pub use error::SearchError;
 pub use field::fold_keyword;
 pub use filter::{Catalogue, name_tenants, people_named};
 pub use marks::Mark;
-pub use params::{KNOWN_PARAMETERS, nearest_parameter};
+pub use params::{AskedTimes, KNOWN_PARAMETERS, nearest_parameter};
 pub use query::{Query, Reach, TenantSet};
 pub use search::{Progress, Search, SearchConfig};
 pub use source::{Decode, Decoded, EventSource, SourceError};

@@ -96,6 +96,32 @@ impl Query {
     }
 }
 
+/// The times that the parameters `since` and `until` ask about, whatever other conditions narrow the question to.
+#[derive(Clone, Debug)]
+pub struct AskedTimes {
+    /// Included; in microseconds.
+    pub since: Option<i64>,
+    /// Excluded.
+    pub until: Option<i64>,
+    /// The zone that calendar units are counted in.
+    pub zone: TimeZone,
+}
+
+impl AskedTimes {
+    /// Reads `since`, `until` and `tz` among `params`.
+    ///
+    /// # Errors
+    /// As [`Query::from_params_with`], for these three.
+    pub fn from_params(params: &[(String, String)], now: Timestamp) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader { params, problems: Vec::new() };
+        let zone = reader.zone();
+        let context = Context { now, zone: &zone, catalogue: &AnyName };
+        let since = reader.instant("since", &context);
+        let until = reader.instant("until", &context);
+        if reader.problems.is_empty() { Ok(Self { since, until, zone }) } else { Err(reader.problems) }
+    }
+}
+
 struct Reader<'a> {
     params: &'a [(String, String)],
     problems: Vec<Problem>,
@@ -103,13 +129,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn query(&mut self, now: Timestamp, catalogue: &dyn Catalogue) -> Query {
-        let mut zone = TimeZone::UTC;
-        if let Some(name) = self.values("tz").last() {
-            match parse_zone(name) {
-                Ok(named) => zone = named,
-                Err(message) => self.refuse("tz", message),
-            }
-        }
+        let zone = self.zone();
         let context = Context { now, zone: &zone, catalogue };
         let mut parts = vec![
             Expr::Time(self.range("since", "until", &context)),
@@ -123,6 +143,17 @@ impl<'a> Reader<'a> {
             }
         }
         Query::new(Expr::And(parts))
+    }
+
+    fn zone(&mut self) -> TimeZone {
+        match self.values("tz").last().map(|name| parse_zone(name)) {
+            None => TimeZone::UTC,
+            Some(Ok(zone)) => zone,
+            Some(Err(message)) => {
+                self.refuse("tz", message);
+                TimeZone::UTC
+            }
+        }
     }
 
     fn values(&self, name: &str) -> Vec<&'a str> {

@@ -293,6 +293,11 @@ impl Query {
         (Some(since).filter(|since| *since != i64::MIN), Some(until).filter(|until| *until != i64::MAX))
     }
 
+    /// Leaves of the matching events only those that happened at `since`, in microseconds, or later.
+    pub fn narrow_times(&mut self, since: i64) {
+        self.time = self.time.intersection(TimeRange { since, until: i64::MAX });
+    }
+
     /// Leaves of the matching events only those of `tenants`.
     pub fn narrow(&mut self, tenants: TenantSet) {
         let matches = std::mem::replace(&mut self.matches, Expr::All);

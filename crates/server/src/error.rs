@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use indelible_access::{Principal, ReadError};
+use indelible_access::{OutOfRange, Principal, ReadError};
 use indelible_control::ControlError;
 use indelible_event::{Code, Problem};
 use indelible_ledger::AppendError;
@@ -30,6 +30,8 @@ pub(crate) struct ApiError {
     pub(crate) retry_after_seconds: Option<u64>,
     /// For the log only.
     pub(crate) private: Option<String>,
+    /// The range that is allowed instead.
+    allowed: Option<AllowedRange>,
     /// Where HTTP has a better status than the code's own.
     status: Option<StatusCode>,
 }
@@ -70,6 +72,18 @@ pub(crate) struct ProblemDetails {
     /// How many further errors are not listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors_omitted: Option<usize>,
+    /// With `range_not_allowed`: the largest range that is allowed, as near as possible to what was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<AllowedRange>,
+}
+
+/// A range that may be asked about.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct AllowedRange {
+    /// Included.
+    since: String,
+    /// Excluded.
+    until: String,
 }
 
 /// An error answer lists so many errors; each is at most about 300 bytes, so the body stays under 20 kB.
@@ -96,6 +110,7 @@ impl ApiError {
             omitted: 0,
             retry_after_seconds: None,
             private: None,
+            allowed: None,
             status: None,
         }
     }
@@ -164,6 +179,13 @@ impl From<ReadError> for ApiError {
             ReadError::Forbidden(permission) => {
                 Self::new(Code::Forbidden, format!("this needs the permission {permission}"))
             }
+            ReadError::RangeNotAllowed(OutOfRange { since, until, words }) => Self {
+                allowed: Some(AllowedRange { since: since.to_rfc3339(), until: until.to_rfc3339() }),
+                ..Self::new(
+                    Code::RangeNotAllowed,
+                    format!("your roles allow {words}; give since and until within that"),
+                )
+            },
             ReadError::NotFound => Self::new(Code::NotFound, "no such event within your reach"),
             ReadError::Ambiguous => Self::field(
                 Code::InvalidFilter,
@@ -297,6 +319,7 @@ impl IntoResponse for ApiError {
             code: self.code.as_str(),
             errors: self.errors,
             errors_omitted: (self.omitted > 0).then_some(self.omitted),
+            allowed: self.allowed,
         };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();

@@ -361,7 +361,7 @@ impl<'j> Sources<'j> {
         mut take: impl FnMut(&[Walked]) -> Result<(), JobError>,
     ) -> Result<u64, JobError> {
         let budget = self.work.budget();
-        let mut walk = self.reader.walk(&self.filters, self.as_of).map_err(refused)?;
+        let mut walk = self.reader.walk(&self.filters, self.as_of, self.app.now()).map_err(refused)?;
         let total = loop {
             self.work.check()?;
             match self.reader.walk_total(&walk, &budget).map_err(refused)? {

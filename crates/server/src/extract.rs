@@ -89,7 +89,7 @@ impl Caller {
 
     /// Refuses all who could not do everything themselves: what they set up may be anybody.
     pub(crate) fn needs_everything(&self, directory: &Directory) -> Result<(), ApiError> {
-        if self.principal.covers(PermissionSet::all(), &Reach::Everything, directory) {
+        if self.principal.covers(PermissionSet::all(), &Reach::Everything, None, directory) {
             Ok(())
         } else {
             let message =

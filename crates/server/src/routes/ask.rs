@@ -96,7 +96,7 @@ impl Asked {
         let (now, filters, reading) = (app.now(), question.filters.clone(), reader.clone());
         let work = move |budget: &_| {
             let (found, standing) = find(&reading, &question, now, budget)?;
-            let explain = plan(&reading, explain, &question.filters, &standing, budget)?;
+            let explain = plan(&reading, explain, &question.filters, &standing, now, budget)?;
             Ok((found, standing, explain))
         };
         let Done { answer: (found, standing, explain), waited } =
@@ -114,9 +114,10 @@ pub(crate) fn plan(
     wanted: bool,
     filters: &[(String, String)],
     standing: &Standing,
+    now: Timestamp,
     budget: &Budget,
 ) -> Result<Option<Value>, ReadError> {
-    wanted.then(|| reader.explain(filters, &standing.as_of, budget)).transpose()
+    wanted.then(|| reader.explain(filters, &standing.as_of, now, budget)).transpose()
 }
 
 /// A number from 1 to `max`.

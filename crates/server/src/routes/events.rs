@@ -8,6 +8,7 @@ use axum::{
 };
 use indelible_access::{EventPage, EventView, ListRequest, ReadError, ScopedReader};
 use indelible_control::TenantNumber;
+use indelible_event::Timestamp;
 use indelible_search::{Budget, Cost};
 use indelible_verify::ProofBundle;
 use serde::Serialize;
@@ -87,7 +88,7 @@ pub(crate) async fn list(
     let reading = reader.clone();
     let work = move |budget: &_| {
         let page = reading.list(&request, now, budget)?;
-        let explain = plan(&reading, explain, &request.filters, &page.standing, budget)?;
+        let explain = plan(&reading, explain, &request.filters, &page.standing, now, budget)?;
         Ok((page, explain))
     };
     let done = app.queries.run(kind, &filters, work).await?;
@@ -194,6 +195,7 @@ impl<'c> Single<'c> {
             &ScopedReader,
             &str,
             Option<&str>,
+            Timestamp,
             &Budget,
         ) -> Result<(T, Cost, TenantNumber), ReadError>
         + Send
@@ -204,7 +206,8 @@ impl<'c> Single<'c> {
         let (reading, opened) = (reader.clone(), id.clone());
         // All that can narrow it.
         let filters: Vec<_> = tenant.iter().map(|tenant| ("tenant".to_owned(), tenant.clone())).collect();
-        let work = move |budget: &_| find(&reading, &id, tenant.as_deref(), budget);
+        let now = app.now();
+        let work = move |budget: &_| find(&reading, &id, tenant.as_deref(), now, budget);
         let Done { answer: (found, cost, tenant), waited } =
             app.queries.run(Kind::Event, &filters, work).await?;
         what.record(&app, caller, tenant, &opened).await?;

@@ -242,8 +242,9 @@ pub(crate) async fn create(
         if given.is_none() {
             filters.push(("tz".to_owned(), zone.clone()));
         }
-        reader.check(&filters, now)?;
         let as_of = reader.moment(wanted.as_of.as_deref(), now)?;
+        // Whether it may be asked, and understood; what it finds is found later.
+        reader.walk(&filters, &as_of, now)?;
         let owner = caller.principal.id.owner();
         if app.control.open_jobs(JobKind::Export, owner).await? >= OPEN_MAX {
             let message = format!("{OPEN_MAX} of your exports wait or run; wait for one, or cancel one");

@@ -290,10 +290,11 @@ fn may_hand_out(
     directory: &Directory,
 ) -> Result<(), ApiError> {
     let managing = [Permission::TenantsManage].into_iter().filter(|_| create_tenants).collect();
-    if principal.covers(permissions.with(managing), reach, directory) {
+    if principal.covers(permissions.with(managing), reach, None, directory) {
         Ok(())
     } else {
-        let message = "a key can't have more permissions or reach than the one that makes it";
+        let message =
+            "a key can't have more permissions or reach, nor read older events, than the one that makes it";
         Err(ApiError::new(Code::Forbidden, message))
     }
 }

@@ -5,10 +5,12 @@ use axum::{
     body::Body,
     http::{HeaderMap, StatusCode},
 };
-use indelible_control::{Change, Directory, Permission, PermissionSet, Reach, Role, RoleReach};
+use indelible_control::{
+    CalendarSpan, Change, Directory, Permission, PermissionSet, RangeLimit, Reach, Role, RoleReach,
+};
 use indelible_event::Code;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -23,6 +25,22 @@ use crate::{
     recorder::OwnEvent,
 };
 
+/// Limits of the ranges that may be asked about, as ISO 8601 durations of years, months, weeks, days and hours.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RangeView {
+    /// How far back from now, such as `P1Y`; null: not limited.
+    back: Option<String>,
+    /// How much at a time, such as `P3M`; null: not limited.
+    span: Option<String>,
+}
+
+impl RangeView {
+    pub(crate) fn new(limit: &RangeLimit) -> Self {
+        let text = |span: Option<CalendarSpan>| span.map(|span| span.to_string());
+        Self { back: text(limit.back), span: text(limit.span) }
+    }
+}
+
 /// A role.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RoleView {
@@ -33,6 +51,8 @@ pub(crate) struct RoleView {
     permissions: Vec<&'static str>,
     /// `everything`, `territories` (those given with the role), `tenant` (the user's own) or `oneself`.
     reach: &'static str,
+    /// What of time whoever has it may ask about; null: all.
+    range: Option<RangeView>,
     /// Whether it came with the program; then it can't be changed.
     ready_made: bool,
     /// How many users have it.
@@ -46,6 +66,7 @@ impl RoleView {
             name: role.name.clone(),
             permissions: role.permissions.names(),
             reach: role.reach.as_str(),
+            range: role.range.as_ref().map(RangeView::new),
             ready_made: role.is_ready_made(),
             users: directory.users().filter(|user| user.has_role(role.id)).count(),
         }
@@ -82,6 +103,33 @@ pub(crate) struct RoleRequest {
     permissions: Vec<String>,
     /// `everything`, `territories`, `tenant` or `oneself`.
     reach: String,
+    /// What of time whoever has it may ask about; absent or null: all.
+    #[serde(default)]
+    range: Option<RangeRequest>,
+}
+
+/// Limits of the ranges that may be asked about, as ISO 8601 durations of years, months, weeks, days and hours.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RangeRequest {
+    /// How far back from now, such as `P1Y`; absent or null: not limited.
+    #[serde(default)]
+    back: Option<String>,
+    /// How much at a time, such as `P3M`; absent or null: not limited.
+    #[serde(default)]
+    span: Option<String>,
+}
+
+/// The limits that are asked for; none where nothing is limited.
+fn checked_range(request: Option<&RangeRequest>) -> Result<Option<RangeLimit>, ApiError> {
+    let Some(request) = request else { return Ok(None) };
+    let span = |field: &str, text: &Option<String>| {
+        let parsed = text.as_deref().map(str::parse::<CalendarSpan>).transpose();
+        parsed.map_err(|error| ApiError::field(Code::InvalidTime, field, error.to_string()))
+    };
+    let limit =
+        RangeLimit { back: span("/range/back", &request.back)?, span: span("/range/span", &request.span)? };
+    Ok(Some(limit).filter(|limit| !limit.is_unlimited()))
 }
 
 /// Makes a role, with at most the caller's own permissions.
@@ -151,11 +199,13 @@ async fn set(
         name: checked_text("/name", &request.name, NAME_MAX)?,
         permissions: checked_permissions(&request.permissions)?,
         reach,
+        range: checked_range(request.range.as_ref())?,
     };
-    let both = old.map_or(role.permissions, |old| old.permissions.with(role.permissions));
-    if !caller.principal.covers(both, &Reach::Everything, &directory) {
-        let message = "nobody gives more permissions, or takes others, than they have";
-        return Err(ApiError::field(Code::Forbidden, "/permissions", message));
+    for given in old.into_iter().chain([&role]) {
+        if !caller.principal.covers(given.permissions, &Reach::Everything, given.range.as_ref(), &directory) {
+            let message = "nobody gives more permissions, or takes others, than they have";
+            return Err(ApiError::field(Code::Forbidden, "/permissions", message));
+        }
     }
     let (action, code, kind) = match old {
         Some(_) => ("Change role", "role.change", "update"),
@@ -167,11 +217,17 @@ async fn set(
         .by(&caller.principal, &caller.origin, &directory)
         .changed("name", was(|role| role.name.clone().into()), role.name.clone())
         .changed("permissions", was(|role| role.permissions.names().into()), role.permissions.names())
-        .changed("reach", was(|role| role.reach.as_str().into()), role.reach.as_str());
+        .changed("reach", was(|role| role.reach.as_str().into()), role.reach.as_str())
+        .changed("range", was(range_told), range_told(&role));
     if told.has_changes() {
         app.make_change(Change::RoleSet { role: role.clone() }, &told).await?;
     }
     Ok(RoleView::new(&role, &app.control.directory()))
+}
+
+/// The limits of a role as own events tell of them.
+fn range_told(role: &Role) -> Value {
+    role.range.as_ref().map_or(Value::Null, |range| json!(RangeView::new(range)))
 }
 
 /// Permissions by their names, at least one.
@@ -205,7 +261,7 @@ pub(crate) async fn delete(
         let _turn = caller.turn(&app).await?;
         let directory = app.control.directory();
         let role = directory.role(id).ok_or_else(no_such_role)?;
-        if !caller.principal.covers(role.permissions, &Reach::Everything, &directory) {
+        if !caller.principal.covers(role.permissions, &Reach::Everything, role.range.as_ref(), &directory) {
             let message = "nobody takes other permissions than they have";
             return Err(ApiError::new(Code::Forbidden, message));
         }
@@ -213,7 +269,8 @@ pub(crate) async fn delete(
             .to("role", &id.to_string(), &role.name)
             .by(&caller.principal, &caller.origin, &directory)
             .changed("permissions", role.permissions.names(), Value::Null)
-            .changed("reach", role.reach.as_str(), Value::Null);
+            .changed("reach", role.reach.as_str(), Value::Null)
+            .changed("range", range_told(role), Value::Null);
         app.make_change(Change::RoleRemoved { role: id }, &told).await
     };
     uncancelled(work).await?;

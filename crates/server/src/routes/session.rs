@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::roles::RangeView;
 use crate::{
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, Ready},
@@ -38,6 +39,8 @@ pub(crate) struct Session {
     reach: SessionReach,
     /// How many tenants that is now, with all below them.
     tenants: usize,
+    /// What of time may be asked about: of its roles with `audit.read` whichever allows most; null: all.
+    range: Option<RangeView>,
 }
 
 #[derive(Serialize)]
@@ -84,5 +87,6 @@ pub(crate) async fn session(
         permissions: caller.principal.permissions().names(),
         reach,
         tenants,
+        range: caller.principal.range().widest().as_ref().map(RangeView::new),
     }))
 }

@@ -63,7 +63,7 @@ pub(crate) async fn tail(
     params.finish()?;
     let started = app.now();
     // Wrong filters are refused now, with a status.
-    reader.check(&filters, started)?;
+    reader.check_follow(&filters, started)?;
     let last = match headers.get("last-event-id") {
         None => None,
         Some(id) => Some(id.to_str().map_err(|_| {
@@ -203,8 +203,9 @@ impl Tail {
     async fn batch(&self, reader: &ScopedReader) -> Result<FollowBatch, Ends> {
         let (reader, filters) = (reader.clone(), self.filters.clone());
         let (started, from, until) = (self.started, self.position, self.until);
+        let now = self.app.now();
         let batch: FollowBatch =
-            self.run(move |budget| reader.follow(&filters, started, from, until, BATCH, budget)).await?;
+            self.run(move |budget| reader.follow(&filters, started, now, from, until, BATCH, budget)).await?;
         note(Kind::Tail, &batch.cost);
         Ok(batch)
     }
@@ -218,8 +219,9 @@ impl Tail {
     /// Passes over what waits, if it is more than may wait.
     async fn drop_waiting(&mut self, reader: &ScopedReader) -> Result<Option<Bytes>, Ends> {
         let (reading, filters) = (reader.clone(), self.filters.clone());
-        let (started, from) = (self.started, self.position);
-        let skipped: Skipped = self.run(move |budget| reading.skip(&filters, started, from, budget)).await?;
+        let (started, now, from) = (self.started, self.app.now(), self.position);
+        let skipped: Skipped =
+            self.run(move |budget| reading.skip(&filters, started, now, from, budget)).await?;
         note(Kind::Tail, &skipped.cost);
         self.kept_up = Instant::now();
         if skipped.count <= self.app.config.tail_queue_events as u64 {

@@ -117,16 +117,19 @@ fn places(caller: &Caller, tenant: Option<u64>, directory: &Directory) -> bool {
     }
 }
 
-/// Whether the caller has all that a role permits, over all that it reaches.
+/// Whether the caller has all that a role permits, over all that it reaches, and as far back.
 fn gives(caller: &Caller, grant: &RoleGrant, tenant: Option<u64>, directory: &Directory) -> bool {
     let Some(role) = directory.role(grant.role) else { return true };
     let reach = match role.reach {
         RoleReach::Everything => Reach::Everything,
         RoleReach::Territories => Reach::Tenants(grant.territories.clone()),
         RoleReach::Tenant => Reach::Tenants(tenant.into_iter().collect()),
-        RoleReach::Oneself => return role.permissions.is_within(caller.principal.permissions()),
+        RoleReach::Oneself => {
+            return role.permissions.is_within(caller.principal.permissions())
+                && caller.principal.covers_range(role.permissions, role.range.as_ref());
+        }
     };
-    caller.principal.covers(role.permissions, &reach, directory)
+    caller.principal.covers(role.permissions, &reach, role.range.as_ref(), directory)
 }
 
 fn no_such_user() -> ApiError {
