@@ -191,21 +191,7 @@ impl Control {
     /// # Errors
     /// The database's.
     pub async fn insert_job(&self, job: &NewJob, now: Timestamp) -> Result<(), ControlError> {
-        sqlx::query(
-            "INSERT INTO jobs (id, kind, owner, owner_name, parent, spec, state, run_at, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?) ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(job.id.as_bytes().as_slice())
-        .bind(job.kind.as_str())
-        .bind(job.owner.to_text())
-        .bind(&job.owner_name)
-        .bind(job.parent.as_ref().map(|id| id.as_bytes().as_slice()))
-        .bind(&job.spec)
-        .bind(job.run_at.as_micros())
-        .bind(now.as_micros())
-        .execute(self.pool())
-        .await?;
-        Ok(())
+        insert_job(self.pool(), job, now).await
     }
 
     /// Takes the job that is due longest, or another process's whose lease ran out; `None` where none is.
@@ -434,6 +420,29 @@ impl Control {
             sqlx::query("SELECT id FROM jobs WHERE state = 'completed'").fetch_all(self.pool()).await?;
         rows.iter().map(|row| id_from(row, "id")).collect()
     }
+}
+
+/// As [`Control::insert_job`], also within a transaction.
+pub(crate) async fn insert_job<'e>(
+    rows: impl sqlx::Executor<'e, Database = Sqlite>,
+    job: &NewJob,
+    now: Timestamp,
+) -> Result<(), ControlError> {
+    sqlx::query(
+        "INSERT INTO jobs (id, kind, owner, owner_name, parent, spec, state, run_at, created_at)
+         VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(job.id.as_bytes().as_slice())
+    .bind(job.kind.as_str())
+    .bind(job.owner.to_text())
+    .bind(&job.owner_name)
+    .bind(job.parent.as_ref().map(|id| id.as_bytes().as_slice()))
+    .bind(&job.spec)
+    .bind(job.run_at.as_micros())
+    .bind(now.as_micros())
+    .execute(rows)
+    .await?;
+    Ok(())
 }
 
 /// How a job ended.

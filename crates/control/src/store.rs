@@ -125,6 +125,9 @@ pub enum ControlError {
         /// How many one may have.
         max: i64,
     },
+    /// A schedule makes the report.
+    #[error("a schedule makes this report; delete that one first")]
+    ReportInUse,
     /// The key does not exist or is revoked already.
     #[error("no such key")]
     NoSuchKey,

@@ -91,7 +91,7 @@ impl Owner {
 }
 
 impl Sharing {
-    fn columns(self) -> (&'static str, Option<Uuid>, Option<TenantNumber>) {
+    pub(crate) fn columns(self) -> (&'static str, Option<Uuid>, Option<TenantNumber>) {
         match self {
             Self::Nobody => ("nobody", None, None),
             Self::Everybody => ("everybody", None, None),

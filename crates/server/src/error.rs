@@ -233,7 +233,9 @@ impl From<ControlError> for ApiError {
             ControlError::AuditedStays | ControlError::ReadyMadeRole => {
                 Self::new(Code::Forbidden, error.to_string())
             }
-            ControlError::TenantInUse => Self::new(Code::IdConflict, error.to_string()),
+            ControlError::TenantInUse | ControlError::ReportInUse => {
+                Self::new(Code::IdConflict, error.to_string())
+            }
             ControlError::WrongGrant { .. } => Self::field(Code::InvalidFilter, "/roles", error.to_string()),
             _ => Self::internal(chain(&error)),
         }
