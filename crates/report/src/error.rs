@@ -2,9 +2,14 @@
 
 use std::io;
 
+use crate::Format;
+
 /// Why a file could not be written. What was written of it is no file yet.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
+    /// Exports are not made in this format, or reports are not: [`Format::OF_EXPORTS`], [`Format::OF_REPORTS`].
+    #[error("{} is no format for this", .0.as_str())]
+    Format(Format),
     /// The disk: full, or broken.
     #[error("writing the file")]
     Disk(#[from] io::Error),

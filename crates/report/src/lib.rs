@@ -6,12 +6,15 @@
 //! Invariant: nothing is left out in silence. What a format can't hold is counted in [`Written`], for the file's owner.
 
 mod cell;
+mod chart;
 mod clock;
 mod column;
+mod document;
 mod error;
 mod export;
 mod format;
 mod parquet;
+mod pdf;
 mod shown;
 mod spool;
 mod table;
@@ -20,6 +23,7 @@ mod testing;
 mod xlsx;
 
 pub use column::{Column, Columns};
+pub use document::Head;
 pub use error::ReportError;
-pub use export::{Exporter, Plan, Written};
+pub use export::{Exporter, Plan, ROWS_MAX, Written};
 pub use format::Format;
