@@ -5,7 +5,10 @@ use std::{error::Error, path::Path};
 
 use indelible_access::{Added, EventView};
 use indelible_event::{Limits, Timestamp};
-use indelible_report::{Columns, Exporter, Format, Head, Plan};
+use indelible_report::{
+    Columns, Definition, Exporter, Format, Group, Head, Plan, ReportBuilder, ReportColumn, ReportKind,
+    ReportPlan, ReviewedPerson,
+};
 use jiff::tz::TimeZone;
 
 /// 1 November 2026, in microseconds.
@@ -124,5 +127,52 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("{}: {} rows, {} bytes", path.display(), written.rows, written.bytes);
         }
     }
+    let folder = Path::new(&folder);
+    let reports = ReportKind::ALL.map(|kind| (kind.as_str(), Definition::new(kind)));
+    let counted = Definition {
+        columns: Some(vec![ReportColumn::Initiator, ReportColumn::Action, ReportColumn::Rows]),
+        group_by: vec![Group::Tenant, Group::Initiator],
+        ..Definition::new(ReportKind::Details)
+    };
+    let by_day = Definition { group_by: vec![Group::Day], ..Definition::new(ReportKind::Details) };
+    for (name, definition) in reports.into_iter().chain([("counted", counted), ("by_day", by_day)]) {
+        for format in Format::OF_REPORTS {
+            let plan = ReportPlan {
+                head: head(definition.kind.title())?,
+                zone: zone.clone(),
+                ..ReportPlan::new(definition.clone(), format)
+            };
+            let path = folder.join(format!("report-{name}.{}", format.as_str()));
+            let mut report = ReportBuilder::create(&path, plan)?;
+            if definition.kind.is_of_people() {
+                people().iter().try_for_each(|person| report.add_person(person))?;
+            } else {
+                let wanted =
+                    definition.kind.default_query().iter().filter(|(name, _)| *name == "action_type");
+                let wanted: Vec<_> = wanted.map(|(_, kind)| *kind).collect();
+                let is_wanted = |event: &&EventView| {
+                    let kind = event.event.action_type.as_deref().unwrap_or_default();
+                    wanted.is_empty() || wanted.contains(&kind)
+                };
+                events.iter().filter(is_wanted).try_for_each(|event| report.add(event, None))?;
+            }
+            let written = report.finish()?;
+            println!("{}: {} rows, {} bytes", path.display(), written.rows, written.bytes);
+        }
+    }
     Ok(())
+}
+
+fn people() -> Vec<ReviewedPerson> {
+    let person = |(number, (username, first, last)): (usize, &(&str, &str, &str))| ReviewedPerson {
+        username: (*username).to_owned(),
+        name: format!("{first} {last}"),
+        roles: [vec!["Auditor".to_owned()], vec!["Administrator".to_owned(), "Auditor (acme)".to_owned()]]
+            [number % 2]
+            .clone(),
+        groups: vec!["Staff".to_owned()],
+        state: "active".to_owned(),
+        last_sign_in: (number % 3 != 0).then_some(Timestamp::from_micros(RECEIVED)),
+    };
+    PEOPLE.iter().enumerate().map(person).collect()
 }

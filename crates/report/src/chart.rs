@@ -158,7 +158,7 @@ impl Chart {
         let left = (pen.measure)(&grouped(largest), SIZE) + 8.0;
         let (bottom, room) = (TITLE + COLUMN_HEIGHT, width - left);
         for (share, number) in [(0.0, 0), (0.5, largest / 2), (1.0, largest)] {
-            if share == 0.5 && largest % 2 != 0 {
+            if share == 0.5 && !largest.is_multiple_of(2) {
                 continue;
             }
             let y = bottom - COLUMN_HEIGHT * share;

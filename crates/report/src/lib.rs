@@ -13,8 +13,11 @@ mod document;
 mod error;
 mod export;
 mod format;
+mod html;
 mod parquet;
 mod pdf;
+mod render;
+mod report;
 mod shown;
 mod spool;
 mod table;
@@ -22,8 +25,14 @@ mod table;
 mod testing;
 mod xlsx;
 
+pub use chart::ChartKind;
 pub use column::{Column, Columns};
 pub use document::Head;
 pub use error::ReportError;
 pub use export::{Exporter, Plan, ROWS_MAX, Written};
 pub use format::Format;
+pub use html::style_hash;
+pub use report::{
+    Definition, DefinitionError, Group, ReportBuilder, ReportColumn, ReportKind, ReportPlan, ReviewedPerson,
+    preview,
+};

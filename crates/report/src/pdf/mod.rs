@@ -23,6 +23,12 @@ const BOTTOM: f32 = 44.0;
 /// How wide a table is.
 const WIDTH: f32 = PAGE.0 - 2.0 * MARGIN;
 
+/// How wide a text is in the font of documents, in points: near enough to what other fonts make of it.
+pub(crate) fn text_width(text: &str, size: f32) -> f32 {
+    thread_local!(static FACE: std::cell::RefCell<face::Face> = std::cell::RefCell::new(face::Face::regular()));
+    FACE.with_borrow_mut(|face| face.width(text, size))
+}
+
 /// Writes the document; returns where to, and how many cells were cut.
 pub(crate) fn write<W: Write>(document: &mut Document, out: W) -> Result<(W, u64), ReportError> {
     let mut sheet = Sheet::new(&document.head, out)?;
