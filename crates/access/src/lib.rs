@@ -35,4 +35,4 @@ pub use list::{EventPage, ListRequest};
 pub use principal::{Authenticator, Grant, Principal, PrincipalId, Sender};
 pub use reader::{Filters, ScopedReader, Single, Standing};
 pub use trail::{LogReader, OwnEntries, OwnEntry, Trail};
-pub use view::{Added, EventView, INSTALLATION, INSTALLATION_NUMBER, LOOKING};
+pub use view::{Added, EventView, INSTALLATION, INSTALLATION_NUMBER, LOOKING, Recognised};

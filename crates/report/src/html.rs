@@ -26,8 +26,11 @@ pub fn style_hash() -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(STYLE)))
 }
 
-/// How wide a chart is drawn; the browser scales it.
-const CHART_WIDTH: f32 = 900.0;
+/// How wide a chart is laid out, and how much larger it is shown.
+const CHART_WIDTH: f32 = 720.0;
+const CHART_SCALE: f32 = 1.5;
+/// How much wider the fonts of browsers are than the one that texts are measured with, at most.
+const WIDER: f32 = 1.2;
 
 /// Writes the document; returns where to.
 pub(crate) fn write<W: Write>(document: &mut Document, mut out: W) -> Result<W, ReportError> {
@@ -73,57 +76,75 @@ fn table<W: Write>(out: &mut W, document: &mut Document) -> Result<(), ReportErr
         "<div class=\"table\">\n<table>\n<caption>{}</caption>\n<thead>\n<tr>",
         Escaped(&document.head.title)
     )?;
-    for heading in headings {
+    for heading in headings.iter().filter(|heading| heading.shape != Shape::Below) {
         write!(out, "<th scope=\"col\"{}>{}</th>", class(heading), Escaped(&heading.text))?;
     }
     out.write_all(b"</tr>\n</thead>\n<tbody>\n")?;
     document.lines.rewind()?;
-    let mut is_empty = true;
+    let mut rows = 0_u64;
     while let Some((kind, cells)) = document.lines.next()? {
-        is_empty = false;
-        row(out, headings, kind, cells)?;
+        rows += 1;
+        row(out, headings, (kind, rows.is_multiple_of(2)), cells)?;
     }
-    if is_empty {
+    if rows == 0 {
         writeln!(out, "<tr><td colspan=\"{}\">Nothing was found.</td></tr>", headings.len().max(1))?;
     }
     out.write_all(b"</tbody>\n</table>\n</div>\n")?;
     Ok(())
 }
 
-fn row<W: Write>(out: &mut W, headings: &[Heading], kind: Kind, cells: &[String]) -> io::Result<()> {
-    out.write_all(match kind {
-        Kind::Row => b"<tr>" as &[u8],
-        Kind::Subtotal => b"<tr class=\"sum\">",
-        Kind::Total => b"<tr class=\"sum total\">",
-    })?;
-    // Sums of a table without numbers are words in its first columns.
-    for (place, heading) in headings.iter().enumerate() {
-        let text = Escaped(cells.get(place).map_or("", String::as_str));
+fn row<W: Write>(
+    out: &mut W,
+    headings: &[Heading],
+    (kind, is_even): (Kind, bool),
+    cells: &[String],
+) -> io::Result<()> {
+    let line = match (kind, is_even) {
+        (Kind::Row, false) => "",
+        (Kind::Row, true) => " class=\"even\"",
+        (Kind::Subtotal, _) => " class=\"sum\"",
+        (Kind::Total, _) => " class=\"sum total\"",
+    };
+    // Sums of a table without numbers are words in its first columns: a row may have fewer cells than the table.
+    let cells = || headings.iter().zip(cells.iter().map(String::as_str).chain(std::iter::repeat("")));
+    write!(out, "<tr{line}>")?;
+    let beside = cells().filter(|(heading, _)| heading.shape != Shape::Below);
+    let mut columns = 0;
+    for (place, (heading, cell)) in beside.enumerate() {
+        columns += 1;
         if kind != Kind::Row && place == 0 {
-            write!(out, "<th scope=\"row\"{}>{text}</th>", class(heading))?;
+            write!(out, "<th scope=\"row\"{}>{}</th>", class(heading), Escaped(cell))?;
         } else {
-            write!(out, "<td{}>{text}</td>", class(heading))?;
+            write!(out, "<td{}>{}</td>", class(heading), Escaped(cell))?;
         }
     }
-    out.write_all(b"</tr>\n")
+    out.write_all(b"</tr>\n")?;
+    // Long texts stand under their row, all across the table.
+    let below = || cells().filter(|(heading, cell)| heading.shape == Shape::Below && !cell.is_empty());
+    if below().next().is_some() {
+        write!(out, "<tr{line}><td class=\"below\" colspan=\"{}\">", columns.max(1))?;
+        for (heading, cell) in below() {
+            write!(out, "<div><b>{}</b> {}</div>", Escaped(&heading.text), Escaped(cell))?;
+        }
+        out.write_all(b"</td></tr>\n")?;
+    }
+    Ok(())
 }
 
 fn class(heading: &Heading) -> &'static str {
-    match heading.shape {
-        Shape::Text => "",
-        Shape::Number => " class=\"number\"",
-        Shape::Below => " class=\"long\"",
-    }
+    if heading.shape == Shape::Number { " class=\"number\"" } else { "" }
 }
 
 fn draw<W: Write>(out: &mut W, chart: &Chart) -> io::Result<()> {
-    let drawing = chart.drawing(CHART_WIDTH, &mut |text, size| text_width(text, size));
+    let drawing = chart.drawing(CHART_WIDTH, &mut |text, size| WIDER * text_width(text, size));
     let (width, height) = (drawing.width, drawing.height);
     let title = Escaped(&chart.title);
     write!(
         out,
-        "<figure>\n<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" \
-         aria-label=\"{title}\" font-family=\"system-ui, sans-serif\">\n<title>{title}</title>\n"
+        "<figure>\n<svg viewBox=\"0 0 {width} {height}\" width=\"{}\" height=\"{}\" role=\"img\" \
+         aria-label=\"{title}\" font-family=\"system-ui, sans-serif\">\n<title>{title}</title>\n",
+        width * CHART_SCALE,
+        height * CHART_SCALE
     )?;
     for mark in &drawing.marks {
         match mark {

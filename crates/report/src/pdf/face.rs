@@ -18,6 +18,8 @@ pub(super) struct Face {
     title: &'static str,
     data: &'static [u8],
     face: ttf_parser::Face<'static>,
+    /// Those of ASCII, which most texts are of.
+    ascii: [Glyph; 128],
     glyphs: HashMap<char, Glyph>,
     /// The glyphs that the document uses, in the order in which they came.
     used: GlyphRemapper,
@@ -45,8 +47,9 @@ impl Face {
 
     fn new(name: &'static str, title: &'static str, data: &'static [u8]) -> Self {
         let face = ttf_parser::Face::parse(data, 0).expect("the font was built in, and tests read it");
+        let ascii = std::array::from_fn(|code| glyph(&face, u8::try_from(code).unwrap_or_default().into()));
         let (glyphs, used) = (HashMap::new(), GlyphRemapper::new());
-        Self { name, title, data, face, glyphs, used, meanings: BTreeMap::new() }
+        Self { name, title, data, face, ascii, glyphs, used, meanings: BTreeMap::new() }
     }
 
     pub(super) fn has(&mut self, character: char) -> bool {
@@ -54,12 +57,10 @@ impl Face {
     }
 
     fn glyph(&mut self, character: char) -> Glyph {
-        *self.glyphs.entry(character).or_insert_with(|| {
-            let id = self.face.glyph_index(character).unwrap_or_default();
-            let units = f32::from(self.face.units_per_em());
-            let width = f32::from(self.face.glyph_hor_advance(id).unwrap_or_default()) * 1000.0 / units;
-            Glyph { id: id.0, width }
-        })
+        match self.ascii.get(u32::from(character) as usize) {
+            Some(glyph) => *glyph,
+            None => *self.glyphs.entry(character).or_insert_with(|| glyph(&self.face, character)),
+        }
     }
 
     /// How wide a character is at this size, in points.
@@ -137,4 +138,10 @@ impl Face {
         });
         objects
     }
+}
+
+fn glyph(face: &ttf_parser::Face<'_>, character: char) -> Glyph {
+    let id = face.glyph_index(character).unwrap_or_default();
+    let units = f32::from(face.units_per_em());
+    Glyph { id: id.0, width: f32::from(face.glyph_hor_advance(id).unwrap_or_default()) * 1000.0 / units }
 }

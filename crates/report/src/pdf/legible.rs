@@ -67,20 +67,33 @@ pub(super) fn wrapped(text: &str, face: &mut Face, size: f32, width: f32) -> Vec
 }
 
 fn wrap_paragraph(text: &str, face: &mut Face, size: f32, width: f32, lines: &mut Vec<String>) {
-    let (mut start, mut used, mut chance) = (0, 0.0, None);
+    let (mut start, mut used) = (0, 0.0);
+    // Where the line may end: after a space, or inside of what has none.
+    let (mut space, mut sign) = (0, 0);
     for (at, character) in text.char_indices() {
         let wide = face.width_of(character, size);
         while used + wide > width && at > start && character != ' ' {
-            let end = chance.filter(|chance| *chance > start).unwrap_or(at);
+            // A long word begins where it is, a short one goes to the next line as a whole.
+            let is_short = |face: &mut Face| face.width(&text[space..at], size) < width * WORD;
+            let end = match (space > start, sign > start) {
+                (true, true) if is_short(face) => space,
+                (_, true) => sign,
+                (true, false) => space,
+                (false, false) => at,
+            };
             lines.push(text[start..end].trim_end().to_owned());
             start = end;
             used = face.width(&text[start..at], size);
-            chance = None;
         }
         used += wide;
-        if matches!(character, ' ' | '-' | '/' | '.' | ',' | ';' | ':' | '@' | '_' | '=' | '&' | '?' | '|') {
-            chance = Some(at + character.len_utf8());
+        match character {
+            ' ' => (space, sign) = (at + 1, at + 1),
+            '-' | '/' | '.' | ',' | ';' | ':' | '@' | '_' | '=' | '&' | '?' | '|' => sign = at + 1,
+            _ => {}
         }
     }
     lines.push(text[start..].trim_end().to_owned());
 }
+
+/// Words up to this share of a line stay whole.
+const WORD: f32 = 0.6;

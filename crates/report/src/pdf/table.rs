@@ -15,6 +15,8 @@ use crate::{
 
 /// Between the text of a cell and the edges of its column.
 const PADDING: f32 = 4.0;
+/// Right of a number, so that the text of the next column does not look like a part of it.
+const NUMBER_PADDING: f32 = 12.0;
 /// A column gives up width for others down to this, however long its words are.
 const WORD: f32 = 74.0;
 /// No column is wider for a long text while others need room.
@@ -71,6 +73,12 @@ impl TableLayout {
         while let Some((kind, cells)) = document.lines.next()? {
             for (measure, cell) in measures.iter_mut().zip(cells).filter(|(_, cell)| !cell.is_empty()) {
                 measure.include(Measure::of(cell, size, kind != Kind::Row, sheet));
+            }
+        }
+        for (measure, heading) in measures.iter_mut().zip(&headings) {
+            if heading.shape == Shape::Number {
+                measure.longest += NUMBER_PADDING - PADDING;
+                measure.longest_word += NUMBER_PADDING - PADDING;
             }
         }
         let is_kept = |place: usize| !document.omits_empty || measures[place].is_filled;
@@ -140,7 +148,7 @@ impl TableLayout {
         sheet: &mut Sheet<W>,
     ) -> f32 {
         if self.headings[place].shape == Shape::Number {
-            x + width - PADDING - sheet.face(is_bold).width(line, self.size)
+            x + width - NUMBER_PADDING - sheet.face(is_bold).width(line, self.size)
         } else {
             x + PADDING
         }

@@ -452,7 +452,7 @@ impl Rows {
 
 /// The name under which nobody's events are counted.
 fn named(name: String) -> String {
-    if name.is_empty() { "-".to_owned() } else { name }
+    if name.is_empty() { "(none)".to_owned() } else { name }
 }
 
 fn others_notice(others: u64) -> Option<String> {
