@@ -64,8 +64,9 @@ def office(path, folder):
     # A profile of its own, so that an office somebody has open is in nobody's way.
     command = ["soffice", f"-env:UserInstallation=file://{folder}/profile", "--headless", "--norestore"]
     if path.suffix == ".csv":
-        # Comma, quotation mark, UTF-8, from line 1, all columns as they come ("General"), as a click on the file does.
-        command.append("--infilter=Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false")
+        # Comma, quotation mark, UTF-8, from line 1, columns as they come ("General"), dates left as they are; formulas
+        # are run, which careful settings of newer versions would not do.
+        command.append("--infilter=Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,false,0,true")
     run(*command, "--convert-to", "ods", "--outdir", str(folder), str(path))
     sheets, formulas = [], []
     with zipfile.ZipFile(folder / (path.stem + ".ods")) as ods:
@@ -135,8 +136,8 @@ def check_sheet(path, expected, folder):
 def normal(cell):
     """What an office makes of a text: it knows one line end, and shows `-1.50` as a number."""
     cell = cell.replace("\r\n", "\n").replace("\r", "\n")
-    # ODF has no place for most control characters.
-    cell = "".join(c for c in cell if c in "\n\t" or c >= " ")
+    # ODF has no place for most control characters, and an office takes a tab for a space or for nothing.
+    cell = "".join(c for c in cell if c == "\n" or c > " ")
     try:
         return str(float(cell))
     except ValueError:
@@ -185,8 +186,7 @@ def check_parquet(path, expected, _):
         if "row_count" in expected:
             same(count, expected["row_count"], "rows")
         # All of it can be read, not only what the head of the file says.
-        read = sum(len(part) for part in iter(lambda: cursor.fetchmany(10_000), [])) if (
-            cursor := base.execute("select * from file")) else 0
+        read = base.execute("select count(hash(file)) from file").fetchone()[0]
         same(read, count, "rows that could be read")
         if "query" in expected:
             found = [[str(cell) for cell in row] for row in base.execute(expected["query"]).fetchall()]
@@ -208,8 +208,8 @@ def check_pdf(path, expected, folder):
         base = folder / f"page-{page}"
         run("pdftoppm", "-r", "40", "-gray", "-singlefile", "-f", str(page), "-l", str(page), str(path), str(base))
         pixels = (folder / f"page-{page}.pgm").read_bytes()[-300_000:]
-        dark = sum(1 for pixel in pixels if pixel < 160)
-        if dark < 100:
+        dark = sum(1 for pixel in pixels if pixel < 200)
+        if dark < 40:
             raise Wrong(f"page {page} is blank: {dark} dark dots")
 
 
