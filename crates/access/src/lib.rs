@@ -39,5 +39,5 @@ pub use principal::{Authenticator, Grant, Principal, PrincipalId, Sender};
 pub use range::{OutOfRange, RangeLimits};
 pub use reader::{Filters, ScopedReader, Single, Standing};
 pub use trail::{LogReader, OwnEntries, OwnEntry, Trail};
-pub use view::{Added, EventView, INSTALLATION, INSTALLATION_NUMBER, LOOKING};
+pub use view::{Added, EventView, INSTALLATION, INSTALLATION_NUMBER, LOOKING, Recognised};
 pub use walk::{Step, Walk, Walked};

@@ -8,6 +8,9 @@ use indelible_event::{Limits, Timestamp};
 use indelible_report::{Columns, Exporter, Format, Plan};
 use jiff::tz::TimeZone;
 
+/// 1 November 2026, in microseconds.
+const RECEIVED: i64 = 1_793_500_000_000_000;
+
 /// An event of an ordinary size, its numbers differing from one to the next.
 fn event(number: u64) -> Result<EventView, Box<dyn Error>> {
     let json = format!(
@@ -15,9 +18,9 @@ fn event(number: u64) -> Result<EventView, Box<dyn Error>> {
         "source":{{"application":"payroll","component":"web","node":"node-{}"}},
         "actor":{{"type":"user","id":"u{}","username":"user{}@example.com","first_name":"Ada","last_name":"Lovelace"}},
         "client":{{"ip":"10.1.{}.{}","user_agent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"}},
-        "action":"Update employee","action_type":"update","severity":"low","outcome":{{"result":"success"}},
+        "action":"Update employee","action_type":"update","severity":{{"name":"low"}},"outcome":{{"result":"success"}},
         "targets":[{{"type":"employee","id":"e{}","name":"Employee {}","tenant":"acme"}}],
-        "details":"Employee {} was moved to department \\"Sales, {}\\"",
+        "details":"Employee {} was moved to department \"Sales, {}\"",
         "parameters":{{"department":"Sales","cost_center":{},"manager":"m{}"}},
         "changes":[{{"field":"department","old":"Support","new":"Sales"}}],"session_id":"s{}"}}"#,
         1 + number % 9,
@@ -37,7 +40,7 @@ fn event(number: u64) -> Result<EventView, Box<dyn Error>> {
         number % 50,
         number % 3000,
     );
-    let event = indelible_event::parse(&json, &Limits::NONE, Timestamp::from_micros(0));
+    let event = indelible_event::parse(&json, &Limits::NONE, Timestamp::from_micros(RECEIVED));
     let event = event.map_err(|problems| format!("{problems:?}"))?.event;
     let added = Added {
         log: None,
@@ -70,13 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     ];
     for (format, columns) in plans {
         let name = format!("{format:?} {columns:?}");
-        let plan = Plan {
-            format,
-            columns,
-            zone: TimeZone::get("Europe/Rome")?,
-            byte_order_mark: false,
-            action_labels: [("update".to_owned(), "Update".to_owned())].into(),
-        };
+        let plan = Plan { columns, zone: TimeZone::get("Europe/Rome")?, ..Plan::new(format) };
         let begun = Instant::now();
         let path = dir.path().join(name.replace(' ', "-"));
         let mut exporter = Exporter::create(&path, plan)?;

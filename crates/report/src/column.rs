@@ -2,6 +2,8 @@
 //!
 //! Headings are English in every language: programs read them.
 
+use crate::document::{Heading, Shape};
+
 macro_rules! columns {
     ($($(#[doc = $doc:literal])* $variant:ident $name:literal $heading:literal,)*) => {
         /// A column. The names are the API's.
@@ -170,6 +172,24 @@ impl Columns {
             columns.extend([Column::Parameters, Column::Event]);
         }
         columns
+    }
+
+    /// The columns of a page, with what stands above them. Long texts of a complete one stand under their row.
+    pub(crate) fn of_pages(&self) -> Vec<(Column, Heading)> {
+        let mut columns = self.fixed();
+        if self.with_parameters() {
+            columns.push((Column::Parameters, Column::Parameters.heading()));
+        }
+        let is_below = |column| match column {
+            Column::Parameters | Column::Changes | Column::Event => true,
+            Column::Summary | Column::Id => self.with_parameters(),
+            _ => false,
+        };
+        let heading = |(column, text): (Column, &str)| {
+            let shape = if is_below(column) { Shape::Below } else { Shape::Text };
+            (column, Heading { text: text.to_owned(), shape })
+        };
+        columns.into_iter().map(heading).collect()
     }
 
     /// Whether parameters have columns of their own behind the fixed ones.

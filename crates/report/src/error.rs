@@ -2,9 +2,20 @@
 
 use std::io;
 
+use crate::{DefinitionError, Format};
+
 /// Why a file could not be written. What was written of it is no file yet.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
+    /// Exports are not made in this format, or reports are not: [`Format::OF_EXPORTS`], [`Format::OF_REPORTS`].
+    #[error("{} is no format for this", .0.as_str())]
+    Format(Format),
+    /// The report is defined in a way that makes none.
+    #[error("the definition of the report")]
+    Definition(#[from] DefinitionError),
+    /// Events were given to a report of people, or people to one of events.
+    #[error("events and people do not stand in one report")]
+    People,
     /// The disk: full, or broken.
     #[error("writing the file")]
     Disk(#[from] io::Error),

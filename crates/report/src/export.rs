@@ -1,6 +1,7 @@
 //! Events into one file.
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{self, BufWriter, Read, Seek, Write},
     path::{Path, PathBuf},
@@ -11,9 +12,12 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Columns, Format, ReportError,
+    Column, Columns, Format, Head, ReportError,
+    chart::grouped,
     clock::{Clock, Precision},
+    document::{Document, Heading, Kind, LineSpool},
     parquet::ParquetFile,
+    pdf,
     shown::Shown,
     spool::{Row, Spool},
     table::{CsvFile, Table, cells},
@@ -32,14 +36,38 @@ pub struct Plan {
     /// Whether CSV begins with a byte order mark, which old spreadsheets need to read UTF-8.
     pub byte_order_mark: bool,
     /// Labels of action types by their ids.
-    pub action_labels: std::collections::HashMap<String, String>,
+    pub action_labels: HashMap<String, String>,
+    /// What stands at the head of a PDF.
+    pub head: Head,
+    /// Rows of a PDF; those beyond are counted and left out.
+    pub rows_max: u64,
+}
+
+/// Rows of a PDF that nobody chose a number for: 2,000 pages and more.
+pub const ROWS_MAX: u64 = 100_000;
+
+impl Plan {
+    /// A complete file in UTC, with nothing at its head.
+    pub fn new(format: Format) -> Self {
+        Self {
+            format,
+            columns: Columns::Complete,
+            zone: TimeZone::UTC,
+            byte_order_mark: false,
+            action_labels: HashMap::new(),
+            head: Head::default(),
+            rows_max: ROWS_MAX,
+        }
+    }
 }
 
 /// What was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Events.
+    /// Events in it.
     pub rows: u64,
+    /// Events that were given and are not in it, since the format holds no more; it says so itself.
+    pub left_out: u64,
     /// Bytes of the file.
     pub bytes: u64,
     /// Its SHA-256.
@@ -54,6 +82,9 @@ pub struct Exporter {
     dir: PathBuf,
     shown: Shown,
     rows: u64,
+    left_out: u64,
+    /// An event as JSON; here to use its memory again.
+    json: Vec<u8>,
     body: Body,
 }
 
@@ -62,16 +93,24 @@ enum Body {
     Json(Sink),
     /// Row groups, as they fill.
     Parquet(Box<ParquetFile<Sink>>),
+    /// Pages, whose columns get their widths at the end.
+    Pdf(Box<Pages>),
     /// A table whose columns are known: rows as they come.
     Csv(Box<CsvFile<Sink>>, Table),
     /// A table whose columns are known at the end, or whose file is made at the end.
     Spooled(Box<(File, Spool, Table)>),
 }
 
-type Sink = BufWriter<Counted>;
+struct Pages {
+    file: File,
+    columns: Vec<(Column, Heading)>,
+    lines: LineSpool,
+}
+
+pub(crate) type Sink = BufWriter<Counted>;
 
 /// A file that counts and hashes what goes into it.
-struct Counted {
+pub(crate) struct Counted {
     file: File,
     bytes: u64,
     hash: Sha256,
@@ -92,7 +131,7 @@ impl Write for Counted {
 
 const BUFFER: usize = 1 << 18;
 
-fn sink(file: File) -> Sink {
+pub(crate) fn sink(file: File) -> Sink {
     BufWriter::with_capacity(BUFFER, Counted { file, bytes: 0, hash: Sha256::new() })
 }
 
@@ -100,8 +139,11 @@ impl Exporter {
     /// Begins the file `path`, which must not be there. What is in the way of it goes into unnamed files beside it.
     ///
     /// # Errors
-    /// The disk's.
+    /// The disk's, and [`ReportError::Format`].
     pub fn create(path: &Path, plan: Plan) -> Result<Self, ReportError> {
+        if !Format::OF_EXPORTS.contains(&plan.format) {
+            return Err(ReportError::Format(plan.format));
+        }
         let file = File::create_new(path)?;
         let dir = path.parent().unwrap_or(Path::new(".")).to_owned();
         let table = Table::new(&plan.columns);
@@ -114,13 +156,18 @@ impl Exporter {
             }
             Format::Csv | Format::Xlsx => Body::Spooled(Box::new((file, Spool::create(&dir)?, table))),
             Format::Parquet => Body::Parquet(Box::new(ParquetFile::new(sink(file), &plan.columns)?)),
+            Format::Pdf => {
+                let (columns, lines) = (plan.columns.of_pages(), LineSpool::create(&dir)?);
+                Body::Pdf(Box::new(Pages { file, columns, lines }))
+            }
+            Format::Html => return Err(ReportError::Format(plan.format)),
         };
         let precision = match plan.columns {
             Columns::Basic => Precision::TenthsOfMicroseconds,
             _ => Precision::Microseconds,
         };
         let shown = Shown::new(Clock::new(plan.zone.clone()), precision, plan.action_labels.clone());
-        Ok(Self { plan, dir, shown, rows: 0, body })
+        Ok(Self { plan, dir, shown, rows: 0, left_out: 0, json: Vec::new(), body })
     }
 
     /// Adds an event.
@@ -136,13 +183,26 @@ impl Exporter {
                     _ => ",\n",
                 };
                 out.write_all(before.as_bytes())?;
-                out.write_all(view.to_json().as_bytes())?;
+                self.json.clear();
+                view.write_json(&mut self.json);
+                out.write_all(&self.json)?;
                 if self.plan.format == Format::Ndjson {
                     out.write_all(b"\n")?;
                 }
             }
             Body::Csv(csv, table) => table.add_to_csv(view, &mut self.shown, csv)?,
             Body::Parquet(parquet) => parquet.add(view, &mut self.shown)?,
+            Body::Pdf(_) if self.rows >= self.plan.rows_max => {
+                self.left_out += 1;
+                return Ok(());
+            }
+            Body::Pdf(pages) => {
+                pages.lines.begin(Kind::Row, pages.columns.len())?;
+                for (column, _) in &pages.columns {
+                    pages.lines.cell(&self.shown.cell(*column, view).unwrap_or_default())?;
+                }
+                pages.lines.end()?;
+            }
             Body::Spooled(spooled) => {
                 let (_, spool, table) = &mut **spooled;
                 table.add_to_spool(view, &mut self.shown, spool)?;
@@ -152,7 +212,7 @@ impl Exporter {
         Ok(())
     }
 
-    /// How many events were added.
+    /// How many events are in it by now.
     pub fn rows(&self) -> u64 {
         self.rows
     }
@@ -162,7 +222,7 @@ impl Exporter {
     /// # Errors
     /// The disk's; the file is none then.
     pub fn finish(self) -> Result<Written, ReportError> {
-        let Self { plan, dir, rows, body, .. } = self;
+        let Self { plan, dir, rows, left_out, body, .. } = self;
         let (out, cut_cells) = match body {
             Body::Json(mut out) => {
                 if plan.format == Format::Json {
@@ -172,6 +232,19 @@ impl Exporter {
             }
             Body::Csv(csv, _) => (csv.finish()?, 0),
             Body::Parquet(parquet) => (parquet.finish()?, 0),
+            Body::Pdf(pages) => {
+                let Pages { file, columns, lines } = *pages;
+                let mut document = Document {
+                    head: plan.head,
+                    notices: left_out_notice(left_out, rows).into_iter().collect(),
+                    chart: None,
+                    headings: columns.into_iter().map(|(_, heading)| heading).collect(),
+                    lines: lines.into_lines()?,
+                    notes: Vec::new(),
+                    omits_empty: plan.columns == Columns::Complete,
+                };
+                pdf::write(&mut document, sink(file))?
+            }
             Body::Spooled(spooled) if plan.format == Format::Csv => {
                 let (file, spool, table) = *spooled;
                 let headings = table.headings();
@@ -192,17 +265,30 @@ impl Exporter {
                     workbook.add(cells(&row, columns))?;
                 }
                 let cut_cells = workbook.finish(&file)?;
-                return hashed(file, rows, cut_cells);
+                return hashed(file, Written { rows, cut_cells, ..Written::default() });
             }
         };
-        let Counted { file, bytes, hash } = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
-        Ok(Written { rows, bytes, sha256: hash.finalize().into(), cut_cells })
+        written(out, Written { rows, left_out, cut_cells, ..Written::default() })
     }
 }
 
-/// What a file that was not written from its beginning to its end holds.
-fn hashed(mut file: File, rows: u64, cut_cells: u64) -> Result<Written, ReportError> {
+/// What a reader of pages has to know first, where there were more rows.
+pub(crate) fn left_out_notice(left_out: u64, rows: u64) -> Option<String> {
+    let (left_out_text, rows) = (grouped(left_out), grouped(rows));
+    (left_out > 0).then(|| {
+        format!("Not complete: this document holds the first {rows} rows; {left_out_text} more were found and left out.")
+    })
+}
+
+/// Puts a file on disk that was written from its beginning to its end.
+pub(crate) fn written(out: Sink, written: Written) -> Result<Written, ReportError> {
+    let Counted { file, bytes, hash } = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.sync_all()?;
+    Ok(Written { bytes, sha256: hash.finalize().into(), ..written })
+}
+
+/// The same of a file that was written in another order.
+pub(crate) fn hashed(mut file: File, written: Written) -> Result<Written, ReportError> {
     file.sync_all()?;
     file.rewind()?;
     let (mut hash, mut bytes, mut part) = (Sha256::new(), 0, vec![0; BUFFER]);
@@ -214,5 +300,5 @@ fn hashed(mut file: File, rows: u64, cut_cells: u64) -> Result<Written, ReportEr
         hash.update(&part[..read]);
         bytes += read as u64;
     }
-    Ok(Written { rows, bytes, sha256: hash.finalize().into(), cut_cells })
+    Ok(Written { bytes, sha256: hash.finalize().into(), ..written })
 }

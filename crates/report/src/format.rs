@@ -16,11 +16,21 @@ pub enum Format {
     Xlsx,
     /// Columns for the tools of analysts.
     Parquet,
+    /// Pages to print.
+    Pdf,
+    /// One page for a browser, whole in itself. Reports only.
+    Html,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 5] = [Self::Csv, Self::Json, Self::Ndjson, Self::Xlsx, Self::Parquet];
+    pub const ALL: [Self; 7] =
+        [Self::Csv, Self::Json, Self::Ndjson, Self::Xlsx, Self::Parquet, Self::Pdf, Self::Html];
+    /// Those that events are exported in.
+    pub const OF_EXPORTS: [Self; 6] =
+        [Self::Csv, Self::Json, Self::Ndjson, Self::Xlsx, Self::Parquet, Self::Pdf];
+    /// Those that reports are made in.
+    pub const OF_REPORTS: [Self; 4] = [Self::Csv, Self::Xlsx, Self::Pdf, Self::Html];
 
     /// The name in the API, which is the ending of file names too.
     pub const fn as_str(self) -> &'static str {
@@ -30,6 +40,8 @@ impl Format {
             Self::Ndjson => "ndjson",
             Self::Xlsx => "xlsx",
             Self::Parquet => "parquet",
+            Self::Pdf => "pdf",
+            Self::Html => "html",
         }
     }
 
@@ -46,11 +58,13 @@ impl Format {
             Self::Ndjson => "application/x-ndjson",
             Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             Self::Parquet => "application/vnd.apache.parquet",
+            Self::Pdf => "application/pdf",
+            Self::Html => "text/html; charset=utf-8",
         }
     }
 
     /// Whether events are rows of columns in it; in the others they are whole.
     pub const fn has_columns(self) -> bool {
-        matches!(self, Self::Csv | Self::Xlsx | Self::Parquet)
+        matches!(self, Self::Csv | Self::Xlsx | Self::Parquet | Self::Pdf)
     }
 }

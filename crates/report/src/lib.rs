@@ -6,12 +6,18 @@
 //! Invariant: nothing is left out in silence. What a format can't hold is counted in [`Written`], for the file's owner.
 
 mod cell;
+mod chart;
 mod clock;
 mod column;
+mod document;
 mod error;
 mod export;
 mod format;
+mod html;
 mod parquet;
+mod pdf;
+mod render;
+mod report;
 mod shown;
 mod spool;
 mod table;
@@ -20,8 +26,15 @@ mod testing;
 mod timing;
 mod xlsx;
 
+pub use chart::ChartKind;
 pub use column::{Column, Columns};
+pub use document::Head;
 pub use error::ReportError;
-pub use export::{Exporter, Plan, Written};
+pub use export::{Exporter, Plan, ROWS_MAX, Written};
 pub use format::Format;
+pub use html::style_hash;
+pub use report::{
+    Definition, DefinitionError, Group, ReportBuilder, ReportColumn, ReportKind, ReportPlan, ReviewedPerson,
+    preview,
+};
 pub use timing::{Timing, WrongTiming};

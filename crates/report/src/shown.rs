@@ -136,7 +136,7 @@ pub(crate) fn actor_name(actor: &Actor) -> Option<Cow<'_, str>> {
     short().or_else(whole).or_else(other).or_else(system)
 }
 
-fn target_name(target: &Target) -> Option<Cow<'_, str>> {
+pub(crate) fn target_name(target: &Target) -> Option<Cow<'_, str>> {
     let names = [&target.username, &target.name, &target.id].map(|name| given(name.as_deref()));
     let named = names.into_iter().flatten().next();
     named.or(target.aliases.first().map(String::as_str)).map(Cow::Borrowed)

@@ -55,7 +55,7 @@ impl Spool {
     pub(crate) fn into_rows(self) -> io::Result<Rows> {
         let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.rewind()?;
-        Ok(Rows { file: BufReader::with_capacity(BUFFER, file), left: self.rows })
+        Ok(Rows { file: BufReader::with_capacity(BUFFER, file), rows: self.rows, left: self.rows })
     }
 }
 
@@ -64,10 +64,17 @@ const BUFFER: usize = 1 << 18;
 /// Gives rows back in the order in which they came.
 pub(crate) struct Rows {
     file: BufReader<File>,
+    rows: u64,
     left: u64,
 }
 
 impl Rows {
+    /// Goes back before the first one.
+    pub(crate) fn rewind(&mut self) -> io::Result<()> {
+        self.left = self.rows;
+        self.file.rewind()
+    }
+
     /// The next row, into `row`; whether there was one.
     pub(crate) fn next_into(&mut self, row: &mut Row) -> io::Result<bool> {
         if self.left == 0 {

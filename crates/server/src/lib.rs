@@ -14,6 +14,7 @@ mod decode;
 mod error;
 mod exports;
 mod extract;
+mod files;
 mod guard;
 mod jobs;
 mod looking;

@@ -7,6 +7,7 @@ mod catalogue;
 mod events;
 mod exports;
 mod feed;
+pub(crate) mod files;
 mod first_use;
 mod health;
 pub(crate) mod input;
@@ -241,7 +242,7 @@ struct NoFile;
 
 impl Predicate for NoFile {
     fn should_compress<B: axum::body::HttpBody>(&self, response: &axum::http::Response<B>) -> bool {
-        response.extensions().get::<exports::IsFile>().is_none()
+        response.extensions().get::<files::IsFile>().is_none()
     }
 }
 
