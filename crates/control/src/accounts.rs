@@ -1,5 +1,7 @@
 //! Users' rows: accounts, passwords, second factors, identities elsewhere. What a user may do is a [`crate::Change`].
 
+use std::collections::HashMap;
+
 use indelible_event::Timestamp;
 use sqlx::{Row as _, sqlite::SqliteRow};
 use uuid::Uuid;
@@ -61,6 +63,23 @@ impl From<&User> for Profile {
 }
 
 impl Control {
+    /// When users last signed in, of those who ever did.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn last_sign_ins(&self) -> Result<HashMap<Uuid, Timestamp>, ControlError> {
+        let rows = sqlx::query("SELECT id, last_sign_in_at FROM users WHERE last_sign_in_at IS NOT NULL")
+            .fetch_all(self.pool())
+            .await?;
+        let corrupt = |_| ControlError::Corrupt { what: "user" };
+        rows.iter()
+            .map(|row| {
+                let id = Uuid::from_slice(row.try_get("id")?).map_err(corrupt)?;
+                Ok((id, Timestamp::from_micros(row.try_get("last_sign_in_at")?)))
+            })
+            .collect()
+    }
+
     /// Makes a user, who has no role yet; `id` is new, and given so that it can be told of before.
     ///
     /// # Errors

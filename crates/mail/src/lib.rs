@@ -7,12 +7,12 @@
 //! |---|---|
 //! | `settings` | [`MailSettings`]: the server, and what is wrong with it |
 //! | `mailer` | [`Mailer`]: sends one [`Message`] |
-//! | `templates` | the mails that Indelible writes, each with a one-time link |
+//! | `templates` | the mails that Indelible writes: with a one-time link, or with a report |
 
 mod mailer;
 mod settings;
 mod templates;
 
-pub use mailer::{MailError, Mailer, Message};
+pub use mailer::{Attachment, MailError, Mailer, Message};
 pub use settings::{MailPassword, MailSettings, MailTls, SettingsProblem};
-pub use templates::{Invitation, PasswordReset, TestMail};
+pub use templates::{Invitation, PasswordReset, ReportMail, TestMail};

@@ -10,7 +10,7 @@ use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor,
     message::{
         Mailbox, MultiPart,
-        header::{HeaderName, HeaderValue},
+        header::{ContentType, HeaderName, HeaderValue},
     },
     transport::smtp::{
         authentication::Credentials,
@@ -32,6 +32,19 @@ pub struct Message {
     pub text: String,
     /// The same as HTML.
     pub html: String,
+    /// What comes with it.
+    pub attachment: Option<Attachment>,
+}
+
+/// A file that comes with a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// What it is called.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
 }
 
 /// Why a mail was not sent.
@@ -151,9 +164,18 @@ impl Mailer {
             // RFC 3834: no holiday notes in answer to it; and the same in the words of Exchange.
             .raw_header(header("Auto-Submitted", "auto-generated"))
             .raw_header(header("X-Auto-Response-Suppress", "All"))
-            .multipart(MultiPart::alternative_plain_html(message.text.clone(), message.html.clone()))
+            .multipart(parts(message))
             .map_err(|_| refuse())
     }
+}
+
+fn parts(message: &Message) -> MultiPart {
+    let words = MultiPart::alternative_plain_html(message.text.clone(), message.html.clone());
+    let Some(attachment) = &message.attachment else { return words };
+    // A type that can't be written is bytes to whoever gets it.
+    let kind = ContentType::parse(&attachment.media_type).unwrap_or(ContentType::TEXT_PLAIN);
+    let file = lettre::message::Attachment::new(attachment.name.clone()).body(attachment.bytes.clone(), kind);
+    MultiPart::mixed().multipart(words).singlepart(file)
 }
 
 fn header(name: &'static str, value: &str) -> HeaderValue {

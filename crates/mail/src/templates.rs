@@ -3,7 +3,7 @@
 //! What others typed (names, the installation's name) stands in them as text, never as HTML. The HTML has no image and
 //! no script, and loads nothing.
 
-use crate::Message;
+use crate::{Attachment, Message};
 
 /// Invites a person to choose a password.
 #[derive(Clone, Debug)]
@@ -40,6 +40,62 @@ pub struct TestMail<'a> {
     pub installation: &'a str,
     /// The installation's address.
     pub link: &'a str,
+}
+
+/// Brings a report, or leads to it.
+#[derive(Clone, Debug)]
+pub struct ReportMail<'a> {
+    /// What the installation is called.
+    pub installation: &'a str,
+    /// The subject, if somebody chose one.
+    pub subject: Option<&'a str>,
+    /// What the report is called.
+    pub report: &'a str,
+    /// What the schedule is called.
+    pub schedule: &'a str,
+    /// As of when, as it is shown.
+    pub as_of: &'a str,
+    /// Rows in it.
+    pub rows: u64,
+    /// Events that match and are not in it.
+    pub left_out: u64,
+    /// The file's SHA-256, in hexadecimal.
+    pub sha256: &'a str,
+    /// Where the file is, where it does not come with the mail; and until when, as it is shown.
+    pub link: Option<(&'a str, &'a str)>,
+    /// The installation's address.
+    pub home: &'a str,
+}
+
+impl ReportMail<'_> {
+    /// The mail to this address, with the file or without.
+    pub fn message(&self, to: &str, attachment: Option<Attachment>) -> Message {
+        let subject =
+            self.subject.map_or_else(|| format!("{} - {}", self.report, self.installation), str::to_owned);
+        let mut before = vec![
+            format!("Here is the report \"{}\" of {}, as of {}.", self.report, self.installation, self.as_of),
+            format!("It is made of {} events.", self.rows),
+        ];
+        if self.left_out > 0 {
+            before.push(format!(
+                "{} events that match are not in it: the installation has a limit.",
+                self.left_out
+            ));
+        }
+        let (link, button) = match self.link {
+            Some((link, until)) => {
+                before.push(format!("The file is too large for a mail. The link is good until {until}:"));
+                (link, "Download the report")
+            }
+            None => (self.home, "Open the audit trail"),
+        };
+        let after = vec![
+            format!("SHA-256 of the file: {}", self.sha256),
+            format!("The schedule \"{}\" sends it. Whoever made that can end it.", self.schedule),
+        ];
+        let message = Content { subject, before, link, button, after }.message(to);
+        Message { attachment, ..message }
+    }
 }
 
 impl Invitation<'_> {
@@ -108,7 +164,7 @@ struct Content<'a> {
 impl Content<'_> {
     fn message(self, to: &str) -> Message {
         let subject = one_line(&self.subject);
-        Message { to: to.to_owned(), text: self.text(), html: self.html(&subject), subject }
+        Message { to: to.to_owned(), text: self.text(), html: self.html(&subject), subject, attachment: None }
     }
 
     fn text(&self) -> String {

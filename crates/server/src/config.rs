@@ -174,6 +174,9 @@ pub struct Settings {
     /// Hours that a link to an export's file is good for; whoever may read it makes another. 1 to 720. Default 24.
     #[arg(long, env = "INDELIBLE_EXPORT_LINK_HOURS", value_name = "HOURS")]
     pub export_link_hours: Option<u64>,
+    /// Bytes of a report that comes with a mail; a larger one is linked to. 0 to 52428800. Default 10485760 (10 MiB).
+    #[arg(long, env = "INDELIBLE_MAIL_ATTACHMENT_BYTES_MAX", value_name = "BYTES")]
+    pub mail_attachment_bytes_max: Option<u64>,
     /// Events that may wait for a client of /v1/tail; when more wait and the client has been behind for
     /// tail_patience_seconds, they are passed over, and it is told how many and where. 1 to 1000000. Default 10000.
     #[arg(long, env = "INDELIBLE_TAIL_QUEUE_EVENTS", value_name = "N")]
@@ -317,6 +320,7 @@ pub struct Config {
     pub export_days: u64,
     pub export_rows_max: Option<u64>,
     pub export_link_hours: u64,
+    pub mail_attachment_bytes_max: u64,
     pub tail_queue_events: usize,
     pub tail_patience_seconds: u64,
     pub heartbeat_seconds: u64,
@@ -449,6 +453,7 @@ impl Settings {
             export_days: self.export_days.or(lower.export_days),
             export_rows_max: self.export_rows_max.or(lower.export_rows_max),
             export_link_hours: self.export_link_hours.or(lower.export_link_hours),
+            mail_attachment_bytes_max: self.mail_attachment_bytes_max.or(lower.mail_attachment_bytes_max),
             tail_queue_events: self.tail_queue_events.or(lower.tail_queue_events),
             tail_patience_seconds: self.tail_patience_seconds.or(lower.tail_patience_seconds),
             heartbeat_seconds: self.heartbeat_seconds.or(lower.heartbeat_seconds),
@@ -692,6 +697,14 @@ impl Settings {
                 "0 to 1000000000000",
             )?)
             .filter(|rows| *rows > 0),
+            mail_attachment_bytes_max: within(
+                "mail_attachment_bytes_max",
+                self.mail_attachment_bytes_max,
+                10 << 20,
+                0,
+                50 << 20,
+                "0 to 52428800",
+            )?,
             export_link_hours: within("export_link_hours", self.export_link_hours, 24, 1, 720, "1 to 720")?,
             tail_queue_events: within(
                 "tail_queue_events",

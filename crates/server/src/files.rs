@@ -15,7 +15,7 @@ use std::{
 };
 
 use indelible_access::{EventView, Principal, ReadError, ScopedReader, Step, Walk, Walked};
-use indelible_control::{Directory, Job, Permission, TenantNumber};
+use indelible_control::{Directory, Job, Permission, Reach, TenantNumber};
 use indelible_event::{Code, Timestamp};
 use indelible_report::{Format, Head, ReportError, Written};
 use jiff::tz::TimeZone;
@@ -44,6 +44,9 @@ pub(crate) struct Outcome {
     /// The user for whose own sake others are in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) oneself: Option<Uuid>,
+    /// Whether it is of the people of these tenants, whom only those see who manage them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) of_people: bool,
 }
 
 /// A file that was made.
@@ -184,7 +187,17 @@ impl App {
         outcome: &Outcome,
     ) -> Result<ScopedReader, ApiError> {
         let reader = self.trail.reader_for(principal, permission)?;
-        if reader.covers(&outcome.tenants, outcome.oneself) {
+        let managed = principal.reach(Permission::UsersManage);
+        let directory = self.control.directory();
+        let manages = |tenant: &TenantNumber| {
+            managed == Reach::Everything || *tenant != 0 && directory.is_within(*tenant, &managed)
+        };
+        let covered = if outcome.of_people {
+            principal.may(Permission::UsersManage) && outcome.tenants.iter().all(manages)
+        } else {
+            reader.covers(&outcome.tenants, outcome.oneself)
+        };
+        if covered {
             return Ok(reader);
         }
         let message = "the file has events that are not within your reach any more; make a new one";
@@ -487,7 +500,13 @@ impl Made {
             checkpoint,
         };
         let oneself = reader.oneself().filter(|_| seen.as_oneself);
-        Outcome { file: Some(file), problem: None, tenants: seen.tenants.into_iter().collect(), oneself }
+        Outcome {
+            file: Some(file),
+            problem: None,
+            tenants: seen.tenants.into_iter().collect(),
+            oneself,
+            of_people: false,
+        }
     }
 }
 

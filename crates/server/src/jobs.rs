@@ -23,7 +23,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{app::App, error::ApiError, exports, serve};
+use crate::{app::App, error::ApiError, exports, reports, serve};
 
 /// What runs at this moment, and who runs it.
 pub(crate) struct Jobs {
@@ -82,10 +82,29 @@ const LEASE: Duration = Duration::from_secs(30);
 const RENEWAL: Duration = Duration::from_secs(2);
 /// How often the table is asked for what has become due, when nobody calls.
 const LOOK: Duration = Duration::from_secs(5);
-/// How often a job is begun that ends for reasons that may pass.
-const ATTEMPTS_MAX: u32 = 3;
-/// How long it waits after its first attempt; after the second twice as long.
-const WAIT: Duration = Duration::from_secs(10);
+/// How long a job that ended for a reason that may pass waits before it is begun again.
+const WAITS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(20)];
+/// The same of a mail: servers that say "later" mean minutes, and some of them hours.
+const MAIL_WAITS: [Duration; 6] = [
+    Duration::from_secs(30),
+    Duration::from_mins(2),
+    Duration::from_mins(6),
+    Duration::from_mins(30),
+    Duration::from_hours(2),
+    Duration::from_hours(6),
+];
+
+fn waits(kind: JobKind) -> &'static [Duration] {
+    match kind {
+        JobKind::Export | JobKind::Report => &WAITS,
+        JobKind::Mail => &MAIL_WAITS,
+    }
+}
+
+/// How often a job is begun at most.
+fn attempts_max(kind: JobKind) -> u32 {
+    u32::try_from(waits(kind).len()).unwrap_or(u32::MAX).saturating_add(1)
+}
 
 impl Jobs {
     pub(crate) fn new() -> Self {
@@ -244,10 +263,16 @@ async fn run_lane(app: Arc<App>, kinds: &'static [JobKind]) {
 async fn run_one(app: Arc<App>, job: Job) {
     let work = Arc::new(Work::new());
     app.jobs.running.lock().insert(job.id, work.clone());
+    if job.cancelling {
+        work.interrupt(Interruption::Cancelled);
+    }
     gauge!("indelible_jobs_running", "kind" => job.kind.as_str()).increment(1.0);
     let renewing = tokio::spawn(keep_lease(app.clone(), job.id, work.clone(), app.stopped.clone()));
-    let result = if job.attempts > ATTEMPTS_MAX {
-        let detail = format!("the server ended {ATTEMPTS_MAX} times while the job ran");
+    let most = attempts_max(job.kind);
+    let result = if job.cancelling {
+        Err(JobError::Interrupted)
+    } else if job.attempts > most {
+        let detail = format!("the server ended {most} times while the job ran");
         Err(JobError::failed(Code::Internal, detail))
     } else {
         let (app, job, work) = (app.clone(), job.clone(), work.clone());
@@ -275,9 +300,8 @@ async fn run_one(app: Arc<App>, job: Job) {
 async fn perform(app: &Arc<App>, job: &Job, work: &Arc<Work>) -> Result<Done, JobError> {
     match job.kind {
         JobKind::Export => exports::perform(app, job, work).await,
-        JobKind::Report | JobKind::Mail => {
-            Err(JobError::failed(Code::Internal, "this version does no such jobs"))
-        }
+        JobKind::Report => reports::perform(app, job, work).await,
+        JobKind::Mail => reports::send(app, job, work).await,
     }
 }
 
@@ -332,8 +356,9 @@ async fn end(
             }
         },
         Err(JobError::Changed) => return back(app, job.id, now, false, None).await.map(|()| "begun again"),
-        Err(JobError::Later(failure)) if job.attempts < ATTEMPTS_MAX => {
-            let wait = WAIT * job.attempts.max(1);
+        Err(JobError::Later(failure)) if job.attempts < attempts_max(job.kind) => {
+            let attempt = usize::try_from(job.attempts.max(1) - 1).unwrap_or(usize::MAX);
+            let wait = waits(job.kind).get(attempt).copied().unwrap_or_default();
             let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
             let later = Timestamp::from_micros(now.as_micros().saturating_add(micros));
             return back(app, job.id, later, true, Some(&failure)).await.map(|()| "postponed");

@@ -28,6 +28,7 @@ mod public_url;
 mod queries;
 mod reconcile;
 mod recorder;
+mod reports;
 mod routes;
 mod rules;
 mod run;

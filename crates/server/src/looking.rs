@@ -34,6 +34,17 @@ impl Looking {
     pub(crate) fn new(key: [u8; 32]) -> Self {
         Self { pending: Mutex::default(), key }
     }
+
+    /// The id of the one event that tells of this: the same each time, and nobody else can know it.
+    pub(crate) fn event_id(&self, what: &str, of: Uuid) -> Uuid {
+        let mut hash = Sha256::new();
+        hash.update(self.key);
+        hash.update(what.as_bytes());
+        hash.update(of.as_bytes());
+        let digest: [u8; 32] = hash.finalize().into();
+        let bytes: [u8; 16] = digest[..16].try_into().expect("the slice has 16 bytes");
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
 }
 
 #[derive(Default)]

@@ -198,7 +198,7 @@ impl App {
     pub(crate) fn link_message(&self, mail: &LinkMail<'_>) -> Result<(MailKind, Message), ApiError> {
         let installation = self.mailing.mailer()?.installation();
         let link = self.link(&format!("/password#{}", mail.token.expose()));
-        let good_until = shown(mail.expires_at, mail.user.zone.as_deref());
+        let good_until = shown_at(mail.expires_at, mail.user.zone.as_deref());
         let (username, link, good_until) = (mail.user.username.as_str(), link.as_str(), good_until.as_str());
         Ok(if mail.purpose == LinkPurpose::Invitation {
             let invitation = Invitation { installation, username, invited_by: mail.by, link, good_until };
@@ -226,7 +226,7 @@ pub(crate) fn told() -> OwnEvent {
 }
 
 /// A time as mails have it, in the zone of whoever reads it.
-fn shown(at: Timestamp, zone: Option<&str>) -> String {
+pub(crate) fn shown_at(at: Timestamp, zone: Option<&str>) -> String {
     let zone = zone.and_then(|zone| jiff::tz::TimeZone::get(zone).ok()).unwrap_or(jiff::tz::TimeZone::UTC);
     let at = jiff::Timestamp::from_microsecond(at.as_micros()).unwrap_or(jiff::Timestamp::MAX);
     at.to_zoned(zone).strftime("%-d %B %Y, %H:%M %Z").to_string()
@@ -267,8 +267,8 @@ mod tests {
             (Some("Europe/Berlin"), "1 March 2026, 13:34 CET"),
             (Some("Nowhere/Else"), "1 March 2026, 12:34 UTC"),
         ] {
-            assert_eq!(shown(at, zone), expected);
+            assert_eq!(shown_at(at, zone), expected);
         }
-        assert!(shown(Timestamp::from_micros(i64::MAX), None).contains("December 9999"));
+        assert!(shown_at(Timestamp::from_micros(i64::MAX), None).contains("December 9999"));
     }
 }

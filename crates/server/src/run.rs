@@ -199,6 +199,9 @@ async fn keep_up(app: Arc<App>, metrics: PrometheusHandle, mut stopped: watch::R
                 "who looked at the trail could not be put into it; it stays written down"
             );
         }
+        if let Err(error) = app.begin_due_runs().await {
+            tracing::warn!(cause = error.cause(), "runs of reports that are due could not be begun");
+        }
         if round % 12 == 11
             && let Err(error) = app.note_keys_used().await
         {

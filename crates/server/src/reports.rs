@@ -1,0 +1,513 @@
+//! Reports: runs that make their files, schedules that begin runs, mails that carry them.
+//!
+//! A run reads with its owner's reach of the moment at which it runs. One that a schedule begins is told in the trail once,
+//! when the first of its mails was accepted by the mail server, and not at all where none was; its history says why.
+//! Invariant: of the mails of a run none is sent before its file is whole, and none to more than one recipient.
+
+use std::{fs, sync::Arc};
+
+use indelible_access::Principal;
+use indelible_control::{Job, JobKind, JobState, NewJob, Permission, Reach, Report, Schedule, TenantNumber};
+use indelible_event::{Code, Timestamp};
+use indelible_mail::{Attachment, MailError, ReportMail};
+use indelible_report::{
+    Definition, Format, Group, ReportBuilder, ReportColumn, ReportKind, ReportPlan, ReviewedPerson, Timing,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    error::ApiError,
+    files::{
+        Made, Outcome, Seen, Sources, filters_of, head, in_background, minute, produce, slug, zone_named,
+    },
+    jobs::{Done, JobError, Work},
+    mailing::shown_at,
+    recorder::{INSTALLATION_NUMBER, OwnEvent},
+    routes::files::{event_of, outcome_of},
+};
+
+/// What a report shows.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DefinitionGiven {
+    /// details, sign_ins, changes, deletions, new_users, activity or access_review.
+    pub(crate) kind: String,
+    /// Names of columns in their order; null: all of the kind.
+    #[serde(default)]
+    pub(crate) columns: Option<Vec<String>>,
+    /// What rows are counted by: a name, or names with the outermost first.
+    #[serde(default)]
+    pub(crate) group_by: Option<GroupsGiven>,
+    /// Whether sums stand under groups and at the end.
+    #[serde(default = "yes")]
+    pub(crate) totals: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// One group or several.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum GroupsGiven {
+    /// One.
+    One(String),
+    /// Several, the outermost first.
+    Several(Vec<String>),
+}
+
+impl DefinitionGiven {
+    /// # Errors
+    /// `invalid_enum` with the field.
+    pub(crate) fn read(&self) -> Result<Definition, ApiError> {
+        let refuse = |field: &str, known: Vec<&str>| {
+            ApiError::field(Code::InvalidEnum, field, format!("expected one of {}", known.join(", ")))
+        };
+        let kind = ReportKind::parse(&self.kind)
+            .ok_or_else(|| refuse("/kind", ReportKind::ALL.iter().map(|kind| kind.as_str()).collect()))?;
+        let column = |(place, name): (usize, &String)| {
+            ReportColumn::parse(name).ok_or_else(|| {
+                let known = ReportColumn::OF_DETAILS.iter().map(|column| column.as_str()).collect();
+                refuse(&format!("/columns/{place}"), known)
+            })
+        };
+        let columns = self
+            .columns
+            .as_ref()
+            .map(|names| names.iter().enumerate().map(column).collect::<Result<Vec<_>, _>>())
+            .transpose()?;
+        let groups: &[String] = match &self.group_by {
+            None => &[],
+            Some(GroupsGiven::One(name)) => std::slice::from_ref(name),
+            Some(GroupsGiven::Several(names)) => names,
+        };
+        let group = |name: &String| {
+            Group::parse(name)
+                .ok_or_else(|| refuse("/group_by", Group::ALL.iter().map(|group| group.as_str()).collect()))
+        };
+        let group_by = groups.iter().map(group).collect::<Result<Vec<_>, _>>()?;
+        let definition = Definition { kind, columns, group_by, totals: self.totals };
+        definition
+            .check()
+            .map_err(|error| ApiError::field(Code::InvalidEnum, &error.field, error.message))?;
+        Ok(definition)
+    }
+}
+
+/// The format of reports with this name.
+///
+/// # Errors
+/// `invalid_enum`.
+pub(crate) fn format_named(name: &str) -> Result<Format, ApiError> {
+    let found = Format::parse(name).filter(|format| Format::OF_REPORTS.contains(format));
+    found.ok_or_else(|| {
+        let known: Vec<_> = Format::OF_REPORTS.iter().map(|format| format.as_str()).collect();
+        ApiError::field(Code::InvalidEnum, "/format", format!("format is one of {}", known.join(", ")))
+    })
+}
+
+/// What a run is to make, as its job's row has it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct RunSpec {
+    /// Of the report.
+    pub(crate) name: String,
+    pub(crate) report: Option<Uuid>,
+    pub(crate) definition: DefinitionGiven,
+    pub(crate) format: String,
+    pub(crate) query: String,
+    pub(crate) zone: String,
+    /// The instant that relative ranges count from, in microseconds.
+    pub(crate) at: i64,
+    /// The same, for people.
+    pub(crate) as_of_time: String,
+    /// The schedule that began it.
+    pub(crate) schedule: Option<ScheduleOfRun>,
+}
+
+/// What a run needs to know of its schedule.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct ScheduleOfRun {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) recipients: Vec<String>,
+    pub(crate) subject: Option<String>,
+    /// Whether somebody asked for it, instead of the clock.
+    pub(crate) on_demand: bool,
+}
+
+/// What a mail's job is to send.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct MailSpec {
+    pub(crate) to: String,
+    pub(crate) run: Uuid,
+}
+
+/// Makes a report's file, and the jobs of its mails.
+pub(crate) async fn perform(app: &Arc<App>, job: &Job, work: &Arc<Work>) -> Result<Done, JobError> {
+    let spec: RunSpec = serde_json::from_str(&job.spec).map_err(|_| unreadable())?;
+    let people = match spec.definition.read()?.kind {
+        ReportKind::AccessReview => Some(reviewed(app, job).await?),
+        _ => None,
+    };
+    let made =
+        in_background(app, job, work, move |app, job, work| write(app, job, work, &spec, people.as_ref()))
+            .await;
+    if let (Err(JobError::Failed(failure)), Some(schedule)) = (&made, schedule_of(job)) {
+        if failure.code == Code::Forbidden.as_str() || failure.code == Code::RangeNotAllowed.as_str() {
+            app.stop_schedule(schedule.id, &failure.detail).await?;
+        }
+        return made;
+    }
+    let made = made?;
+    if let Some(schedule) = schedule_of(job) {
+        for (place, to) in schedule.recipients.iter().enumerate() {
+            let spec =
+                serde_json::to_string(&MailSpec { to: to.clone(), run: job.id }).map_err(|_| unreadable())?;
+            let mail = NewJob {
+                id: mail_id(job.id, place),
+                kind: JobKind::Mail,
+                owner: job.owner,
+                owner_name: job.owner_name.clone(),
+                parent: Some(job.id),
+                spec,
+                run_at: app.now(),
+            };
+            app.control.insert_job(&mail, app.now()).await.map_err(ApiError::from)?;
+        }
+    }
+    Ok(made)
+}
+
+fn schedule_of(job: &Job) -> Option<ScheduleOfRun> {
+    serde_json::from_str::<RunSpec>(&job.spec).ok()?.schedule
+}
+
+fn unreadable() -> JobError {
+    JobError::failed(Code::Internal, "the job's row can't be read by this version")
+}
+
+/// The same for a run that is made again: no recipient gets two mails of it. In the order of ids beside the run's.
+fn mail_id(run: Uuid, place: usize) -> Uuid {
+    let mut hash = Sha256::new();
+    hash.update(run.as_bytes());
+    hash.update(place.to_be_bytes());
+    let digest: [u8; 32] = hash.finalize().into();
+    let mut bytes = *run.as_bytes();
+    bytes[8..].copy_from_slice(&digest[..8]);
+    Uuid::from_bytes(bytes)
+}
+
+/// Who is reviewed, and whose tenants they are.
+struct Reviewed {
+    people: Vec<ReviewedPerson>,
+    tenants: Vec<TenantNumber>,
+}
+
+/// The people whom the owner manages.
+async fn reviewed(app: &App, job: &Job) -> Result<Reviewed, JobError> {
+    let principal = app.auth.on_behalf_of(job.owner, app.now()).ok_or_else(gone)?;
+    if !principal.may(Permission::UsersManage) {
+        return Err(JobError::failed(
+            Code::Forbidden,
+            "a review of access needs the permission users.manage",
+        ));
+    }
+    let last = app.control.last_sign_ins().await.map_err(ApiError::from)?;
+    let directory = app.control.directory();
+    let reach = principal.reach(Permission::UsersManage);
+    let is_within = |tenant: Option<TenantNumber>| match tenant {
+        Some(tenant) => directory.is_within(tenant, &reach),
+        None => reach == Reach::Everything,
+    };
+    let mut users: Vec<_> = directory.users().filter(|user| is_within(user.tenant)).collect();
+    users.sort_by_key(|user| user.username.to_lowercase());
+    let mut tenants: Vec<_> = users.iter().map(|user| user.tenant.unwrap_or(INSTALLATION_NUMBER)).collect();
+    tenants.sort_unstable();
+    tenants.dedup();
+    let people = users.into_iter().map(|user| {
+        let role = |grant: &indelible_control::RoleGrant| {
+            let name = directory
+                .role(grant.role)
+                .map_or_else(|| "a role that is gone".into(), |role| role.name.clone());
+            let of: Vec<_> = grant
+                .territories
+                .iter()
+                .filter_map(|territory| directory.tenant(*territory))
+                .map(|tenant| tenant.name.as_str())
+                .collect();
+            if of.is_empty() { name } else { format!("{name} ({})", of.join(", ")) }
+        };
+        let names = [user.first_name.as_deref(), user.last_name.as_deref()];
+        ReviewedPerson {
+            username: user.username.clone(),
+            name: names.into_iter().flatten().collect::<Vec<_>>().join(" "),
+            roles: user.grants.iter().map(role).collect(),
+            groups: user.groups.clone(),
+            state: user.state.as_str().to_owned(),
+            last_sign_in: last.get(&user.id).copied(),
+        }
+    });
+    Ok(Reviewed { people: people.collect(), tenants })
+}
+
+fn gone() -> JobError {
+    JobError::failed(Code::Forbidden, "who asked for this can't sign in any more, or the key has ended")
+}
+
+fn write(
+    app: &Arc<App>,
+    job: &Job,
+    work: &Work,
+    spec: &RunSpec,
+    people: Option<&Reviewed>,
+) -> Result<Done, JobError> {
+    let format = format_named(&spec.format)?;
+    let zone = zone_named(&spec.zone, "/zone")?;
+    let definition = spec.definition.read()?;
+    let principal = app.auth.on_behalf_of(job.owner, app.now()).ok_or_else(gone)?;
+    let reader = app.trail.reader_for(&principal, Permission::AuditReports).map_err(ApiError::from)?;
+    let as_of = reader.moment(None, Timestamp::from_micros(spec.at)).map_err(ApiError::from)?;
+    let sources = Sources::open(app, job, work, &spec.query, &as_of, Permission::AuditReports)?;
+    let checkpoint = sources.checkpoint()?;
+    let title = if spec.name.is_empty() { definition.kind.title() } else { &spec.name };
+    let name =
+        format!("{}-{}.{}", named(title, definition.kind), minute(&zone, job.created_at), format.as_str());
+    let plan = ReportPlan {
+        head: head(job, title, &spec.query, &spec.zone, &spec.as_of_time, checkpoint.as_deref()),
+        zone,
+        ..ReportPlan::new(definition, format)
+    };
+    let mut outcome = produce(
+        app,
+        job,
+        |part| {
+            let mut builder = ReportBuilder::create(part, plan)?;
+            let mut seen = Seen::default();
+            let left_out = match people {
+                Some(reviewed) => {
+                    reviewed.people.iter().try_for_each(|person| builder.add_person(person))?;
+                    0
+                }
+                None => sources.each(app.config.export_rows_max.unwrap_or(u64::MAX), |events| {
+                    seen.note(events);
+                    for walked in events {
+                        builder.add(&walked.view, std::str::from_utf8(walked.original()).ok())?;
+                    }
+                    Ok(())
+                })?,
+            };
+            Ok(Made { name, format, written: builder.finish()?, left_out, seen, checkpoint })
+        },
+        &sources.reader,
+    )?;
+    if let Some(reviewed) = people {
+        outcome.tenants.clone_from(&reviewed.tenants);
+        outcome.of_people = true;
+    }
+    outcome.done(app)
+}
+
+/// The name of a file of this report.
+fn named(title: &str, kind: ReportKind) -> String {
+    let stem = slug(title);
+    if stem.is_empty() { kind.as_str().replace('_', "-") } else { stem }
+}
+
+impl App {
+    /// Begins the runs whose time has come.
+    ///
+    /// # Errors
+    /// The database's or the ledger's; what is due is tried again.
+    pub(crate) async fn begin_due_runs(&self) -> Result<(), ApiError> {
+        let now = self.now();
+        for schedule in self.control.schedules_due(now).await? {
+            if let Err(reason) = self.may_run(&schedule) {
+                self.stop_schedule(schedule.id, &reason).await?;
+                continue;
+            }
+            let Some(report) = self.control.report(schedule.report).await? else {
+                self.stop_schedule(schedule.id, "its report is gone").await?;
+                continue;
+            };
+            // Of several that were missed while the server was down, one is made up for.
+            let next = next_run(&schedule.timing, &schedule.zone, now);
+            let due = schedule.next_run.unwrap_or(now);
+            let job = run_of(&report, &schedule, due, false)?;
+            if self.control.begin_run(&schedule, &job, next, now).await? {
+                tracing::info!(schedule = %schedule.id, run = %job.id, "run of a report begun");
+                self.jobs.wake();
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the owner of a schedule may still have reports.
+    fn may_run(&self, schedule: &Schedule) -> Result<Principal, String> {
+        let principal = self
+            .auth
+            .on_behalf_of(schedule.owner, self.now())
+            .ok_or("its owner can't sign in any more, or the key has ended")?;
+        for permission in [Permission::AuditRead, Permission::AuditReports] {
+            if !principal.may(permission) {
+                return Err(format!("its owner has lost the permission {permission}"));
+            }
+        }
+        Ok(principal)
+    }
+
+    /// Stops a schedule, and says so in the trail.
+    pub(crate) async fn stop_schedule(&self, id: Uuid, reason: &str) -> Result<(), ApiError> {
+        if !self.control.stop_schedule(id, reason, self.now()).await? {
+            return Ok(());
+        }
+        tracing::warn!(schedule = %id, reason, "schedule stopped");
+        let name = self.control.schedule(id).await?.map(|schedule| schedule.name).unwrap_or_default();
+        let told = OwnEvent::new("Stop schedule", "schedule.stop", "deactivate")
+            .touching_installation()
+            .to("schedule", &id.to_string(), &name)
+            .parameter("reason", reason);
+        self.record(&told).await
+    }
+}
+
+/// When a schedule runs next; never, where its timing can't be read any more.
+pub(crate) fn next_run(timing: &str, zone: &str, now: Timestamp) -> Option<Timestamp> {
+    let zone = jiff::tz::TimeZone::get(zone).ok()?;
+    Timing::parse(timing).ok()?.next(now, &zone)
+}
+
+/// The job of a schedule's run.
+pub(crate) fn run_of(
+    report: &Report,
+    schedule: &Schedule,
+    at: Timestamp,
+    on_demand: bool,
+) -> Result<NewJob, ApiError> {
+    let of = ScheduleOfRun {
+        id: schedule.id,
+        name: schedule.name.clone(),
+        recipients: schedule.recipients.clone(),
+        subject: schedule.subject.clone(),
+        on_demand,
+    };
+    let definition = serde_json::from_str(&report.definition).map_err(crate::routes::files::corrupt)?;
+    let spec = RunSpec {
+        name: report.name.clone(),
+        report: Some(report.id),
+        definition,
+        format: schedule.format.clone(),
+        query: report.query.clone(),
+        zone: report.zone.clone(),
+        at: at.as_micros(),
+        as_of_time: at.to_rfc3339(),
+        schedule: Some(of),
+    };
+    Ok(NewJob {
+        id: Uuid::now_v7(),
+        kind: JobKind::Report,
+        owner: schedule.owner,
+        owner_name: schedule.owner_name.clone(),
+        parent: Some(schedule.id),
+        spec: serde_json::to_string(&spec).map_err(|error| ApiError::internal(error.to_string()))?,
+        run_at: at,
+    })
+}
+
+/// Sends one mail of a run.
+pub(crate) async fn send(app: &Arc<App>, job: &Job, _work: &Arc<Work>) -> Result<Done, JobError> {
+    let spec: MailSpec = serde_json::from_str(&job.spec).map_err(|_| unreadable())?;
+    let run = app.control.job(spec.run).await.map_err(ApiError::from)?;
+    let run = run.ok_or_else(|| JobError::failed(Code::NotFound, "the run is gone"))?;
+    match run.state {
+        JobState::Completed => {}
+        JobState::Queued | JobState::Running => {
+            return Err(JobError::later(Code::Unavailable, "the report is not completed yet"));
+        }
+        _ => return Err(JobError::failed(Code::NotFound, "the report's file is gone")),
+    }
+    let (outcome, of) = (outcome_of(&run)?, schedule_of(&run));
+    let file = outcome.file.clone().ok_or_else(unreadable)?;
+    let run_spec: RunSpec = serde_json::from_str(&run.spec).map_err(|_| unreadable())?;
+    let Some(of) = of else { return Err(unreadable()) };
+    // Between making and sending there may be hours.
+    if let Err(error) = app.reader_of_owner(&run, &outcome) {
+        app.stop_schedule(of.id, &error.detail).await?;
+        return Err(error.into());
+    }
+    let mailer = app.mailing.mailer()?;
+    let too_large = file.bytes > app.config.mail_attachment_bytes_max;
+    let attachment = if too_large {
+        None
+    } else {
+        let bytes = fs::read(app.file_of(run.id))
+            .map_err(|error| JobError::later(Code::Unavailable, format!("the report's file: {error}")))?;
+        Some(Attachment { name: file.name.clone(), media_type: file.media_type.clone(), bytes })
+    };
+    let link = if too_large { Some(app.download_link(&run)?) } else { None };
+    let link = link.map(|(url, until)| (url, shown_at(until, Some(&run_spec.zone))));
+    let as_of = shown_at(Timestamp::from_micros(run_spec.at), Some(&run_spec.zone));
+    let home = app.link("/");
+    let message = ReportMail {
+        installation: mailer.installation(),
+        subject: of.subject.as_deref(),
+        report: if run_spec.name.is_empty() { "Report" } else { &run_spec.name },
+        schedule: &of.name,
+        as_of: &as_of,
+        rows: file.rows,
+        left_out: file.left_out,
+        sha256: &file.sha256,
+        link: link.as_ref().map(|(url, until)| (url.as_str(), until.as_str())),
+        home: &home,
+    }
+    .message(&spec.to, attachment);
+    if let Err(error) = mailer.send(&message, app.now()).await {
+        let detail = error.to_string();
+        return Err(if error.retryable() {
+            later(&error, detail)
+        } else {
+            JobError::failed(Code::MailFailed, detail)
+        });
+    }
+    if !of.on_demand {
+        // Once, whichever of the run's mails was accepted first.
+        let told = OwnEvent::new("Send report", "report.send", "send")
+            .parameter("schedule", of.name.clone())
+            .parameter("owner", run.owner_name.clone())
+            .parameter("recipients", of.recipients.len());
+        let told = event_of(&run, told)?;
+        let chain = told.chain(&app.control.directory());
+        app.record_in(app.looking.event_id("report", run.id), chain, told.to_json(chain)).await?;
+    }
+    Ok(Done { outcome: "{\"sent\":true}".to_owned(), expires_at: None })
+}
+
+fn later(error: &MailError, detail: String) -> JobError {
+    tracing::info!(reason = error.reason(), "a mail is tried again");
+    JobError::later(Code::MailFailed, detail)
+}
+
+/// A query's filters with a zone, checked as far as that can be done without asking.
+///
+/// # Errors
+/// As [`filters_of`].
+pub(crate) fn query_with_zone(query: &str, zone: &str) -> Result<String, ApiError> {
+    let mut filters = filters_of(query)?;
+    if !filters.iter().any(|(name, _)| name == "tz") {
+        filters.push(("tz".to_owned(), zone.to_owned()));
+    }
+    Ok(form_urlencoded::Serializer::new(String::new()).extend_pairs(&filters).finish())
+}
+
+/// What came of a mail's job, in words.
+pub(crate) fn answer_of(job: &Job) -> Result<Option<String>, ApiError> {
+    let outcome: Outcome = match &job.outcome {
+        Some(_) if job.state == JobState::Completed => return Ok(None),
+        _ => outcome_of(job)?,
+    };
+    Ok(outcome.problem.map(|problem| problem.detail))
+}
