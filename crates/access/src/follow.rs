@@ -17,6 +17,15 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FollowPosition(u64);
 
+/// What a stream's times count from.
+#[derive(Clone, Copy, Debug)]
+pub struct FollowTime {
+    /// When it began: relative ranges stay where they were then.
+    pub started: Timestamp,
+    /// Now: what is older than the caller may ask about grows older with it.
+    pub now: Timestamp,
+}
+
 /// An event, and the cursor behind it.
 #[derive(Debug)]
 pub struct Followed {
@@ -116,36 +125,29 @@ impl ScopedReader {
 
     /// What a stream shows: of what comes in, only what happened within a range that ends now and that the caller may ask
     /// about. A cursor may lie far back, and events may come in late.
-    fn follow_query(
-        &self,
-        filters: &Filters,
-        started: Timestamp,
-        now: Timestamp,
-    ) -> Result<Query, ReadError> {
-        let mut query = self.compile(filters, started)?;
+    fn follow_query(&self, filters: &Filters, at: FollowTime) -> Result<Query, ReadError> {
+        let mut query = self.compile(filters, at.started)?;
         if !self.range.is_unlimited() {
-            let asked = AskedTimes::from_params(filters, started).map_err(ReadError::Invalid)?;
-            query.narrow_times(self.range.followed_since(now, &asked.zone));
+            let asked = AskedTimes::from_params(filters, at.started).map_err(ReadError::Invalid)?;
+            query.narrow_times(self.range.followed_since(at.now, &asked.zone));
         }
         Ok(query)
     }
 
-    /// The next events that match between two positions, at most `limit`. `started` is the instant that relative ranges
-    /// count from.
+    /// The next events that match between two positions, at most `limit`.
     ///
     /// # Errors
     /// As [`Self::list`].
     pub fn follow(
         &self,
         filters: &Filters,
-        started: Timestamp,
-        now: Timestamp,
+        at: FollowTime,
         from: FollowPosition,
         until: Option<FollowPosition>,
         limit: usize,
         budget: &Budget,
     ) -> Result<FollowBatch, ReadError> {
-        let query = self.follow_query(filters, started, now)?;
+        let query = self.follow_query(filters, at)?;
         let end = until.map_or(u64::MAX, |until| until.0);
         let range = from.0..end.max(from.0);
         let (found, cost) = self.trail.inner.search.ascending(&self.scope(), &query, range, limit, budget)?;
@@ -168,13 +170,12 @@ impl ScopedReader {
     pub fn skip(
         &self,
         filters: &Filters,
-        started: Timestamp,
-        now: Timestamp,
+        at: FollowTime,
         from: FollowPosition,
         budget: &Budget,
     ) -> Result<Skipped, ReadError> {
         let search = &self.trail.inner.search;
-        let query = self.follow_query(filters, started, now)?;
+        let query = self.follow_query(filters, at)?;
         // One reach from the first event to the last: a change on the way must not make the count wrong.
         let scope = self.scope();
         let end = search.progress().indexed_size.max(from.0);

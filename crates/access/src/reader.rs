@@ -1,8 +1,8 @@
 //! Reading events within the caller's reach: the reach itself, single events, and what every other read stands on.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use indelible_control::{Permission, TenantNumber, is_of_tenant_names};
+use indelible_control::{Directory, Permission, TenantNumber, is_of_tenant_names};
 use indelible_event::{Code, Timestamp};
 use indelible_ledger::Record;
 use indelible_merkle::TlogProof;
@@ -151,17 +151,7 @@ impl ScopedReader {
     fn names_beside(&self, number: TenantNumber, filters: &Filters) -> bool {
         let directory = self.trail.inner.control.directory();
         let own = indelible_control::Reach::Tenants(vec![number]);
-        let is_beside = |name: &str| {
-            directory.tenant_named(name).is_some_and(|tenant| !directory.is_within(tenant.number, &own))
-        };
-        filters.iter().any(|(_, value)| {
-            let whole = value.trim_start_matches('!').trim();
-            let mut parts = value.split(|sign: char| !is_of_tenant_names(sign));
-            let named = |part: &str| {
-                is_beside(part) || is_beside(part.trim_matches(|sign: char| !sign.is_ascii_alphanumeric()))
-            };
-            is_beside(whole) || parts.any(|part| named(part) || part.split(['@', ':', '+']).any(named))
-        })
+        tenants_named_in(&directory, filters).into_iter().any(|named| !directory.is_within(named, &own))
     }
 
     /// Names of the tenants below the one named, within the reach.
@@ -479,6 +469,22 @@ impl ScopedReader {
         }
         Ok(plan)
     }
+}
+
+/// The tenants whose names, of today or before, stand in the values of these filters, in whatever way.
+pub fn tenants_named_in(directory: &Directory, filters: &Filters) -> BTreeSet<TenantNumber> {
+    let mut found = BTreeSet::new();
+    for (_, value) in filters {
+        let mut look = |name: &str| found.extend(directory.tenant_named(name).map(|tenant| tenant.number));
+        look(value.trim_start_matches('!').trim());
+        for part in value.split(|sign: char| !is_of_tenant_names(sign)) {
+            for part in std::iter::once(part).chain(part.split(['@', ':', '+'])) {
+                look(part);
+                look(part.trim_matches(|sign: char| !sign.is_ascii_alphanumeric()));
+            }
+        }
+    }
+    found
 }
 
 /// Adds what one more call did to what the calls before it did.

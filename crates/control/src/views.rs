@@ -381,7 +381,7 @@ mod tests {
             owner,
             name: name.into(),
             query: "action_type=delete&since=-24h".into(),
-            columns: Some(vec!["time".into(), "actor".into()]).filter(|_| number % 2 == 0),
+            columns: Some(vec!["time".into(), "actor".into()]).filter(|_| number.is_multiple_of(2)),
             shared_with,
             created_at: at(5),
             changed_at: at(6),

@@ -30,8 +30,8 @@ pub(crate) struct ApiError {
     pub(crate) retry_after_seconds: Option<u64>,
     /// For the log only.
     pub(crate) private: Option<String>,
-    /// The range that is allowed instead.
-    allowed: Option<AllowedRange>,
+    /// The range that is allowed instead; boxed, since hardly any error has it and all are as large.
+    allowed: Option<Box<AllowedRange>>,
     /// Where HTTP has a better status than the code's own.
     status: Option<StatusCode>,
 }
@@ -180,7 +180,10 @@ impl From<ReadError> for ApiError {
                 Self::new(Code::Forbidden, format!("this needs the permission {permission}"))
             }
             ReadError::RangeNotAllowed(OutOfRange { since, until, words }) => Self {
-                allowed: Some(AllowedRange { since: since.to_rfc3339(), until: until.to_rfc3339() }),
+                allowed: Some(Box::new(AllowedRange {
+                    since: since.to_rfc3339(),
+                    until: until.to_rfc3339(),
+                })),
                 ..Self::new(
                     Code::RangeNotAllowed,
                     format!("your roles allow {words}; give since and until within that"),
@@ -233,6 +236,7 @@ impl From<ControlError> for ApiError {
             ControlError::AuditedStays | ControlError::ReadyMadeRole => {
                 Self::new(Code::Forbidden, error.to_string())
             }
+            ControlError::TooMany { .. } => Self::new(Code::TooManyItems, error.to_string()),
             ControlError::TenantInUse | ControlError::ReportInUse => {
                 Self::new(Code::IdConflict, error.to_string())
             }
@@ -321,7 +325,7 @@ impl IntoResponse for ApiError {
             code: self.code.as_str(),
             errors: self.errors,
             errors_omitted: (self.omitted > 0).then_some(self.omitted),
-            allowed: self.allowed,
+            allowed: self.allowed.map(|allowed| *allowed),
         };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();

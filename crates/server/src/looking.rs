@@ -315,7 +315,7 @@ impl Looks {
 }
 
 /// A question as it is kept: two that differ stay different, however long they are.
-fn kept(question: &str) -> String {
+pub(crate) fn kept(question: &str) -> String {
     if question.chars().count() <= QUESTION_CHARS_MAX {
         return question.to_owned();
     }

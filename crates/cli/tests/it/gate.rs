@@ -134,6 +134,8 @@ const TABLE: &[Row] = &[
     ("POST", "/v1/keys/{id}/rotation", "/v1/keys/{none}/rotation", "{}", May("keys.manage"), 404),
     ("GET", "/v1/ledger", "/v1/ledger", "", May("audit.verify"), 200),
     ("GET", "/v1/ledger/consistency", "/v1/ledger/consistency?from=1", "", May("audit.verify"), 200),
+    ("POST", "/v1/links", "/v1/links", "{}", May("audit.read"), 400),
+    ("GET", "/v1/links/{slug}", "/v1/links/none", "", May("audit.read"), 404),
     ("GET", "/v1/mail", "/v1/mail", "", Everywhere("settings.manage"), 200),
     ("POST", "/v1/mail/test", "/v1/mail/test", r#"{"to":"ops@example.com"}"#, Everywhere("settings.manage"), 409),
     ("GET", "/v1/mappings", "/v1/mappings", "", Either("settings.manage", "events.send"), 200),
@@ -184,6 +186,13 @@ const TABLE: &[Row] = &[
     ("GET", "/v1/users/{id}/sessions", "/v1/users/{user}/sessions", "", May("users.manage"), 200),
     ("DELETE", "/v1/users/{id}/sessions", "/v1/users/{user}/sessions", "", May("users.manage"), 204),
     ("GET", "/v1/values/{field}", "/v1/values/actor?limit=1000", "", May("audit.read"), 200),
+    ("GET", "/v1/views", "/v1/views", "", May("audit.read"), 200),
+    ("POST", "/v1/views", "/v1/views", "{}", May("audit.read"), 400),
+    ("GET", "/v1/views/{id}", "/v1/views/{none}", "", May("audit.read"), 404),
+    ("PATCH", "/v1/views/{id}", "/v1/views/{none}", "{}", May("audit.read"), 404),
+    ("DELETE", "/v1/views/{id}", "/v1/views/{none}", "", May("audit.read"), 404),
+    ("PUT", "/v1/views/{id}/default", "/v1/views/{none}/default", "", May("audit.read"), 404),
+    ("DELETE", "/v1/views/{id}/default", "/v1/views/{none}/default", "", May("audit.read"), 404),
 ];
 
 /// Fields that values can be asked of.
@@ -629,6 +638,10 @@ fn attacks() -> Vec<(Thing, Attack)> {
         (Thing::Known, write("POST", "/v1/keys", r#"{"name":"n","permissions":["audit.read"],"reach":{"tenants":["northmk"]},"default_tenant":"{}"}"#)),
         (Thing::Known, write("POST", "/v1/users", r#"{"username":"new","tenant":"{}"}"#)),
         (Thing::Known, write("POST", "/v1/users", r#"{"username":"new","tenant":"n1domainmk","roles":[{"role":"White Label Partner","territories":["{}"]}]}"#)),
+        (Thing::Known, write("POST", "/v1/views", r#"{"name":"n","query":"q=a","shared_with":{"kind":"tenant","name":"{}"}}"#)),
+        (Thing::Known, write("POST", "/v1/views", r#"{"name":"n","query":"tenant={}","shared_with":{"kind":"tenant","name":"{}"}}"#)),
+        (Thing::Known, write("POST", "/v1/views", r#"{"name":"n","query":"","shared_with":{"kind":"role","name":"{}"}}"#)),
+        (Thing::Known, write("POST", "/v1/links", r#"{"query":"tenant={}&colour=red"}"#)),
         (Thing::Key, write("DELETE", "/v1/keys/{}", "")),
         (Thing::Key, write("POST", "/v1/keys/{}/rotation", "{\"overlap_seconds\":0}")),
         (Thing::User, get("/v1/users/{}")),

@@ -10,6 +10,7 @@
 //! | `meanwhile` | that rights count when a request has come to its end |
 //! | `sign_in_rules`, `openid` | what an operator asks of people who sign in; signing in through a provider |
 //! | `mail` | invitations and links for a new password by mail |
+//! | `views`, `ranges` | saved views and short links; how far back one may ask, and how much at a time |
 //! | `figures` | totals, histograms, values |
 //! | `feed`, `tail` | everything in order, what matches as it comes |
 //! | `proofs` | whether outsiders' programs agree with what is proven |
@@ -53,6 +54,7 @@ mod operate;
 mod part;
 mod people;
 mod proofs;
+mod ranges;
 mod reach;
 mod roles;
 mod send;
@@ -63,3 +65,4 @@ mod tail;
 mod tenants;
 mod tls;
 mod torn;
+mod views;

@@ -24,6 +24,7 @@ mod sign_in;
 mod tail;
 mod tenants;
 mod users;
+mod views;
 
 use std::sync::Arc;
 
@@ -118,6 +119,11 @@ fn api() -> OpenApiRouter<Arc<Gate>> {
         .routes(routes!(users::link))
         .routes(routes!(users::remove_second_factor))
         .routes(routes!(users::sessions, users::end_sessions))
+        .routes(routes!(views::list, views::create))
+        .routes(routes!(views::one, views::change, views::delete))
+        .routes(routes!(views::set_default, views::unset_default))
+        .routes(routes!(views::make_link))
+        .routes(routes!(views::link))
         .routes(routes!(tenants::list, tenants::create))
         .routes(routes!(tenants::one, tenants::change, tenants::delete))
         .routes(routes!(keys::list, keys::create))

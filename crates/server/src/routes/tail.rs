@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use indelible_access::{FollowBatch, FollowPosition, ReadError, ScopedReader, Skipped};
+use indelible_access::{FollowBatch, FollowPosition, FollowTime, ReadError, ScopedReader, Skipped};
 use indelible_event::{Code, Timestamp};
 use metrics::counter;
 use serde_json::json;
@@ -200,12 +200,15 @@ impl Tail {
         self.app.trail.reader(&principal).map_err(|_| "forbidden")
     }
 
+    fn time(&self) -> FollowTime {
+        FollowTime { started: self.started, now: self.app.now() }
+    }
+
     async fn batch(&self, reader: &ScopedReader) -> Result<FollowBatch, Ends> {
         let (reader, filters) = (reader.clone(), self.filters.clone());
-        let (started, from, until) = (self.started, self.position, self.until);
-        let now = self.app.now();
+        let (at, from, until) = (self.time(), self.position, self.until);
         let batch: FollowBatch =
-            self.run(move |budget| reader.follow(&filters, started, now, from, until, BATCH, budget)).await?;
+            self.run(move |budget| reader.follow(&filters, at, from, until, BATCH, budget)).await?;
         note(Kind::Tail, &batch.cost);
         Ok(batch)
     }
@@ -219,9 +222,8 @@ impl Tail {
     /// Passes over what waits, if it is more than may wait.
     async fn drop_waiting(&mut self, reader: &ScopedReader) -> Result<Option<Bytes>, Ends> {
         let (reading, filters) = (reader.clone(), self.filters.clone());
-        let (started, now, from) = (self.started, self.app.now(), self.position);
-        let skipped: Skipped =
-            self.run(move |budget| reading.skip(&filters, started, now, from, budget)).await?;
+        let (at, from) = (self.time(), self.position);
+        let skipped: Skipped = self.run(move |budget| reading.skip(&filters, at, from, budget)).await?;
         note(Kind::Tail, &skipped.cost);
         self.kept_up = Instant::now();
         if skipped.count <= self.app.config.tail_queue_events as u64 {
