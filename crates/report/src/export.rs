@@ -234,8 +234,12 @@ impl Exporter {
             Body::Parquet(parquet) => (parquet.finish()?, 0),
             Body::Pdf(pages) => {
                 let Pages { file, columns, lines } = *pages;
+                let mut head = plan.head;
+                if head.title.is_empty() {
+                    head.title = "Events".to_owned();
+                }
                 let mut document = Document {
-                    head: plan.head,
+                    head,
                     notices: left_out_notice(left_out, rows).into_iter().collect(),
                     chart: None,
                     headings: columns.into_iter().map(|(_, heading)| heading).collect(),
@@ -404,6 +408,13 @@ mod tests {
             left_out_notice(3_000, 2_000).unwrap(),
             "Not complete: this document holds the first 2\u{a0}000 rows; 3\u{a0}000 more were found and left out."
         );
+    }
+
+    #[test]
+    fn a_file_in_the_making_may_go_to_another_thread() {
+        fn is_send<T: Send>() {}
+        is_send::<Exporter>();
+        is_send::<crate::ReportBuilder>();
     }
 
     #[test]

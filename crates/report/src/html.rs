@@ -34,6 +34,7 @@ const WIDER: f32 = 1.2;
 
 /// Writes the document; returns where to.
 pub(crate) fn write<W: Write>(document: &mut Document, mut out: W) -> Result<W, ReportError> {
+    document.settle();
     let head = &document.head;
     let title = Escaped(&head.title);
     write!(
