@@ -5,10 +5,9 @@ Usage: check-files.py EXPECTATIONS.json     (or - for standard input)
 
 EXPECTATIONS is a list of objects, one a file:
   {"path": "events.csv",                    # the ending tells the format: csv, xlsx, ods, parquet, pdf, html
-   "rows": [["Timestamp", ...], ...],       # csv, xlsx: all cells as texts, headings first; a shorter list is a beginning
+   "rows": [["Timestamp", ...], ...],       # csv, xlsx: cells as texts, headings first, rows from the first one on
    "row_count": 301,                        # csv, xlsx, parquet: rows, headings counted where the format has them as a row
    "sheet": 1,                              # xlsx: which sheet, counted from 1
-   "guarded": true,                         # csv: cells begin with the apostrophe that keeps formulas from being run
    "columns": {"time": "TIMESTAMP WITH TIME ZONE", "actor": "VARCHAR"},  # parquet: types by name, a part of them
    "query": "select count(*) from file where actor = 'ada'", "result": [[12]],   # parquet: SQL over the table `file`
    "pages": 3, "text": ["Events of October"]}   # pdf: number of pages, texts on them; html: texts in it

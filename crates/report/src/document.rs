@@ -62,6 +62,15 @@ pub(crate) struct Document {
     pub(crate) omits_empty: bool,
 }
 
+impl Document {
+    /// Columns that would stand under a row stand beside each other where there is nothing to be under.
+    pub(crate) fn settle(&mut self) {
+        if self.headings.iter().all(|heading| heading.shape == Shape::Below) {
+            self.headings.iter_mut().for_each(|heading| heading.shape = Shape::Text);
+        }
+    }
+}
+
 /// Takes the rows of a table.
 pub(crate) struct LineSpool(Spool);
 

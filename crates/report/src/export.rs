@@ -234,8 +234,12 @@ impl Exporter {
             Body::Parquet(parquet) => (parquet.finish()?, 0),
             Body::Pdf(pages) => {
                 let Pages { file, columns, lines } = *pages;
+                let mut head = plan.head;
+                if head.title.is_empty() {
+                    head.title = "Events".to_owned();
+                }
                 let mut document = Document {
-                    head: plan.head,
+                    head,
                     notices: left_out_notice(left_out, rows).into_iter().collect(),
                     chart: None,
                     headings: columns.into_iter().map(|(_, heading)| heading).collect(),
@@ -301,4 +305,123 @@ pub(crate) fn hashed(mut file: File, written: Written) -> Result<Written, Report
         bytes += read as u64;
     }
     Ok(Written { bytes, sha256: hash.finalize().into(), ..written })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::testing::view;
+
+    fn made(plan: Plan, events: &[EventView]) -> (Vec<u8>, Written) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let mut exporter = Exporter::create(&path, plan).unwrap();
+        events.iter().try_for_each(|event| exporter.add(event)).unwrap();
+        let written = exporter.finish().unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+        let file = std::fs::read(path).unwrap();
+        assert_eq!(written.bytes, file.len() as u64);
+        assert_eq!(written.sha256, <[u8; 32]>::from(Sha256::digest(&file)));
+        (file, written)
+    }
+
+    fn csv_rows(file: &[u8]) -> Vec<Vec<String>> {
+        let reader = csv::ReaderBuilder::new().has_headers(false).from_reader(file);
+        let row = |row: Result<csv::StringRecord, _>| row.unwrap().iter().map(str::to_owned).collect();
+        reader.into_records().map(row).collect()
+    }
+
+    /// Two events of every sort of text that did harm somewhere.
+    fn hostile() -> [EventView; 2] {
+        let many: serde_json::Map<String, Value> = (0..10_000).map(|n| (format!("p{n}"), json!(n))).collect();
+        let event = |details: String, parameters: Value| {
+            let json = json!({
+                "action": "=1+1", "details": details, "parameters": parameters,
+                "time": "2026-03-01T00:00:00Z", "actor": {"username": "nul\0 \u{202e}bidi", "id": "\t@x"},
+                "targets": [{"name": "a,\"b\"\r\nc", "type": "\u{feff}"}], "client": {"host": "-2+3"},
+            });
+            view(&json.to_string())
+        };
+        [
+            event("x".repeat(1 << 20), Value::Object(many)),
+            event("<script>".into(), json!({"=p": "=q", "": null})),
+        ]
+    }
+
+    #[test]
+    fn hostile_texts_come_through_every_format() {
+        let events = hostile();
+        for format in Format::OF_EXPORTS {
+            for columns in [
+                Columns::Complete,
+                Columns::Basic,
+                Columns::Chosen(vec![]),
+                Columns::Chosen(Column::ALL.to_vec()),
+            ] {
+                let plan = Plan { columns: columns.clone(), ..Plan::new(format) };
+                let (file, written) = made(plan, &events);
+                assert_eq!((written.rows, written.left_out), (2, 0));
+                match format {
+                    Format::Csv if columns == Columns::Basic => {
+                        let rows = csv_rows(&file);
+                        assert_eq!(rows[1][6], "'=1+1");
+                        assert_eq!(
+                            (rows[1][2].as_str(), rows[1][7].as_str()),
+                            ("nul\0 \u{202e}bidi", "'-2+3")
+                        );
+                        assert_eq!(rows[1][9].len(), 1 << 20);
+                    }
+                    Format::Csv if columns == Columns::Complete => {
+                        let rows = csv_rows(&file);
+                        assert_eq!(rows[0].len(), 16 + 2_001);
+                        assert_eq!(
+                            (&*rows[0][16], &*rows[0][16 + 2_000]),
+                            ("Parameter: p0", "Other Parameters")
+                        );
+                        assert_eq!(rows[2][16 + 2_000], r#"{"=p":"=q","":null}"#);
+                    }
+                    Format::Ndjson => {
+                        let lines: Vec<_> = std::str::from_utf8(&file).unwrap().lines().collect();
+                        assert_eq!(lines, events.each_ref().map(EventView::to_json));
+                    }
+                    Format::Json => {
+                        let all: Vec<Value> = serde_json::from_slice(&file).unwrap();
+                        assert_eq!(all.len(), 2);
+                    }
+                    Format::Xlsx if columns == Columns::Basic => assert_eq!(written.cut_cells, 1),
+                    Format::Pdf if columns == Columns::Basic => assert_eq!(written.cut_cells, 1),
+                    _ => assert!(!file.is_empty()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_pdf_holds_so_many_rows_and_counts_the_rest() {
+        let events = vec![view(r#"{"action":"a"}"#); 5];
+        let plan = Plan { rows_max: 2, ..Plan::new(Format::Pdf) };
+        let (_, written) = made(plan, &events);
+        assert_eq!((written.rows, written.left_out), (2, 3));
+        assert_eq!(
+            left_out_notice(3_000, 2_000).unwrap(),
+            "Not complete: this document holds the first 2\u{a0}000 rows; 3\u{a0}000 more were found and left out."
+        );
+    }
+
+    #[test]
+    fn a_file_in_the_making_may_go_to_another_thread() {
+        fn is_send<T: Send>() {}
+        is_send::<Exporter>();
+        is_send::<crate::ReportBuilder>();
+    }
+
+    #[test]
+    fn html_is_for_reports_only_and_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let error = Exporter::create(&path, Plan::new(Format::Html)).err();
+        assert!(matches!(error, Some(ReportError::Format(Format::Html))) && !path.exists());
+    }
 }

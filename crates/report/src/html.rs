@@ -34,6 +34,7 @@ const WIDER: f32 = 1.2;
 
 /// Writes the document; returns where to.
 pub(crate) fn write<W: Write>(document: &mut Document, mut out: W) -> Result<W, ReportError> {
+    document.settle();
     let head = &document.head;
     let title = Escaped(&head.title);
     write!(
@@ -101,13 +102,16 @@ fn row<W: Write>(
 ) -> io::Result<()> {
     let line = match (kind, is_even) {
         (Kind::Row, false) => "",
-        (Kind::Row, true) => " class=\"even\"",
-        (Kind::Subtotal, _) => " class=\"sum\"",
-        (Kind::Total, _) => " class=\"sum total\"",
+        (Kind::Row, true) => " even",
+        (Kind::Subtotal, _) => " sum",
+        (Kind::Total, _) => " sum total",
     };
     // Sums of a table without numbers are words in its first columns: a row may have fewer cells than the table.
     let cells = || headings.iter().zip(cells.iter().map(String::as_str).chain(std::iter::repeat("")));
-    write!(out, "<tr{line}>")?;
+    // Long texts stand under their row, all across the table.
+    let below = || cells().filter(|(heading, cell)| heading.shape == Shape::Below && !cell.is_empty());
+    let has_below = below().next().is_some();
+    write!(out, "<tr class=\"{}{line}\">", if has_below { "row with" } else { "row" })?;
     let beside = cells().filter(|(heading, _)| heading.shape != Shape::Below);
     let mut columns = 0;
     for (place, (heading, cell)) in beside.enumerate() {
@@ -119,10 +123,8 @@ fn row<W: Write>(
         }
     }
     out.write_all(b"</tr>\n")?;
-    // Long texts stand under their row, all across the table.
-    let below = || cells().filter(|(heading, cell)| heading.shape == Shape::Below && !cell.is_empty());
-    if below().next().is_some() {
-        write!(out, "<tr{line}><td class=\"below\" colspan=\"{}\">", columns.max(1))?;
+    if has_below {
+        write!(out, "<tr class=\"row{line}\"><td class=\"below\" colspan=\"{}\">", columns.max(1))?;
         for (heading, cell) in below() {
             write!(out, "<div><b>{}</b> {}</div>", Escaped(&heading.text), Escaped(cell))?;
         }

@@ -1,9 +1,15 @@
-//! What people take out of a trail: events as CSV, JSON, NDJSON, XLSX and Parquet.
+//! What people take out of a trail: events as files, and reports of them.
 //!
-//! An [`Exporter`] takes events one by one, in any number, and puts them into one file; its memory does not grow with
-//! them. It knows nothing of who may see what: it is given what its reader found.
+//! | modules | what |
+//! |---|---|
+//! | `export`, `column`, `shown`, `clock`, `format` | an [`Exporter`] takes events one by one into one file |
+//! | `table`, `cell`, `spool`, `xlsx`, `parquet` | rows in the formats of tables |
+//! | `report` | a [`ReportBuilder`] makes a [`Definition`] and events into a document |
+//! | `document`, `chart`, `render`, `pdf`, `html` | documents that people read |
 //!
-//! Invariant: nothing is left out in silence. What a format can't hold is counted in [`Written`], for the file's owner.
+//! It knows nothing of who may see what: it is given what its reader found. Memory does not grow with the events.
+//!
+//! Invariant: nothing is left out in silence. What a format can't hold is counted in [`Written`] and said in the file.
 
 mod cell;
 mod chart;

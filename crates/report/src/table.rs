@@ -169,3 +169,41 @@ impl<W: Write> CsvFile<W> {
         self.writer.into_inner().map_err(|error| ReportError::Disk(error.into_error()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(rows: &[Vec<String>], mark: bool) -> Vec<u8> {
+        let mut file = CsvFile::new(Vec::new(), mark).unwrap();
+        rows.iter().try_for_each(|row| file.add(row.iter().map(String::as_str))).unwrap();
+        file.finish().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again_and_no_cell_is_a_formula(
+            rows in (1_usize..4).prop_flat_map(|width| {
+                let cell = "[=+@\t\r\n\0-][ -~]{0,6}|[-+]?[0-9]{1,3}(\\.[0-9]{0,2})?|\\PC{0,12}|[\",;\r\n']{0,6}";
+                prop::collection::vec(prop::collection::vec(cell, width), 1..12)
+            }),
+            mark in any::<bool>(),
+        ) {
+            let csv = written(&rows, mark);
+            let text = csv.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&csv);
+            prop_assert_eq!(text.len() < csv.len(), mark);
+            let reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text);
+            let found: Vec<_> = reader.into_records().map(Result::unwrap).collect();
+            prop_assert_eq!(found.len(), rows.len());
+            for (found, row) in found.iter().zip(&rows) {
+                for (found, cell) in found.iter().zip(row) {
+                    prop_assert!(found == cell || found.strip_prefix('\'') == Some(cell), "{:?} {:?}", found, cell);
+                    let is_number = found.parse::<f64>().is_ok();
+                    prop_assert!(is_number || !found.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0']));
+                }
+            }
+        }
+    }
+}

@@ -87,6 +87,7 @@ impl XlsxFile {
         }
         row += 1;
         sheet.set_freeze_panes(row, 0)?;
+        sheet.set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(row - 1, row - 1)?;
         self.row = row;
         Ok(())
     }
@@ -147,7 +148,7 @@ impl XlsxFile {
         }
         // Lying bars are drawn from the bottom up, and the first of ours is the longest.
         if chart.kind == ChartKind::Bars {
-            drawn.x_axis().set_reverse();
+            drawn.y_axis().set_reverse();
         }
         if chart.series.len() < 2 {
             drawn.legend().set_hidden();
@@ -166,6 +167,7 @@ impl XlsxFile {
                 sheet.write_number(row, column, *part as f64)?;
             }
         }
+        sheet.set_landscape().set_print_fit_to_pages(1, 0);
         sheet.insert_chart(1, 5, &drawn)?;
         Ok(())
     }

@@ -9,20 +9,21 @@ use std::{
 };
 
 use indelible_access::EventView;
-use indelible_event::{ActorType, Timestamp};
-use jiff::{civil::DateTime, tz::TimeZone};
+use indelible_event::ActorType;
+use jiff::tz::TimeZone;
 
 use super::{
     Definition, Group, ReportColumn, ReportKind, ReviewedPerson, chart,
-    column::{date, date_time, local},
-    count::{Count, GROUPS_MAX, OTHERS, Order},
-    tally::{Tallies, Tally},
+    count::{Count, Order},
+    made::{counted, key, moment, tallied, text_heading},
+    rows::{DELETIONS, NEW_USERS, Rows},
+    tally::Tallies,
 };
 use crate::{
     Format, Head, ROWS_MAX, ReportError, Written,
-    chart::{Chart, ChartKind, Colour, grouped},
+    chart::{Colour, grouped},
     clock::Clock,
-    document::{Document, Heading, Kind, LineSpool, Shape},
+    document::Document,
     export::left_out_notice,
     html, render,
 };
@@ -70,24 +71,13 @@ enum Body {
     People { rows: Rows, roles: Count, never: u64 },
 }
 
-struct Rows {
-    columns: Vec<(ReportColumn, &'static str)>,
-    lines: LineSpool,
-    rows: u64,
-    left_out: u64,
-    /// What its chart is of.
-    charted: Option<Count>,
-}
-
 /// What stands in a cell of a row of counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cell {
+pub(super) enum Cell {
     /// The key of this place.
     Key(usize),
     Number,
 }
-
-const BY: &str = "By";
 
 impl ReportBuilder {
     /// Begins the file `path`, which must not be there. What is in the way of it goes into unnamed files beside it.
@@ -118,14 +108,18 @@ impl ReportBuilder {
             ReportKind::Changes => counts(
                 &[Group::Initiator],
                 &[
-                    (ReportColumn::Initiator, BY),
+                    (ReportColumn::Initiator, "By"),
                     (ReportColumn::Action, "Action"),
                     (ReportColumn::Resource, "Resource"),
                     (ReportColumn::Rows, "Changes"),
                 ],
             ),
-            ReportKind::Deletions => Body::Rows(Rows::new(&dir, DELETIONS.to_vec(), Some(Order::Frequency))?),
-            ReportKind::NewUsers => Body::Rows(Rows::new(&dir, NEW_USERS.to_vec(), Some(Order::Text))?),
+            ReportKind::Deletions => {
+                Body::Rows(Rows::new(&dir, DELETIONS.to_vec(), Some(ReportColumn::Initiator))?)
+            }
+            ReportKind::NewUsers => {
+                Body::Rows(Rows::new(&dir, NEW_USERS.to_vec(), Some(ReportColumn::Date))?)
+            }
             ReportKind::Details => details(&plan.definition, &dir)?,
         };
         let clock = Clock::new(plan.zone.clone());
@@ -264,36 +258,6 @@ pub fn preview<'e>(
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
-/// What was made of the rows.
-struct Made {
-    headings: Vec<Heading>,
-    lines: LineSpool,
-    chart: Option<Chart>,
-    notices: Vec<String>,
-    notes: Vec<String>,
-    rows: u64,
-    left_out: u64,
-}
-
-const DELETIONS: [(ReportColumn, &str); 7] = [
-    (ReportColumn::DateTime, "When"),
-    (ReportColumn::Initiator, BY),
-    (ReportColumn::Action, "Action"),
-    (ReportColumn::Resource, "Resource"),
-    (ReportColumn::Target, "What"),
-    (ReportColumn::Tenant, "Tenant"),
-    (ReportColumn::Details, "Details"),
-];
-
-const NEW_USERS: [(ReportColumn, &str); 6] = [
-    (ReportColumn::DateTime, "When"),
-    (ReportColumn::Target, "New user"),
-    (ReportColumn::Resource, "Kind"),
-    (ReportColumn::Initiator, "Added by"),
-    (ReportColumn::Tenant, "Tenant"),
-    (ReportColumn::Application, "Application"),
-];
-
 /// Pages have a limit of rows, tables for programs have none.
 fn rows_max(plan: &ReportPlan) -> u64 {
     match plan.format {
@@ -302,44 +266,12 @@ fn rows_max(plan: &ReportPlan) -> u64 {
     }
 }
 
-fn text_heading(text: &str) -> Heading {
-    Heading { text: text.to_owned(), shape: Shape::Text }
-}
-
-fn number_heading(text: &str) -> Heading {
-    Heading { text: text.to_owned(), shape: Shape::Number }
-}
-
-/// `Nov 17, 2021, 2:07 PM` in the report's zone.
-fn moment(at: Option<Timestamp>, clock: &mut Clock) -> Option<String> {
-    let (local, _) = clock.local(at?.as_micros())?;
-    Some(date_time(local))
-}
-
 /// Whom an event is of; somebody who named nobody is not "System".
 fn person<'v>(view: &'v EventView, clock: &mut Clock) -> std::borrow::Cow<'v, str> {
     let name = ReportColumn::Initiator.cell(view, None, clock);
     let is_anonymous =
         view.event.actor.as_ref().is_some_and(|actor| actor.kind == Some(ActorType::Anonymous));
     if name.is_empty() && is_anonymous { "(anonymous)".into() } else { name }
-}
-
-/// What an event is counted by in this column. A day is written so that it sorts.
-fn key(column: ReportColumn, view: &EventView, original: Option<&str>, clock: &mut Clock) -> Box<str> {
-    match column {
-        ReportColumn::Date => {
-            local(&view.event, clock).map_or_else(Box::default, |at| at.date().to_string().into())
-        }
-        _ => column.cell(view, original, clock).into(),
-    }
-}
-
-/// The key as the report shows it.
-fn shown_key(column: ReportColumn, key: &str) -> String {
-    match (column, key.parse::<jiff::civil::Date>()) {
-        (ReportColumn::Date, Ok(day)) => date(DateTime::from(day)),
-        _ => key.to_owned(),
-    }
 }
 
 fn details(definition: &Definition, dir: &Path) -> Result<Body, ReportError> {
@@ -370,246 +302,6 @@ fn counts(groups: &[Group], columns: &[(ReportColumn, &'static str)]) -> Body {
     if !is_chosen(ReportColumn::Rows) {
         shown.push((Cell::Number, ReportColumn::Rows.heading()));
     }
-    let order = |column: &ReportColumn| match column {
-        ReportColumn::Date => Order::Text,
-        _ => Order::Frequency,
-    };
-    let count = Count::new(keys.iter().map(order).collect());
+    let count = Count::new(keys.iter().copied().map(Order::of).collect());
     Body::Counts { groups: groups.len(), shown, count, keys }
-}
-
-impl Rows {
-    fn new(
-        dir: &Path,
-        columns: Vec<(ReportColumn, &'static str)>,
-        charted: Option<Order>,
-    ) -> Result<Self, ReportError> {
-        let charted = charted.map(|order| Count::new(vec![order]));
-        Ok(Self { columns, lines: LineSpool::create(dir)?, rows: 0, left_out: 0, charted })
-    }
-
-    fn line(&mut self, cells: &[&str], rows_max: u64) -> Result<(), ReportError> {
-        if self.rows >= rows_max {
-            self.left_out += 1;
-            return Ok(());
-        }
-        self.rows += 1;
-        Ok(self.lines.add(Kind::Row, cells)?)
-    }
-
-    fn add(
-        &mut self,
-        view: &EventView,
-        original: Option<&str>,
-        rows_max: u64,
-        clock: &mut Clock,
-    ) -> Result<(), ReportError> {
-        if let Some(count) = &mut self.charted {
-            // A chart of days is in their order, one of people has the most active first.
-            let by_day = self.columns.first() == NEW_USERS.first() && self.columns.get(1) == NEW_USERS.get(1);
-            let column = if by_day { ReportColumn::Date } else { ReportColumn::Initiator };
-            count.add(vec![key(column, view, original, clock)]);
-        }
-        if self.rows >= rows_max {
-            self.left_out += 1;
-            return Ok(());
-        }
-        self.rows += 1;
-        self.lines.begin(Kind::Row, self.columns.len())?;
-        for (column, _) in &self.columns {
-            self.lines.cell(&column.cell(view, original, clock))?;
-        }
-        Ok(self.lines.end()?)
-    }
-
-    fn made(mut self, definition: &Definition) -> Result<Made, ReportError> {
-        let heading = |(column, text): &(ReportColumn, &'static str)| Heading {
-            text: (*text).to_owned(),
-            shape: column.shape(),
-        };
-        let headings: Vec<_> = self.columns.iter().map(heading).collect();
-        if definition.totals {
-            let (label, all) = (ReportColumn::Rows.heading(), self.rows + self.left_out);
-            match headings.len() {
-                1 => self.lines.add(Kind::Total, &[format!("{label}: {all}")])?,
-                _ => self.lines.add(Kind::Total, &[label.to_owned(), all.to_string()])?,
-            }
-        }
-        let others = self.charted.as_ref().map_or(0, Count::others);
-        let parts = self.charted.map(|count| count.by_first()).unwrap_or_default();
-        let chart = match definition.kind {
-            ReportKind::NewUsers => chart::columns("New users by day", &parts),
-            ReportKind::Deletions => {
-                let bars = parts.into_iter().map(|(name, count)| (named(name), vec![count]));
-                chart::bars("Deletions by person", &[("Deletions", Colour::Red)], bars, vec![others])
-            }
-            _ => None,
-        };
-        let (lines, rows, left_out) = (self.lines, self.rows, self.left_out);
-        Ok(Made { headings, lines, chart, notices: vec![], notes: vec![], rows, left_out })
-    }
-}
-
-/// The name under which nobody's events are counted.
-fn named(name: String) -> String {
-    if name.is_empty() { "(none)".to_owned() } else { name }
-}
-
-fn others_notice(others: u64) -> Option<String> {
-    let (most, others_text) = (grouped(GROUPS_MAX as u64), grouped(others));
-    (others > 0).then(|| {
-        format!(
-            "There are more distinct rows than the {most} (or 64 MiB) that are counted apart: \
-             {others_text} events are counted together as {OTHERS}."
-        )
-    })
-}
-
-fn counted(
-    definition: &Definition,
-    dir: &Path,
-    rows_max: u64,
-    (groups, shown, keys): (usize, &[(Cell, &'static str)], &[ReportColumn]),
-    count: Count,
-) -> Result<Made, ReportError> {
-    let heading = |(cell, text): &(Cell, &'static str)| match cell {
-        Cell::Key(_) => text_heading(text),
-        Cell::Number => number_heading(text),
-    };
-    let mut made = Made {
-        headings: shown.iter().map(heading).collect(),
-        lines: LineSpool::create(dir)?,
-        chart: None,
-        notices: others_notice(count.others()).into_iter().collect(),
-        notes: vec![],
-        rows: 0,
-        left_out: 0,
-    };
-    let (total, others) = (count.total(), count.others());
-    if groups > 0 {
-        let (first, by_first) = (keys[0], count.by_first());
-        let title = format!("Events by {}", shown_name(first));
-        made.chart = match first {
-            ReportColumn::Date => chart::columns(&title, &by_first),
-            _ => {
-                let bars = by_first.into_iter().map(|(name, count)| (named(name), vec![count]));
-                chart::bars(&title, &[("Events", Colour::Blue)], bars, vec![others])
-            }
-        };
-    }
-    // The first column of texts has the words for sums.
-    let words_at = shown.iter().position(|(cell, _)| *cell != Cell::Number);
-    let sum_line = |words: &str, number: u64| -> Vec<String> {
-        let cell = |(place, (cell, _)): (usize, &(Cell, &str))| match cell {
-            Cell::Number => number.to_string(),
-            Cell::Key(_) if Some(place) == words_at => words.to_owned(),
-            Cell::Key(_) => String::new(),
-        };
-        shown.iter().enumerate().map(cell).collect()
-    };
-    // A group of the last column is its row: it needs no sum beside it.
-    let levels = if definition.totals { groups.min(keys.len().saturating_sub(1)) } else { 0 };
-    let rows = count.into_rows();
-    let mut begun = vec![0; levels];
-    for (at, (key, number)) in rows.iter().enumerate() {
-        let cell = |(cell, _): &(Cell, &str)| match cell {
-            Cell::Key(place) => shown_key(keys[*place], &key[*place]),
-            Cell::Number => number.to_string(),
-        };
-        let is_shown = made.rows < rows_max;
-        made.left_out += u64::from(!is_shown);
-        made.rows += u64::from(is_shown);
-        if is_shown {
-            made.lines.add(Kind::Row, &shown.iter().map(cell).collect::<Vec<_>>())?;
-        }
-        for level in (0..levels).rev() {
-            let next = rows.get(at + 1).map(|(key, _)| &key[..=level]);
-            if next == Some(&key[..=level]) {
-                continue;
-            }
-            let from = std::mem::replace(&mut begun[level], at + 1);
-            let sum = rows[from..=at].iter().map(|(_, count)| count).sum();
-            // The sum of one row is the row.
-            if is_shown && from < at {
-                let name = named(shown_key(keys[level], &key[level]));
-                made.lines.add(Kind::Subtotal, &sum_line(&format!("Subtotal: {name}"), sum))?;
-            }
-        }
-    }
-    if others > 0 {
-        made.lines.add(Kind::Row, &sum_line(OTHERS, others))?;
-    }
-    if definition.totals && !keys.is_empty() {
-        made.lines.add(Kind::Total, &sum_line("Total", total))?;
-    }
-    Ok(made)
-}
-
-/// The column in the title of a chart.
-fn shown_name(column: ReportColumn) -> &'static str {
-    match column {
-        ReportColumn::Date => "day",
-        column => column.as_str(),
-    }
-}
-
-const SERIES: [(&str, Colour); 3] =
-    [("Successes", Colour::Green), ("Failures", Colour::Red), ("Neither", Colour::Line)];
-
-fn tallied(
-    kind: ReportKind,
-    totals: bool,
-    dir: &Path,
-    rows_max: u64,
-    tallies: Tallies,
-    clock: &mut Clock,
-) -> Result<Made, ReportError> {
-    let is_of_people = kind == ReportKind::SignIns;
-    let (all, others) = tallies.into_sorted();
-    let numbers = ["Events", "Successes", "Failures", "Neither"].map(number_heading);
-    let texts = if is_of_people {
-        vec!["Last success", "Last failure", "Addresses"]
-    } else {
-        vec!["First event", "Last event"]
-    };
-    let mut headings = vec![text_heading(if is_of_people { "Person" } else { "Tenant" })];
-    headings.extend(numbers);
-    headings.extend(texts.into_iter().map(text_heading));
-    let mut moment = |at: Option<i64>| moment(at.map(Timestamp::from_micros), clock).unwrap_or_default();
-    let mut line = |name: &str, tally: &Tally| {
-        let numbers = [tally.total(), tally.successes, tally.failures, tally.unclear];
-        let mut cells = vec![name.to_owned()];
-        cells.extend(numbers.map(|number| number.to_string()));
-        if is_of_people {
-            cells.extend([moment(tally.last_success), moment(tally.last_failure), tally.addresses()]);
-        } else {
-            cells.extend([moment(tally.first), moment(tally.last)]);
-        }
-        cells
-    };
-    let (mut lines, mut sum) = (LineSpool::create(dir)?, Tally::default());
-    let (mut rows, mut left_out) = (0, 0);
-    for (name, tally) in &all {
-        sum.include(tally);
-        if rows >= rows_max {
-            left_out += 1;
-            continue;
-        }
-        rows += 1;
-        lines.add(Kind::Row, &line(&named(name.to_string()), tally))?;
-    }
-    if others.total() > 0 {
-        sum.include(&others);
-        lines.add(Kind::Row, &line(OTHERS, &others))?;
-    }
-    if totals {
-        lines.add(Kind::Total, &line("Total", &sum))?;
-    }
-    let parts = |tally: &Tally| vec![tally.successes, tally.failures, tally.unclear];
-    let bars = all.iter().map(|(name, tally)| (named(name.to_string()), parts(tally)));
-    let title = if is_of_people { "Sign-ins by person" } else { "Events by tenant" };
-    let chart = chart::bars(title, &SERIES, bars, parts(&others));
-    let notices = others_notice(others.total()).into_iter().collect();
-    debug_assert_eq!(kind.chart(), ChartKind::Bars, "the kind says what chart it has");
-    Ok(Made { headings, lines, chart, notices, notes: vec![], rows, left_out })
 }

@@ -4,10 +4,12 @@
 
 use std::{cmp::Ordering, collections::HashMap};
 
+use super::ReportColumn;
+
 /// Combinations that get a row of their own.
 pub(super) const GROUPS_MAX: usize = 100_000;
 /// Bytes of their texts.
-const BYTES_MAX: usize = 64 << 20;
+pub(super) const BYTES_MAX: usize = 64 << 20;
 /// What stands in the row of the rest.
 pub(super) const OTHERS: &str = "(others)";
 
@@ -18,6 +20,13 @@ pub(super) enum Order {
     Frequency,
     /// By their text: days as `2026-03-01`.
     Text,
+}
+
+impl Order {
+    /// Days come one after the other, anything else by how often it is there.
+    pub(super) fn of(column: ReportColumn) -> Self {
+        if column == ReportColumn::Date { Self::Text } else { Self::Frequency }
+    }
 }
 
 /// Counts.

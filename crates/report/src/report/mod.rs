@@ -7,7 +7,9 @@ mod build;
 mod chart;
 mod column;
 mod count;
+mod made;
 mod person;
+mod rows;
 mod tally;
 
 pub use build::{ReportBuilder, ReportPlan, preview};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use indelible_access::EventView;
 use indelible_event::OutcomeResult;
 
-use super::count::GROUPS_MAX;
+use super::count::{BYTES_MAX, GROUPS_MAX};
 use crate::shown::address;
 
 /// Addresses that are named; of more only that there are more.
@@ -15,6 +15,8 @@ const ADDRESSES: usize = 8;
 #[derive(Default)]
 pub(super) struct Tallies {
     by_name: HashMap<Box<str>, Tally>,
+    /// Bytes of the names.
+    bytes: usize,
     others: Tally,
 }
 
@@ -38,9 +40,10 @@ impl Tallies {
         if let Some(tally) = self.by_name.get_mut(name) {
             return tally.add(view);
         }
-        if self.by_name.len() == GROUPS_MAX {
+        if self.by_name.len() == GROUPS_MAX || self.bytes + name.len() > BYTES_MAX {
             return self.others.add(view);
         }
+        self.bytes += name.len();
         let mut tally = Tally::default();
         tally.add(view);
         self.by_name.insert(name.into(), tally);

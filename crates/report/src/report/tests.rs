@@ -344,9 +344,9 @@ fn a_report_as_html_is_whole_in_itself() {
 <tr><th scope="col">Audit - Initiator (User)</th><th scope="col" class="number"># of rows</th></tr>
 </thead>
 <tbody>
-<tr><td>&lt;b&gt;</td><td class="number">1</td></tr>
-<tr class="even"><td>ada</td><td class="number">1</td></tr>
-<tr class="sum total"><th scope="row">Total</th><td class="number">2</td></tr>
+<tr class="row"><td>&lt;b&gt;</td><td class="number">1</td></tr>
+<tr class="row even"><td>ada</td><td class="number">1</td></tr>
+<tr class="row sum total"><th scope="row">Total</th><td class="number">2</td></tr>
 </tbody>
 </table>
 </div>
