@@ -13,6 +13,6 @@ mod mailer;
 mod settings;
 mod templates;
 
-pub use mailer::{Attachment, MailError, Mailer, Message};
+pub use mailer::{Attachment, MailError, Mailer, Message, is_address};
 pub use settings::{MailPassword, MailSettings, MailTls, SettingsProblem};
 pub use templates::{Invitation, PasswordReset, ReportMail, TestMail};

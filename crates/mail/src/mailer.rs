@@ -169,6 +169,11 @@ impl Mailer {
     }
 }
 
+/// Whether a mail can be sent to this: an address without a name.
+pub fn is_address(text: &str) -> bool {
+    text.parse::<Address>().is_ok()
+}
+
 fn parts(message: &Message) -> MultiPart {
     let words = MultiPart::alternative_plain_html(message.text.clone(), message.html.clone());
     let Some(attachment) = &message.attachment else { return words };

@@ -208,16 +208,25 @@ struct Reviewed {
     tenants: Vec<TenantNumber>,
 }
 
+/// The people whom somebody manages, for a preview.
+///
+/// # Errors
+/// `forbidden`.
+pub(crate) async fn people_of(app: &App, principal: &Principal) -> Result<Vec<ReviewedPerson>, ApiError> {
+    review(app, principal).await.map(|reviewed| reviewed.people)
+}
+
 /// The people whom the owner manages.
 async fn reviewed(app: &App, job: &Job) -> Result<Reviewed, JobError> {
     let principal = app.auth.on_behalf_of(job.owner, app.now()).ok_or_else(gone)?;
+    Ok(review(app, &principal).await?)
+}
+
+async fn review(app: &App, principal: &Principal) -> Result<Reviewed, ApiError> {
     if !principal.may(Permission::UsersManage) {
-        return Err(JobError::failed(
-            Code::Forbidden,
-            "a review of access needs the permission users.manage",
-        ));
+        return Err(ApiError::new(Code::Forbidden, "a review of access needs the permission users.manage"));
     }
-    let last = app.control.last_sign_ins().await.map_err(ApiError::from)?;
+    let last = app.control.last_sign_ins().await?;
     let directory = app.control.directory();
     let reach = principal.reach(Permission::UsersManage);
     let is_within = |tenant: Option<TenantNumber>| match tenant {

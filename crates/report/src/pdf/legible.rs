@@ -74,7 +74,8 @@ fn wrap_paragraph(text: &str, face: &mut Face, size: f32, width: f32, lines: &mu
         let wide = face.width_of(character, size);
         while used + wide > width && at > start && character != ' ' {
             // A long word begins where it is, a short one goes to the next line as a whole.
-            let is_short = |face: &mut Face| face.width(&text[space..at], size) < (width * WORD).min(WORD_MAX);
+            let is_short =
+                |face: &mut Face| face.width(&text[space..at], size) < (width * WORD).min(WORD_MAX);
             let end = match (space > start, sign > start) {
                 (true, true) if is_short(face) => space,
                 (_, true) => sign,

@@ -17,7 +17,9 @@ mod mail;
 mod mappings;
 mod profile;
 mod providers;
+mod reports;
 mod roles;
+mod schedules;
 mod send;
 mod session;
 mod sign_in;
@@ -142,6 +144,20 @@ fn api() -> OpenApiRouter<Arc<Gate>> {
         .routes(routes!(exports::manifest))
         .routes(routes!(exports::link))
         .routes(routes!(exports::by_link))
+        .routes(routes!(reports::kinds))
+        .routes(routes!(reports::list, reports::create))
+        .routes(routes!(reports::preview_report))
+        .routes(routes!(reports::one, reports::change, reports::delete))
+        .routes(routes!(reports::runs, reports::run))
+        .routes(routes!(reports::one_run, reports::delete_run))
+        .routes(routes!(reports::cancel_run))
+        .routes(routes!(reports::download_run))
+        .routes(routes!(reports::manifest_of_run))
+        .routes(routes!(reports::link_run))
+        .routes(routes!(schedules::list, schedules::create))
+        .routes(routes!(schedules::preview))
+        .routes(routes!(schedules::one, schedules::change, schedules::delete))
+        .routes(routes!(schedules::run))
         .routes(routes!(log::ledger))
         .routes(routes!(log::consistency))
         .routes(routes!(log::checkpoint))
