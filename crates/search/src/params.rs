@@ -249,3 +249,37 @@ fn condition(name: &'static str, value: &str, context: &Context<'_>) -> Result<E
     };
     condition::compare(&Named::Fixed(attribute), Operator::Equal, &value, context)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_parameters_since_and_until_are_times_that_are_asked_about() {
+        let now = Timestamp::from_micros(0);
+        let asked = |params: &[(&str, &str)]| {
+            let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let params: Vec<_> = params.iter().map(pair).collect();
+            let asked = AskedTimes::from_params(&params, now).ok();
+            asked.map(|AskedTimes { since, until, zone }| (since, until, zone.iana_name().map(str::to_owned)))
+        };
+        let (hour, utc) = (3_600_000_000, Some("UTC".to_owned()));
+        for (params, expected) in [
+            (&[][..], Some((None, None, utc.clone()))),
+            (&[("since", "PT1H")], Some((Some(-hour), None, utc.clone()))),
+            (
+                &[("since", "PT2H"), ("until", "1970-01-01T00:00:00Z"), ("tz", "Europe/Rome")],
+                Some((Some(-2 * hour), Some(0), Some("Europe/Rome".to_owned()))),
+            ),
+            (
+                &[("received_since", "PT1H"), ("filter", "time ge \"1969-01-01T00:00:00Z\"")],
+                Some((None, None, utc)),
+            ),
+            (&[("since", "PT1H"), ("since", "PT2H")], None),
+            (&[("since", "yesterday")], None),
+            (&[("tz", "Mars/Olympus")], None),
+        ] {
+            assert_eq!(asked(params), expected, "{params:?}");
+        }
+    }
+}

@@ -81,10 +81,18 @@ fn a_role_has_limits_as_they_were_given_and_gets_them_back_from_the_ledger() {
         admin.write("PUT", &path, &other).expect(200).json()["range"],
         json!({"back": "P2W", "span": null})
     );
+    // Whoever does not speak of limits leaves them as they are; null takes them away.
+    let silent = json!({"name": "both", "permissions": ["audit.read"], "reach": "tenant"});
+    assert_eq!(admin.write("PUT", &path, &silent).expect(200).json()["range"]["back"], "P2W");
+    let of_back = format!("/v1/roles/{}", made[2]["id"].as_str().unwrap());
+    for (range, shown) in [(Value::Null, Value::Null), (json!({"back": "P12M"}), json!("P12M"))] {
+        let other = json!({"name": "back", "permissions": ["audit.read"], "reach": "tenant", "range": range});
+        assert_eq!(admin.write("PUT", &of_back, &other).expect(200).json()["range"]["back"], shown);
+    }
     let roles = admin.read("/v1/roles");
     let limited = roles["data"].as_array().unwrap().iter().filter(|role| !role["range"].is_null());
     assert!(limited.map(|role| role["name"].as_str().unwrap()).eq(["back", "both"]), "{roles}");
-    let told = &admin.told("role.change", 1)[0];
+    let told = &admin.told("role.change", 3)[0];
     let change = json!([{"field": "range", "old": whole, "new": {"back": "P2W", "span": null}}]);
     assert_eq!(told["changes"], change);
 
@@ -305,6 +313,8 @@ fn nobody_hands_out_longer_ranges_than_their_own() {
     }
     let own = format!("/v1/roles/{}", manager["id"].as_str().unwrap());
     let wider = json!({"name": "Manager", "permissions": permissions, "reach": "everything"});
+    max.write("PUT", &own, &wider).expect(200);
+    let wider = json!({"name": "Manager", "permissions": permissions, "reach": "everything", "range": null});
     max.write("PUT", &own, &wider).refused(403, "forbidden");
     let new = |role: &str| json!({"username": "bo", "tenant": "acme", "roles": [{"role": role}]});
     max.write("POST", "/v1/users", &new("Tenant Auditor")).refused(403, "forbidden");

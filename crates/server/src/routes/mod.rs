@@ -332,6 +332,35 @@ mod tests {
     }
 
     #[test]
+    fn no_two_types_are_one_schema() {
+        // The document would have the last of them for both, without a word.
+        let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    directories.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                let derived = text.split("#[derive(").skip(1).filter_map(|part| part.split_once(")]"));
+                for (_, behind) in derived.filter(|(derived, _)| derived.contains("ToSchema")) {
+                    let mut words = behind.split_whitespace();
+                    words.find(|word| ["struct", "enum"].contains(word));
+                    let name = words.next().unwrap().trim_end_matches(['{', '<', ';']);
+                    assert!(
+                        seen.insert(name.to_owned()),
+                        "{name} is two schemas; rename the one in {}",
+                        path.display()
+                    );
+                }
+            }
+        }
+        assert!(seen.contains("ProblemDetails") && seen.len() > 50, "{seen:?}");
+    }
+
+    #[test]
     fn the_committed_openapi_document_is_the_generated_one() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/openapi.json");
         let generated = super::openapi() + "\n";

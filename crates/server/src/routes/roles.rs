@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    input::{checked_text, read_json},
+    input::{checked_text, given, read_json},
     uncancelled,
 };
 use crate::{
@@ -103,9 +103,10 @@ pub(crate) struct RoleRequest {
     permissions: Vec<String>,
     /// `everything`, `territories`, `tenant` or `oneself`.
     reach: String,
-    /// What of time whoever has it may ask about; absent or null: all.
-    #[serde(default)]
-    range: Option<RangeRequest>,
+    /// What of time whoever has it may ask about; null: all. Absent, of a role that is there: as before.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<RangeRequest>)]
+    range: Option<Option<RangeRequest>>,
 }
 
 /// Limits of the ranges that may be asked about, as ISO 8601 durations of years, months, weeks, days and hours.
@@ -199,7 +200,11 @@ async fn set(
         name: checked_text("/name", &request.name, NAME_MAX)?,
         permissions: checked_permissions(&request.permissions)?,
         reach,
-        range: checked_range(request.range.as_ref())?,
+        // A client that knows nothing of limits must not take them away.
+        range: match &request.range {
+            Some(range) => checked_range(range.as_ref())?,
+            None => old.and_then(|old| old.range),
+        },
     };
     for given in old.into_iter().chain([&role]) {
         if !caller.principal.covers(given.permissions, &Reach::Everything, given.range.as_ref(), &directory) {

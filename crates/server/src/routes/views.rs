@@ -462,7 +462,7 @@ pub(crate) async fn unset_default(
 /// A query that is too long to hand on.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct LinkRequest {
+pub(crate) struct ShortLinkRequest {
     /// The whole query of the page's address, cursors included.
     query: String,
 }
@@ -485,7 +485,7 @@ pub(crate) struct LinkedQuery {
 
 /// Makes a short link that keeps a whole query; the same query of the same caller has the same one.
 #[utoipa::path(
-    post, path = "/v1/links", operation_id = "create_link", tag = "views", request_body = LinkRequest,
+    post, path = "/v1/links", operation_id = "create_link", tag = "views", request_body = ShortLinkRequest,
     responses((status = 201, body = ShortLink), (status = 400, body = ProblemDetails), (status = 403, body = ProblemDetails))
 )]
 pub(crate) async fn make_link(
@@ -497,7 +497,7 @@ pub(crate) async fn make_link(
 ) -> Result<(StatusCode, Json<ShortLink>), ApiError> {
     params.finish()?;
     caller.needs(Permission::AuditRead)?;
-    let request: LinkRequest = read_json(&app, &headers, body).await?;
+    let request: ShortLinkRequest = read_json(&app, &headers, body).await?;
     let work = async move {
         caller.still_valid(&app)?;
         let reader = app.trail.reader(&caller.principal)?;
