@@ -25,7 +25,13 @@ const FIRST_SHOWN = [
   '/src/routes/events/[id]/+page.svelte',
 ];
 /** What is shown everywhere, and only with `later`. */
-const LATER_SHOWN = ['/src/components/FactorDue.svelte', '/src/components/Commands.svelte', '/src/components/jobs/ExportDialog.svelte', '/src/components/jobs/ViewsMenu.svelte'];
+const LATER_SHOWN = [
+  '/src/components/FactorDue.svelte',
+  '/src/components/Commands.svelte',
+  '/src/components/jobs/ExportDialog.svelte',
+  '/src/components/jobs/SaveView.svelte',
+  '/src/components/jobs/ViewsMenu.svelte',
+];
 
 type Part = 'first' | 'later';
 

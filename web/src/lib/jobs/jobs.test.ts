@@ -3,12 +3,13 @@
 import { describe, expect, it } from 'vitest';
 
 import { DEFAULT_FILTERS, NO_FILTERS, parseState } from '$lib/url';
+import { viewAddress } from '$lib/view-address';
 
 import { anExport } from '../../test/jobs';
 import { fileColumns } from './columns';
 import { STATE_LOOKS, percentOf, problemText, progressText, sharedLabel, shownBytes } from './looks';
 import { Pace } from './polling';
-import { exportQuery, filtersOf, pageQueryOf, reportQuery, viewAddress, viewQuery } from './query';
+import { exportQuery, filtersOf, pageQueryOf, reportQuery, viewQuery } from './query';
 
 describe('looks', () => {
   it('every state has a word and an icon of its own', () => {

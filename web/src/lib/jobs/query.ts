@@ -88,13 +88,3 @@ export function viewQuery(search: string): { query: string; columns: string[] | 
   const query = formatState({ ...state, cursor: null, open: null, columns: null });
   return { query: query === '' ? `since=${state.filters.since === '' ? EVER : state.filters.since}` : query, columns: state.columns === null ? null : [...state.columns] };
 }
-
-/** The address of the events page, below the prefix, that a view opens. */
-export function viewAddress({ query, columns }: { query: string; columns: readonly string[] | null }): string {
-  const params = new URLSearchParams(query);
-  for (const name of ['after', 'before', 'page', 'at', 'open', 'in']) params.delete(name);
-  if (columns !== null) params.set('columns', columns.length === 0 ? 'none' : columns.join(','));
-  // A view of the page as it opens says so: an address without a query is the default's.
-  if ([...params].length === 0) params.set('since', '-24h');
-  return `?${readable(params)}`;
-}
