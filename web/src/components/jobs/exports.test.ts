@@ -155,7 +155,7 @@ describe('the history', () => {
     expect(await screen.findByText('Cancelled')).toBeVisible();
     await mouse.click(button('Download Export 2'));
     expect(followed).toEqual(['/v1/exports/2/download']);
-    await mouse.click(button('Delete the file of Export 2'));
+    await mouse.click(button('Delete file of Export 2'));
     const dialog = within(await screen.findByRole('alertdialog', { name: 'Delete the file of Export 2?' }));
     await mouse.click(dialog.getByRole('button', { name: 'Delete file' }));
     expect(await screen.findByText('Expired')).toBeVisible();

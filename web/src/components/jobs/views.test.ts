@@ -87,9 +87,9 @@ describe('the menu', () => {
     jobs.views = [aView('1')];
     menu();
     await mouse.click(button('Views'));
-    await mouse.click(await screen.findByRole('button', { name: 'Open the events with View 1', pressed: false }));
-    expect(await screen.findByRole('button', { name: 'Open the events with View 1', pressed: true })).toBeVisible();
-    await mouse.click(button('Open the events with View 1'));
+    await mouse.click(await screen.findByRole('button', { name: 'Default: open the events with View 1', pressed: false }));
+    expect(await screen.findByRole('button', { name: 'Default: open the events with View 1', pressed: true })).toBeVisible();
+    await mouse.click(button('Default: open the events with View 1'));
     await waitFor(() => expect(jobs.changes.map(({ what }) => what)).toEqual(['PUT /v1/views/1/default', 'DELETE /v1/views/1/default']));
   });
 
