@@ -13,7 +13,7 @@ const SAID = '/src/lib/said.svelte.ts';
 
 /** Beginnings of messages that the events do without. */
 const LATER =
-  /^(?:admin|choose_password|factor|heat|investigate|password|profile|recovery|session|sessions|set_up|title_(?:investigate|password|profile|set_up))_|^(?:first_name|last_name|email|username_rules)$/;
+  /^(?:admin|choose_password|factor|heat|investigate|jobs|password|profile|recovery|reports|schedules|session|sessions|set_up|title_(?:investigate|password|profile|set_up)|views)_|^(?:first_name|last_name|email|username_rules)$/;
 /** Except these. */
 const FIRST = /^(?:password|password_empty|session_checking|recovery_(?:instead|intro|label))$/;
 
@@ -25,7 +25,13 @@ const FIRST_SHOWN = [
   '/src/routes/events/[id]/+page.svelte',
 ];
 /** What is shown everywhere, and only with `later`. */
-const LATER_SHOWN = ['/src/components/FactorDue.svelte', '/src/components/Commands.svelte'];
+const LATER_SHOWN = [
+  '/src/components/FactorDue.svelte',
+  '/src/components/Commands.svelte',
+  '/src/components/jobs/ExportDialog.svelte',
+  '/src/components/jobs/SaveView.svelte',
+  '/src/components/jobs/ViewsMenu.svelte',
+];
 
 type Part = 'first' | 'later';
 

@@ -5,6 +5,7 @@
 import type { Client } from 'openapi-fetch';
 
 import type { Json } from '$lib/json';
+import type { RangeLimit } from '$lib/limit';
 
 import type { Api, Outcome } from './client';
 import type { components, paths } from './schema';
@@ -19,8 +20,9 @@ export type TenantChange = Bodies['TenantChange'];
 export type User = Bodies['UserView'];
 export type UserRequest = Bodies['UserRequest'];
 export type GivenRole = Bodies['GivenRole'];
-export type Role = Bodies['RoleView'];
-export type RoleRequest = Bodies['RoleRequest'];
+/** `range` is not in the schema yet: how far back and how much at a time the role may ask; null: unlimited. */
+export type Role = Bodies['RoleView'] & { range?: RangeLimit | null };
+export type RoleRequest = Bodies['RoleRequest'] & { range?: RangeLimit | null };
 export type Key = Bodies['KeyView'];
 export type KeyRequest = Bodies['KeyRequest'];
 export type KeyMade = Bodies['KeyMade'];

@@ -299,6 +299,16 @@ export class Api {
     }
   }
 
+  /** The view that the caller's page opens with; null: none. */
+  async defaultView(signal?: AbortSignal): Promise<{ query: string; columns: string[] | null } | null> {
+    const path = '/v1/views' as '/v1/tenants';
+    const init = { params: { query: { limit: 200 } }, parseAs: 'text', ...abort(signal) } as const;
+    const { data } = await this.json<{ data: { query: string; columns: string[] | null; default: boolean }[] }>(
+      this.client.GET(path, init as { parseAs: 'text' }),
+    );
+    return data.find((view) => view.default) ?? null;
+  }
+
   // Parts of the page that are loaded on demand ask by these what nobody else asks (api/admin.ts).
 
   /** A question whose answer is JSON. */

@@ -15,6 +15,8 @@ export class Problem extends Error {
     readonly errors: { field: string | null; message: string }[] = [],
     /** How long the server asks to wait before the next try. */
     readonly retryAfterSeconds: number | null = null,
+    /** Of a range that is not allowed: the largest allowed one nearest to it, RFC 3339. */
+    readonly allowed: { since: string; until: string } | null = null,
   ) {
     super(title);
     this.name = 'Problem';
@@ -43,7 +45,13 @@ export function toProblem(response: Response, body: unknown): Problem {
     text(fields.instance) ?? response.headers.get('x-request-id'),
     errors,
     seconds(response.headers.get('retry-after')),
+    range(fields.allowed),
   );
+}
+
+function range(given: unknown): Problem['allowed'] {
+  const { since, until } = (given ?? {}) as Record<string, unknown>;
+  return typeof since === 'string' && typeof until === 'string' ? { since, until } : null;
 }
 
 /** `Retry-After` in seconds; the server of ours sends no dates. */

@@ -154,6 +154,8 @@ export interface Session {
   reach: 'everything' | string[];
   /** How many tenants the reach covers today. */
   tenants: number;
+  /** How far back and how much at a time may be asked for, ISO 8601 durations; null: unlimited. */
+  range?: { back: string | null; span: string | null } | null;
 }
 
 /** A stretch of time and its events; its end is excluded. */

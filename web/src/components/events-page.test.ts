@@ -25,7 +25,7 @@ configure({ asyncUtilTimeout: 10_000 });
 
 // What is loaded on first use is compiled on first use here, which takes longer than a test waits.
 beforeAll(
-  () => Promise.all([import('./Histogram.svelte'), import('./NothingFound.svelte'), import('./StatisticsBar.svelte'), import('./Live.svelte'), import('./EventCards.svelte'), import('./EventDetail.svelte')]),
+  () => Promise.all([import('./Histogram.svelte'), import('./TimeRangePanel.svelte'), import('./NothingFound.svelte'), import('./StatisticsBar.svelte'), import('./Live.svelte'), import('./EventCards.svelte'), import('./EventDetail.svelte')]),
   60_000,
 );
 
@@ -238,5 +238,38 @@ describe('what fails or takes long', () => {
     await screen.findByRole('region', { name: 'Statistics' });
     const speaking = within(document.body).getAllByRole('status').map((region) => region.textContent?.replace(/\s+/g, ' ').trim()).filter((text) => text !== '');
     expect(speaking).toEqual(['10 events on this page, more available']);
+  });
+});
+
+describe('a range that is not allowed', () => {
+  it('is told, and the largest that is allowed is one press away', async () => {
+    instead('/v1/events', (url) => {
+      if (url.searchParams.get('since')?.startsWith('2026-11-01') === true) return null;
+      const allowed = { since: '2026-11-01T00:00:00.000000Z', until: '2026-11-22T00:00:00.000000Z' };
+      return new Response(JSON.stringify({ title: 'Not permitted', status: 403, code: 'range_not_allowed', detail: 'at most P3M', allowed }), {
+        status: 403,
+        headers: { 'Content-Type': 'application/problem+json' },
+      });
+    });
+    show('/?since=ever&tz=UTC');
+    expect(await screen.findByRole('alert')).toHaveTextContent('at most P3M');
+    await userEvent.click(button('Show 2026-11-01 00:00 to 2026-11-21 24:00'));
+    expect(page.url.search).toBe('?since=2026-11-01T00:00:00Z&until=2026-11-22T00:00:00Z&tz=UTC');
+    await waitFor(() => expect(actions()).toHaveLength(25));
+  });
+
+  it('can not be chosen where it goes beyond the limit, and that says why', async () => {
+    session.who = { kind: 'api_key', name: 'auditor', permissions: ['audit.read'], reach: 'everything', tenants: 1, range: { back: 'P1Y', span: 'P3M' } };
+    show('/?since=ever&tz=UTC');
+    await waitFor(() => expect(actions()).toHaveLength(25));
+    await userEvent.click(screen.getAllByRole('button', { name: /^Date range: /, expanded: false })[0] as HTMLElement);
+    // jsdom lays nothing out, so the panel has no place and counts as hidden.
+    const beyond = await screen.findByText('Last 6 Months');
+    expect(beyond).toHaveAttribute('aria-disabled', 'true');
+    expect(beyond).toHaveAccessibleDescription('You may look 1 year back, and at 3 months at a time.');
+    await userEvent.click(beyond);
+    expect(page.url.search).toBe('?since=ever&tz=UTC');
+    await userEvent.click(screen.getByText('Last 7 Days'));
+    await waitFor(() => expect(page.url.searchParams.get('since')).toBe('-7d'));
   });
 });

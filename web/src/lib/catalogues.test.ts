@@ -24,6 +24,8 @@ const SAME: Record<string, readonly string[]> = {
     'app_name', 'action_mfa', 'admin_mail_starttls', 'admin_tenant_uuid', 'copied_json', 'wait_minutes', 'wait_seconds', 'events_elapsed',
     // What is typed, in every language.
     'changes_null', 'filter_domain_placeholder', 'range_to_placeholder',
+    // A name in a title.
+    'jobs_title',
     // Latin for both.
     'section_original',
   ],
@@ -31,7 +33,7 @@ const SAME: Record<string, readonly string[]> = {
     'action_import', 'actor_system', 'admin_installation', 'admin_key_name', 'admin_kind_domain', 'admin_ledger_heading',
     'admin_mail_server', 'admin_mapping_name', 'admin_provider_id', 'admin_provider_name', 'admin_role_name',
     'admin_session_browser', 'admin_tenant_name', 'admin_user_link', 'category_system', 'chip_words', 'code_label',
-    'error_status', 'field_host', 'field_port', 'field_trace', 'field_version', 'filter_host', 'filter_trace_id',
+    'error_status', 'field_host', 'jobs_format', 'jobs_name', 'field_port', 'field_trace', 'field_version', 'filter_host', 'filter_trace_id',
     'filter_view_text', 'help_live', 'live_button', 'live_on', 'section_fields',
   ],
   es: ['admin_no', 'admin_roles', 'copied_original', 'field_roles', 'filter_no', 'original_size', 'zone_local'],

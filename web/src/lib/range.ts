@@ -25,6 +25,18 @@ const UNITS: Record<keyof Span, Intl.RelativeTimeFormatUnitSingular> = {
   s: 'second',
 };
 
+/** A length of time in words: `3 months`; what is none stays as it is. */
+export function durationText(iso: string): string {
+  const moment = parseMoment(iso, 'UTC');
+  if (moment?.kind !== 'relative') return iso;
+  const lengths = Object.entries(moment.span)
+    .filter(([, count]) => count > 0)
+    .map(([unit, count]) =>
+      new Intl.NumberFormat(language.tag, { style: 'unit', unit: UNITS[unit as keyof Span], unitDisplay: 'long' }).format(count),
+    );
+  return listed(lengths);
+}
+
 /** How long ago; in English as it is typed. */
 function ago(token: string, span: Span): string {
   if (language.language === 'en') return m.moment_ago({ span: token.slice(1) });

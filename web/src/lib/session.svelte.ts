@@ -146,8 +146,8 @@ class SignedIn {
 }
 
 /** What somebody may see and do, to compare. */
-function rightsOf({ permissions, reach, tenants, complete_user_management, second_factor_due }: Who): string {
-  return JSON.stringify([permissions, reach, tenants, complete_user_management, second_factor_due]);
+function rightsOf({ permissions, reach, tenants, complete_user_management, second_factor_due, range }: Who): string {
+  return JSON.stringify([permissions, reach, tenants, complete_user_management, second_factor_due, range]);
 }
 
 /** The account; null where it can't be had, so that the trail is not kept from anybody by that. */

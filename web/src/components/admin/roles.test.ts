@@ -79,11 +79,21 @@ describe('own roles', () => {
     await show();
     await mouse.click(button('New role'));
     const fresh = within(await screen.findByRole('dialog', { name: 'New role' }));
-    for (const name of ['Export audit logs', 'Audit reports', 'See masked values', 'Manage retention', 'Manage legal holds']) {
+    for (const name of ['See masked values', 'Manage retention', 'Manage legal holds']) {
       expect(fresh.queryByRole('checkbox', { name })).toBeNull();
       // The administrator has it: that is told as it is.
       expect(screen.getByText(name)).toBeInTheDocument();
     }
+  });
+
+  it('may be limited in how far back and how much at a time they ask', async () => {
+    await show();
+    await mouse.click(button('Change Night shift'));
+    const dialog = within(await screen.findByRole('dialog', { name: 'Change Night shift' }));
+    await mouse.selectOptions(dialog.getByLabelText('How far back'), '1 year');
+    await mouse.selectOptions(dialog.getByLabelText('How much at a time'), '3 months');
+    await mouse.click(dialog.getByRole('button', { name: 'Save' }));
+    await waitFor(() => expect(opened.admin.changes.at(-1)?.body).toMatchObject({ range: { back: 'P1Y', span: 'P3M' } }));
   });
 
   it('are changed, with a word on whom it concerns', async () => {

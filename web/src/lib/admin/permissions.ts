@@ -64,7 +64,7 @@ export function grouped(permissions: readonly string[]): { label: string; permis
 export const ALL_PERMISSIONS: readonly string[] = PERMISSION_GROUPS.flatMap((group) => group.permissions);
 
 /** Names that guard nothing yet: whoever has them sees them, and nobody is offered them. */
-const GUARDING_NOTHING: readonly string[] = ['audit.export', 'audit.reports', 'audit.originals', 'retention.manage', 'holds.manage'];
+const GUARDING_NOTHING: readonly string[] = ['audit.originals', 'retention.manage', 'holds.manage'];
 
 export const OFFERED_PERMISSIONS = ALL_PERMISSIONS.filter((one) => !GUARDING_NOTHING.includes(one));
 
