@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need beyond Rust, Node.js and Python: Chromium for the page's tests, curl for the commands of
-# the documentation, the Python package of the independent verifier in .cache/venv, and a certificate authority in
-# .cache/acme. Does nothing where it is all there.
+# the documentation, LibreOffice and Poppler, which open exported files, the Python packages of the independent verifier
+# and of DuckDB in .cache/venv, and a certificate authority in .cache/acme. Does nothing where it is all there.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -26,6 +26,9 @@ chromium() {
 wanted=
 chromium >/dev/null || wanted="chromium fonts-noto-core"
 command -v curl >/dev/null || wanted="$wanted curl ca-certificates"
+# Programs of other people that open what is exported.
+command -v soffice >/dev/null || wanted="$wanted libreoffice-calc-nogui"
+command -v pdftoppm >/dev/null || wanted="$wanted poppler-utils"
 if [ -n "$wanted" ]; then
     if ! command -v apt-get >/dev/null; then
         echo "error: the tests need $wanted, and there is no apt-get to install it with" >&2
@@ -44,7 +47,7 @@ fi
 
 # A venv of our own, unless the system's Python has the package already.
 has_packages() {
-    "$1" -c 'import cryptography.hazmat.primitives.asymmetric.ed25519' 2>/dev/null
+    "$1" -c 'import cryptography.hazmat.primitives.asymmetric.ed25519, duckdb' 2>/dev/null
 }
 if ! has_packages .cache/venv/bin/python && ! has_packages python3; then
     mkdir -p .cache

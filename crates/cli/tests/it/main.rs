@@ -36,6 +36,7 @@ mod door;
 mod exports;
 mod feed;
 mod figures;
+mod files;
 mod find;
 mod formats;
 mod gate;

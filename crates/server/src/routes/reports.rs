@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::{
     files::{self, DownloadLink, JobOwnerView, Progress, corrupt, outcome_of, touched},
-    input::{checked_text, read_json},
+    input::{checked_text, read_change, read_json},
     uncancelled,
 };
 use crate::{
@@ -443,9 +443,9 @@ pub(crate) async fn one(
     view(&report, &caller, &app.control.directory()).map(Json)
 }
 
-/// Changes a report into another one; with whom it is shared stays where that is absent.
+/// Changes a report; what is absent stays.
 #[utoipa::path(
-    put, path = "/v1/reports/{id}", operation_id = "change_report", tag = "reports", params(("id" = String, Path)),
+    patch, path = "/v1/reports/{id}", operation_id = "change_report", tag = "reports", params(("id" = String, Path)),
     request_body = ReportWanted,
     responses((status = 200, body = ReportView), (status = 400, body = ProblemDetails), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
 )]
@@ -459,7 +459,10 @@ pub(crate) async fn change(
 ) -> Result<Json<ReportView>, ApiError> {
     params.finish()?;
     let old = managed(&app, &caller, &id).await?;
-    let wanted: ReportWanted = read_json(&app, &headers, body).await?;
+    let mut base: Value = serde_json::from_str(&old.definition).map_err(corrupt)?;
+    (base["name"], base["query"], base["zone"]) =
+        (old.name.as_str().into(), old.query.as_str().into(), old.zone.as_str().into());
+    let wanted: ReportWanted = read_change(&app, &headers, body, base).await?;
     uncancelled(async move {
         let checked = wanted.check(&app, &caller, true)?;
         let text = text_of(&checked.name, &checked.query);

@@ -10,12 +10,13 @@ use indelible_control::{Directory, JobFilter, JobKind, Permission, Schedule};
 use indelible_event::{Code, Timestamp};
 use indelible_report::Timing;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
     files::{self, JobOwnerView, touched},
-    input::{checked_text, read_json},
+    input::{checked_text, read_change, read_json},
     reports::{NAME_MAX, RunView, known, of_owner, run_view},
     uncancelled,
 };
@@ -165,7 +166,7 @@ impl ScheduleWanted {
             ApiError::field(Code::NotFound, "/report", "no such report is yours or shared with you")
         })?;
         let format = format_named(&self.format)?;
-        let timing = checked_timing(&self.when)?;
+        checked_timing(&self.when)?;
         let zone = self.zone.clone().unwrap_or_else(|| report.zone.clone());
         zone_named(&zone, "/zone")?;
         let recipients = checked_recipients(&self.recipients)?;
@@ -176,7 +177,6 @@ impl ScheduleWanted {
         let enabled = self.enabled.unwrap_or(true);
         let now = app.now();
         let next_run = enabled.then(|| next_run(&self.when, &zone, now)).flatten();
-        let _ = timing;
         Ok(Schedule {
             name,
             report: report.id,
@@ -332,9 +332,9 @@ pub(crate) async fn one(
     view(&app, &caller, &schedule).await.map(Json)
 }
 
-/// Changes a schedule into another one. It still runs with its owner's reach.
+/// Changes a schedule; what is absent stays. It still runs with its owner's reach.
 #[utoipa::path(
-    put, path = "/v1/schedules/{id}", operation_id = "change_schedule", tag = "reports", params(("id" = String, Path)),
+    patch, path = "/v1/schedules/{id}", operation_id = "change_schedule", tag = "reports", params(("id" = String, Path)),
     request_body = ScheduleWanted,
     responses((status = 200, body = ScheduleView), (status = 400, body = ProblemDetails), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
 )]
@@ -348,7 +348,11 @@ pub(crate) async fn change(
 ) -> Result<Json<ScheduleView>, ApiError> {
     params.finish()?;
     let old = of_caller(&app, &caller, &id).await?;
-    let wanted: ScheduleWanted = read_json(&app, &headers, body).await?;
+    let base = json!({
+        "name": old.name, "report": old.report.to_string(), "format": old.format, "when": old.timing, "zone": old.zone,
+        "recipients": old.recipients, "subject": old.subject, "enabled": old.enabled,
+    });
+    let wanted: ScheduleWanted = read_change(&app, &headers, body, base).await?;
     uncancelled(async move {
         // Its mails go out with the owner's reach: nobody else turns them to themselves.
         let is_owner = old.owner == caller.principal.id.owner();
