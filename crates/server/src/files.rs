@@ -61,9 +61,9 @@ pub(crate) struct FileMade {
     /// Events in it.
     pub(crate) rows: u64,
     /// The first event in it, in the order of the ledger.
-    pub(crate) first: Option<Place>,
+    pub(crate) first: Option<EventPlace>,
     /// The last.
-    pub(crate) last: Option<Place>,
+    pub(crate) last: Option<EventPlace>,
     /// Events that match and are not in it, because of a limit of this installation.
     pub(crate) left_out: u64,
     /// Cells that the format can't hold whole; what they end with says so.
@@ -74,7 +74,7 @@ pub(crate) struct FileMade {
 
 /// Where an event is.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, ToSchema)]
-pub(crate) struct Place {
+pub(crate) struct EventPlace {
     pub(crate) id: String,
     pub(crate) tenant: String,
     /// Position in the tenant's chain.
@@ -82,7 +82,7 @@ pub(crate) struct Place {
     pub(crate) time: String,
 }
 
-impl Place {
+impl EventPlace {
     fn of(view: &EventView) -> Self {
         let event = &view.event;
         Self {
@@ -337,8 +337,8 @@ pub(crate) struct Seen {
     /// The tenant that was put there last.
     newest: Option<TenantNumber>,
     as_oneself: bool,
-    first: Option<Place>,
-    last: Option<Place>,
+    first: Option<EventPlace>,
+    last: Option<EventPlace>,
 }
 
 impl Seen {
@@ -352,8 +352,8 @@ impl Seen {
             }
         }
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return };
-        self.first.get_or_insert_with(|| Place::of(&first.view));
-        self.last = Some(Place::of(&last.view));
+        self.first.get_or_insert_with(|| EventPlace::of(&first.view));
+        self.last = Some(EventPlace::of(&last.view));
     }
 }
 

@@ -104,7 +104,7 @@ fn duckdb_reads_the_columns_with_their_types() {
         "columns": {"time": "TIMESTAMP WITH TIME ZONE", "actor": "VARCHAR", "event": "VARCHAR"},
         "query": "select count(*), min(action), max(json_extract_string(parameters, '$.Snowman')) from file \
                   where time >= '2026-03-01 10:00:02+00'",
-        "result": [[4, "\\t=1+1", "☃ 雪"]],
+        "result": [[4, "\t=1+1", "☃ 雪"]],
     }]));
 }
 
