@@ -29,6 +29,9 @@ usage: cargo xtask COMMAND
                  --questions N    questions of each kind under each reach (default 100)
                  --beside         ask PostgreSQL and SQLite the same (Python 3, npm and pip fetch them)
                  --dir DIR, --binary FILE, --write FILE as above; the marks are `bench search`
+  bench exports  the same trail taken out in each format
+                 --data DIR       where `bench search` left it (default target/bench-search/data)
+                 --binary FILE, --write FILE as above; the marks are `bench exports`
 ";
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         "ci" => ci::run(&root(), rest),
         "bench" => match rest.split_first() {
             Some((what, rest)) if what == "search" => bench::search::run(&root(), rest),
+            Some((what, rest)) if what == "exports" => bench::exports::run(&root(), rest),
             _ => bench::run(&root(), rest),
         },
         "help" | "--help" | "-h" => {

@@ -6,6 +6,7 @@
 
 mod disk;
 mod events;
+pub(crate) mod exports;
 mod figures;
 mod http;
 mod load;
@@ -236,6 +237,10 @@ mod tests {
     #[test]
     fn the_page_of_the_figures_has_the_marks() {
         let page = fs::read_to_string(crate::root().join("docs/benchmarks.md")).unwrap();
-        assert!(["bench", "bench search"].iter().all(|mark| replace_marked(&page, mark, "").is_some()));
+        assert!(
+            ["bench", "bench search", "bench exports"]
+                .iter()
+                .all(|mark| replace_marked(&page, mark, "").is_some())
+        );
     }
 }
