@@ -22,7 +22,14 @@ fn lease(by: u128, until: i64) -> Lease {
 }
 
 fn ended(state: JobState) -> Ended {
-    Ended { state, outcome: Some("{}".into()), done: 7, total: Some(9), expires_at: Some(at(500)) }
+    Ended {
+        state,
+        outcome: Some("{}".into()),
+        done: 7,
+        total: Some(9),
+        expires_at: Some(at(500)),
+        then: Vec::new(),
+    }
 }
 
 #[test]
@@ -65,9 +72,14 @@ async fn a_lease_that_ran_out_is_another_s_and_the_first_one_is_not_heard_any_mo
     let taken = control.claim_job(&KINDS, lease(9, 40), at(21)).await.unwrap().unwrap();
     assert_eq!((taken.attempts, taken.done, taken.total), (2, 0, None));
     assert_eq!(control.renew_lease(id, lease(8, 50), 4, None).await.unwrap(), Renewal::Lost);
-    assert!(!control.end_job(id, Uuid::from_u128(8), &ended(JobState::Failed), at(30)).await.unwrap());
+    assert_eq!(
+        control.end_job(id, Uuid::from_u128(8), &ended(JobState::Failed), at(30)).await.unwrap(),
+        None
+    );
     control.postpone_job(id, Uuid::from_u128(8), at(99), true, None).await.unwrap();
-    assert!(control.end_job(id, Uuid::from_u128(9), &ended(JobState::Completed), at(30)).await.unwrap());
+    assert!(
+        control.end_job(id, Uuid::from_u128(9), &ended(JobState::Completed), at(30)).await.unwrap().is_some()
+    );
     let job = control.job(id).await.unwrap().unwrap();
     assert_eq!((job.state, job.done, job.ended_at), (JobState::Completed, 7, Some(at(30))));
     assert_eq!(job.outcome.as_deref(), Some("{}"));
@@ -99,7 +111,7 @@ async fn a_job_that_waits_is_cancelled_at_once_and_one_that_runs_is_told() {
     assert_eq!(control.cancel_job(id(2), at(5)).await.unwrap().unwrap().state, JobState::Cancelled);
     assert_eq!(control.cancel_job(id(1), at(5)).await.unwrap().unwrap().state, JobState::Running);
     assert_eq!(control.renew_lease(id(1), lease(9, 99), 0, None).await.unwrap(), Renewal::Cancelling);
-    assert!(control.end_job(id(1), id(9), &ended(JobState::Cancelled), at(6)).await.unwrap());
+    assert!(control.end_job(id(1), id(9), &ended(JobState::Cancelled), at(6)).await.unwrap().is_some());
     for n in [1, 2, 3] {
         assert_eq!(control.cancel_job(id(n), at(7)).await.unwrap(), None, "{n} has ended or never was");
     }
@@ -111,7 +123,13 @@ async fn what_a_job_made_expires_and_its_row_stays() {
     let control = &base.control;
     control.insert_job(&new(1, JobKind::Export, 0), at(0)).await.unwrap();
     let job = control.claim_job(&KINDS, lease(9, 99), at(1)).await.unwrap().unwrap();
-    assert!(control.end_job(job.id, Uuid::from_u128(9), &ended(JobState::Completed), at(2)).await.unwrap());
+    assert!(
+        control
+            .end_job(job.id, Uuid::from_u128(9), &ended(JobState::Completed), at(2))
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(control.jobs_with_files().await.unwrap(), [job.id]);
     assert!(control.jobs_to_expire(at(499)).await.unwrap().is_empty());
     assert_eq!(control.jobs_to_expire(at(500)).await.unwrap().len(), 1);
@@ -181,8 +199,8 @@ proptest! {
                     }
                     (2, Some(id)) => {
                         let by = Uuid::from_u128(by);
-                        prop_assert!(control.end_job(id, by, &ended(JobState::Completed), at(now)).await.unwrap());
-                        prop_assert!(!control.end_job(id, by, &ended(JobState::Failed), at(now)).await.unwrap());
+                        prop_assert!(control.end_job(id, by, &ended(JobState::Completed), at(now)).await.unwrap().is_some());
+                        prop_assert!(control.end_job(id, by, &ended(JobState::Failed), at(now)).await.unwrap().is_none());
                         held.remove(&id);
                         prop_assert!(done.insert(id));
                     }
@@ -196,4 +214,41 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[tokio::test]
+async fn what_follows_is_there_when_a_job_is_completed_and_never_when_it_was_cancelled() {
+    let base = Database::new().await;
+    let control = &base.control;
+    let (by, follower) = (Uuid::from_u128(9), Uuid::from_u128(70));
+    for (id, cancelled, state) in [(1, true, JobState::Cancelled), (2, false, JobState::Completed)] {
+        let id = Uuid::from_u128(id);
+        let job = NewJob { id, ..new(1, JobKind::Export, 0) };
+        control.insert_job(&job, at(0)).await.unwrap();
+        control.claim_job(&KINDS, lease(9, 50), at(1)).await.unwrap().unwrap();
+        if cancelled {
+            control.cancel_job(id, at(2)).await.unwrap().unwrap();
+        }
+        let then = vec![new(70, JobKind::Mail, 0)];
+        let ended = Ended { then, ..ended(JobState::Completed) };
+        // Not by another process.
+        assert_eq!(control.end_job(id, Uuid::from_u128(8), &ended, at(3)).await.unwrap(), None);
+        assert_eq!(control.job(follower).await.unwrap(), None);
+        assert_eq!(control.end_job(id, by, &ended, at(3)).await.unwrap(), Some(state));
+        let row = control.job(id).await.unwrap().unwrap();
+        assert_eq!((row.state, row.outcome.is_some()), (state, !cancelled));
+        assert_eq!(control.job(follower).await.unwrap().is_some(), !cancelled);
+    }
+}
+
+#[tokio::test]
+async fn what_was_put_off_by_a_wrong_clock_is_called_in() {
+    let base = Database::new().await;
+    let control = &base.control;
+    for (id, run_at) in [(1, 10), (2, 1_000)] {
+        control.insert_job(&new(id, JobKind::Mail, run_at), at(0)).await.unwrap();
+    }
+    assert_eq!(control.call_in_jobs(at(100), at(5)).await.unwrap(), 1);
+    let run_at = async |id| control.job(Uuid::from_u128(id)).await.unwrap().unwrap().run_at;
+    assert_eq!((run_at(1).await, run_at(2).await), (at(10), at(5)));
 }

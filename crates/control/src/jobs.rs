@@ -251,7 +251,10 @@ impl Control {
         })
     }
 
-    /// Ends a job that this process runs; whether it still did.
+    /// Ends a job that this process runs, and puts into the table what follows from one that is completed: both or
+    /// neither. What became of it; `None` where this process did not run it any more.
+    ///
+    /// One that was cancelled meanwhile is cancelled, also when it was done by then; a mail can't be called back.
     ///
     /// # Errors
     /// The database's.
@@ -261,22 +264,48 @@ impl Control {
         by: Uuid,
         ended: &Ended,
         now: Timestamp,
-    ) -> Result<bool, ControlError> {
-        let changed = sqlx::query(
-            "UPDATE jobs SET state = ?, outcome = ?, done = ?, total = ?, ended_at = ?, expires_at = ?,
-             lease_by = NULL, lease_until = NULL WHERE id = ? AND state = 'running' AND lease_by = ?",
+    ) -> Result<Option<JobState>, ControlError> {
+        let mut rows = self.pool().begin().await?;
+        let row = sqlx::query(
+            "UPDATE jobs SET
+             state = CASE WHEN ?1 = 'completed' AND cancelling = 1 AND kind <> 'mail' THEN 'cancelled' ELSE ?1 END,
+             outcome = CASE WHEN ?1 = 'completed' AND cancelling = 1 AND kind <> 'mail' THEN NULL ELSE ?2 END,
+             expires_at = CASE WHEN ?1 = 'completed' AND cancelling = 1 AND kind <> 'mail' THEN NULL ELSE ?3 END,
+             done = ?4, total = ?5, ended_at = ?6, lease_by = NULL, lease_until = NULL
+             WHERE id = ?7 AND state = 'running' AND lease_by = ?8 RETURNING state",
         )
         .bind(ended.state.as_str())
         .bind(&ended.outcome)
+        .bind(ended.expires_at.map(Timestamp::as_micros))
         .bind(count(ended.done))
         .bind(ended.total.map(count))
         .bind(now.as_micros())
-        .bind(ended.expires_at.map(Timestamp::as_micros))
         .bind(id.as_bytes().as_slice())
         .bind(by.as_bytes().as_slice())
-        .execute(self.pool())
+        .fetch_optional(&mut *rows)
         .await?;
-        Ok(changed.rows_affected() > 0)
+        let Some(row) = row else { return Ok(None) };
+        let state = JobState::parse(row.try_get("state")?).ok_or(CORRUPT)?;
+        if state == JobState::Completed {
+            for job in &ended.then {
+                insert_job(&mut *rows, job, now).await?;
+            }
+        }
+        rows.commit().await?;
+        Ok(Some(state))
+    }
+
+    /// Makes due what waits longer than any job ever does: it was put off while the clock was wrong. How many there were.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn call_in_jobs(&self, latest: Timestamp, now: Timestamp) -> Result<u64, ControlError> {
+        let changed = sqlx::query("UPDATE jobs SET run_at = ? WHERE state = 'queued' AND run_at > ?")
+            .bind(now.as_micros())
+            .bind(latest.as_micros())
+            .execute(self.pool())
+            .await?;
+        Ok(changed.rows_affected())
     }
 
     /// Puts a job that this process runs back to wait until `run_at`; `counts`: whether this was an attempt.
@@ -458,6 +487,8 @@ pub struct Ended {
     pub total: Option<u64>,
     /// When what it made is removed.
     pub expires_at: Option<Timestamp>,
+    /// The jobs that follow from one that is completed.
+    pub then: Vec<NewJob>,
 }
 
 const CORRUPT: ControlError = ControlError::Corrupt { what: "job" };

@@ -35,7 +35,7 @@ pub use mappings::StoredMapping;
 pub use permission::{Permission, PermissionSet, UnknownPermission};
 pub use providers::StoredProvider;
 pub use range::{CalendarSpan, NoCalendarSpan, RangeLimit};
-pub use reports::{Report, Schedule};
+pub use reports::{Begun, OPEN_RUNS_MAX, Report, Schedule};
 pub use roles::{Role, RoleGrant, RoleReach};
 pub use sessions::{LinkPurpose, SecretHash, Session};
 pub use store::{Control, ControlError, StoredRules};

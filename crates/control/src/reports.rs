@@ -73,6 +73,20 @@ pub struct Schedule {
     pub changed_at: Timestamp,
 }
 
+/// What became of a run that was due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Its job waits for a free hand.
+    Queued,
+    /// It failed at once: too many runs of the schedule have not ended.
+    TooMany,
+    /// It is not due any more: somebody changed the schedule.
+    NotDue,
+}
+
+/// Runs of one schedule that wait or run: one every minute that takes longer than that would fill the table.
+pub const OPEN_RUNS_MAX: i64 = 3;
+
 impl Control {
     /// Every saved report.
     ///
@@ -126,23 +140,42 @@ impl Control {
         Ok(())
     }
 
-    /// Removes a report; whether it was there.
+    /// Removes a report, and with it the schedules that others have of it; whether it was there.
     ///
     /// # Errors
-    /// [`ControlError::ReportInUse`] while a schedule makes it, or the database's.
-    pub async fn delete_report(&self, id: Uuid) -> Result<bool, ControlError> {
+    /// [`ControlError::ReportInUse`] while a schedule of its owner makes it, or the database's.
+    pub async fn delete_report(&self, report: &Report) -> Result<bool, ControlError> {
+        let mut rows = self.pool().begin().await?;
+        sqlx::query("DELETE FROM schedules WHERE report = ? AND owner <> ?")
+            .bind(report.id.as_bytes().as_slice())
+            .bind(report.owner.to_text())
+            .execute(&mut *rows)
+            .await?;
         let used = sqlx::query("SELECT 1 FROM schedules WHERE report = ?")
-            .bind(id.as_bytes().as_slice())
-            .fetch_optional(self.pool())
+            .bind(report.id.as_bytes().as_slice())
+            .fetch_optional(&mut *rows)
             .await?;
         if used.is_some() {
             return Err(ControlError::ReportInUse);
         }
         let gone = sqlx::query("DELETE FROM reports WHERE id = ?")
-            .bind(id.as_bytes().as_slice())
-            .execute(self.pool())
+            .bind(report.id.as_bytes().as_slice())
+            .execute(&mut *rows)
             .await?;
+        rows.commit().await?;
         Ok(gone.rows_affected() > 0)
+    }
+
+    /// The schedules of a report, whosever they are.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn schedules_of_report(&self, report: Uuid) -> Result<Vec<Schedule>, ControlError> {
+        let rows = sqlx::query("SELECT * FROM schedules WHERE report = ? ORDER BY id")
+            .bind(report.as_bytes().as_slice())
+            .fetch_all(self.pool())
+            .await?;
+        rows.iter().map(schedule_from).collect()
     }
 
     /// Every schedule.
@@ -218,7 +251,7 @@ impl Control {
     }
 
     /// Puts the job of a schedule's run that is due into the table, and the schedule to its next run: both or neither.
-    /// Whether it was due; by then somebody may have changed it.
+    /// Where [`OPEN_RUNS_MAX`] of its runs have not ended, the job has failed from the beginning, with this outcome.
     ///
     /// # Errors
     /// The database's.
@@ -227,8 +260,9 @@ impl Control {
         schedule: &Schedule,
         job: &NewJob,
         next_run: Option<Timestamp>,
+        too_many: &str,
         now: Timestamp,
-    ) -> Result<bool, ControlError> {
+    ) -> Result<Begun, ControlError> {
         let mut rows = self.pool().begin().await?;
         let moved =
             sqlx::query("UPDATE schedules SET next_run = ? WHERE id = ? AND next_run = ? AND enabled = 1")
@@ -238,11 +272,44 @@ impl Control {
                 .execute(&mut *rows)
                 .await?;
         if moved.rows_affected() == 0 {
-            return Ok(false);
+            return Ok(Begun::NotDue);
         }
+        let open: i64 = sqlx::query(
+            "SELECT count(*) AS open FROM jobs WHERE parent = ? AND kind = 'report' AND state IN ('queued', 'running')",
+        )
+        .bind(schedule.id.as_bytes().as_slice())
+        .fetch_one(&mut *rows)
+        .await?
+        .try_get("open")?;
         insert_job(&mut *rows, job, now).await?;
+        if open >= OPEN_RUNS_MAX {
+            sqlx::query("UPDATE jobs SET state = 'failed', outcome = ?, ended_at = ? WHERE id = ?")
+                .bind(too_many)
+                .bind(now.as_micros())
+                .bind(job.id.as_bytes().as_slice())
+                .execute(&mut *rows)
+                .await?;
+        }
         rows.commit().await?;
-        Ok(true)
+        Ok(if open >= OPEN_RUNS_MAX { Begun::TooMany } else { Begun::Queued })
+    }
+
+    /// Puts a schedule that runs to another next time, unless somebody changed it by then.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn move_run(
+        &self,
+        schedule: &Schedule,
+        next_run: Option<Timestamp>,
+    ) -> Result<(), ControlError> {
+        sqlx::query("UPDATE schedules SET next_run = ? WHERE id = ? AND next_run = ? AND enabled = 1")
+            .bind(next_run.map(Timestamp::as_micros))
+            .bind(schedule.id.as_bytes().as_slice())
+            .bind(schedule.next_run.map(Timestamp::as_micros))
+            .execute(self.pool())
+            .await?;
+        Ok(())
     }
 
     /// Stops a schedule, because of what the server found; whether it ran until now.

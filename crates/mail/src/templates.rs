@@ -55,7 +55,7 @@ pub struct ReportMail<'a> {
     pub schedule: &'a str,
     /// As of when, as it is shown.
     pub as_of: &'a str,
-    /// Rows in it.
+    /// Rows in it: events, or what they were counted by.
     pub rows: u64,
     /// Events that match and are not in it.
     pub left_out: u64,
@@ -74,7 +74,7 @@ impl ReportMail<'_> {
             self.subject.map_or_else(|| format!("{} - {}", self.report, self.installation), str::to_owned);
         let mut before = vec![
             format!("Here is the report \"{}\" of {}, as of {}.", self.report, self.installation, self.as_of),
-            format!("It is made of {} events.", self.rows),
+            format!("It has {} rows.", self.rows),
         ];
         if self.left_out > 0 {
             before.push(format!(

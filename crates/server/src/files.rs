@@ -47,6 +47,9 @@ pub(crate) struct Outcome {
     /// Whether it is of the people of these tenants, whom only those see who manage them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) of_people: bool,
+    /// Of a scheduled run: the chain that tells that it was sent. Chosen once, so that it is told once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) told_in: Option<TenantNumber>,
 }
 
 /// A file that was made.
@@ -506,6 +509,7 @@ impl Made {
             tenants: seen.tenants.into_iter().collect(),
             oneself,
             of_people: false,
+            told_in: None,
         }
     }
 }
@@ -518,7 +522,7 @@ impl Outcome {
         let days = i64::try_from(app.config.export_days).unwrap_or(i64::MAX);
         let stays = days.saturating_mul(DAY_MICROS);
         let expires_at = Timestamp::from_micros(app.now().as_micros().saturating_add(stays));
-        Ok(Done { outcome, expires_at: Some(expires_at) })
+        Ok(Done { outcome, expires_at: Some(expires_at), then: Vec::new() })
     }
 }
 

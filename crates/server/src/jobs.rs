@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use indelible_control::{ControlError, Ended, Job, JobKind, JobState, Lease, Renewal};
+use indelible_control::{ControlError, Ended, Job, JobKind, JobState, Lease, NewJob, Renewal};
 use indelible_event::{Code, Timestamp};
 use indelible_search::{Budget, CancelFlag};
 use metrics::{counter, gauge};
@@ -208,6 +208,8 @@ pub(crate) struct Done {
     pub(crate) outcome: String,
     /// When what it made is removed.
     pub(crate) expires_at: Option<Timestamp>,
+    /// The jobs that follow from it.
+    pub(crate) then: Vec<NewJob>,
 }
 
 /// Jobs of these kinds share their hands: a long export keeps no mail waiting.
@@ -301,7 +303,7 @@ async fn perform(app: &Arc<App>, job: &Job, work: &Arc<Work>) -> Result<Done, Jo
     match job.kind {
         JobKind::Export => exports::perform(app, job, work).await,
         JobKind::Report => reports::perform(app, job, work).await,
-        JobKind::Mail => reports::send(app, job, work).await,
+        JobKind::Mail => reports::send(app, job).await,
     }
 }
 
@@ -337,6 +339,7 @@ async fn end(
         done,
         total,
         expires_at: None,
+        then: Vec::new(),
     };
     let ended = match result {
         Ok(made) => Ended {
@@ -345,10 +348,12 @@ async fn end(
             done,
             total,
             expires_at: made.expires_at,
+            then: made.then,
         },
         Err(JobError::Interrupted) => match work.why() {
             Some(Interruption::Cancelled) | None => {
-                Ended { state: JobState::Cancelled, outcome: None, done, total, expires_at: None }
+                let (state, expires_at) = (JobState::Cancelled, None);
+                Ended { state, outcome: None, done, total, expires_at, then: Vec::new() }
             }
             Some(Interruption::Lost) => return Ok("lost"),
             Some(Interruption::Stopping) => {
@@ -365,8 +370,12 @@ async fn end(
         }
         Err(JobError::Later(failure) | JobError::Failed(failure)) => failed(&failure),
     };
-    app.control.end_job(job.id, process, &ended, now).await?;
-    Ok(ended.state.as_str())
+    let Some(state) = app.control.end_job(job.id, process, &ended, now).await? else { return Ok("lost") };
+    if ended.state == JobState::Completed && state == JobState::Cancelled {
+        // Somebody was told that it ends. What is left of a file is swept away at the next start, at the latest.
+        let _gone = std::fs::remove_file(app.file_of(job.id));
+    }
+    Ok(state.as_str())
 }
 
 async fn back(
@@ -382,6 +391,21 @@ async fn back(
 }
 
 impl App {
+    /// Makes due what was put off while the clock was ahead.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn call_in_jobs(&self) -> Result<(), ControlError> {
+        let now = self.now();
+        let longest = MAIL_WAITS.iter().chain(&WAITS).max().copied().unwrap_or_default();
+        let micros = i64::try_from(longest.as_micros()).unwrap_or(i64::MAX);
+        let latest = Timestamp::from_micros(now.as_micros().saturating_add(micros));
+        if self.control.call_in_jobs(latest, now).await? > 0 {
+            self.jobs.wake();
+        }
+        Ok(())
+    }
+
     fn lease(&self, now: Timestamp) -> Lease {
         let micros = i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX);
         let until = Timestamp::from_micros(now.as_micros().saturating_add(micros));

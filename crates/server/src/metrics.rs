@@ -49,6 +49,8 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     describe_counter!("indelible_http_errors_total", "HTTP errors by code");
     describe_histogram!("indelible_http_request_seconds", "time to answer, by route");
     describe_counter!("indelible_events_total", "events in requests, by what became of them");
+    describe_gauge!("indelible_jobs_running", "jobs that run, by kind");
+    describe_counter!("indelible_jobs_total", "jobs that ended or were put back, by kind and outcome");
     describe_gauge!("indelible_ledger_size", "leaves in the tree that are on disk");
     describe_gauge!("indelible_ledger_wal_bytes", "bytes of WAL segments on disk");
     describe_gauge!("indelible_ledger_unsealed_bytes", "event bytes that are in the WAL only");

@@ -4,12 +4,14 @@
 //! when the first of its mails was accepted by the mail server, and not at all where none was; its history says why.
 //! Invariant: of the mails of a run none is sent before its file is whole, and none to more than one recipient.
 
-use std::{fs, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
 use indelible_access::Principal;
-use indelible_control::{Job, JobKind, JobState, NewJob, Permission, Reach, Report, Schedule, TenantNumber};
+use indelible_control::{
+    Begun, Job, JobKind, JobState, NewJob, OPEN_RUNS_MAX, Permission, Report, Schedule, TenantNumber,
+};
 use indelible_event::{Code, Timestamp};
-use indelible_mail::{Attachment, MailError, ReportMail};
+use indelible_mail::{Attachment, MailError, Message, ReportMail};
 use indelible_report::{
     Definition, Format, Group, ReportBuilder, ReportColumn, ReportKind, ReportPlan, ReviewedPerson, Timing,
 };
@@ -22,12 +24,19 @@ use crate::{
     app::App,
     error::ApiError,
     files::{
-        Made, Outcome, Seen, Sources, filters_of, head, in_background, minute, produce, slug, zone_named,
+        FileMade, Made, Outcome, Seen, Sources, filters_of, head, in_background, minute, produce, slug,
+        zone_named,
     },
-    jobs::{Done, JobError, Work},
+    jobs::{Done, Failure, JobError, Work},
     mailing::shown_at,
     recorder::{INSTALLATION_NUMBER, OwnEvent},
-    routes::files::{event_of, outcome_of},
+    routes::{
+        files::{event_of, outcome_of, touching_file},
+        reports::text_of,
+        users::manages,
+    },
+    serve,
+    sharing::{is_shared_with, saved_by},
 };
 
 /// What a report shows.
@@ -147,44 +156,39 @@ pub(crate) struct MailSpec {
     pub(crate) run: Uuid,
 }
 
-/// Makes a report's file, and the jobs of its mails.
+/// Makes a report's file; from it follow the jobs of its mails.
 pub(crate) async fn perform(app: &Arc<App>, job: &Job, work: &Arc<Work>) -> Result<Done, JobError> {
     let spec: RunSpec = serde_json::from_str(&job.spec).map_err(|_| unreadable())?;
+    let schedule = spec.schedule.clone();
+    let made = make(app, job, work, spec).await;
+    let Some(schedule) = schedule else { return made };
+    if let Err(JobError::Failed(failure)) = &made {
+        let is_one = |code: &Code| failure.code == code.as_str();
+        if [Code::Forbidden, Code::RangeNotAllowed].iter().any(is_one) {
+            app.stop_schedule(schedule.id, &failure.detail).await?;
+        }
+    }
+    let mails = schedule.recipients.iter().enumerate().map(|(place, to)| {
+        let spec = MailSpec { to: to.clone(), run: job.id };
+        Ok(NewJob {
+            id: mail_id(job.id, place),
+            kind: JobKind::Mail,
+            owner: job.owner,
+            owner_name: job.owner_name.clone(),
+            parent: Some(job.id),
+            spec: serde_json::to_string(&spec).map_err(|_| unreadable())?,
+            run_at: app.now(),
+        })
+    });
+    Ok(Done { then: mails.collect::<Result<_, JobError>>()?, ..made? })
+}
+
+async fn make(app: &Arc<App>, job: &Job, work: &Arc<Work>, spec: RunSpec) -> Result<Done, JobError> {
     let people = match spec.definition.read()?.kind {
         ReportKind::AccessReview => Some(reviewed(app, job).await?),
         _ => None,
     };
-    let made =
-        in_background(app, job, work, move |app, job, work| write(app, job, work, &spec, people.as_ref()))
-            .await;
-    if let (Err(JobError::Failed(failure)), Some(schedule)) = (&made, schedule_of(job)) {
-        if failure.code == Code::Forbidden.as_str() || failure.code == Code::RangeNotAllowed.as_str() {
-            app.stop_schedule(schedule.id, &failure.detail).await?;
-        }
-        return made;
-    }
-    let made = made?;
-    if let Some(schedule) = schedule_of(job) {
-        for (place, to) in schedule.recipients.iter().enumerate() {
-            let spec =
-                serde_json::to_string(&MailSpec { to: to.clone(), run: job.id }).map_err(|_| unreadable())?;
-            let mail = NewJob {
-                id: mail_id(job.id, place),
-                kind: JobKind::Mail,
-                owner: job.owner,
-                owner_name: job.owner_name.clone(),
-                parent: Some(job.id),
-                spec,
-                run_at: app.now(),
-            };
-            app.control.insert_job(&mail, app.now()).await.map_err(ApiError::from)?;
-        }
-    }
-    Ok(made)
-}
-
-fn schedule_of(job: &Job) -> Option<ScheduleOfRun> {
-    serde_json::from_str::<RunSpec>(&job.spec).ok()?.schedule
+    in_background(app, job, work, move |app, job, work| write(app, job, work, &spec, people.as_ref())).await
 }
 
 fn unreadable() -> JobError {
@@ -228,12 +232,8 @@ async fn review(app: &App, principal: &Principal) -> Result<Reviewed, ApiError> 
     }
     let last = app.control.last_sign_ins().await?;
     let directory = app.control.directory();
-    let reach = principal.reach(Permission::UsersManage);
-    let is_within = |tenant: Option<TenantNumber>| match tenant {
-        Some(tenant) => directory.is_within(tenant, &reach),
-        None => reach == Reach::Everything,
-    };
-    let mut users: Vec<_> = directory.users().filter(|user| is_within(user.tenant)).collect();
+    // Whoever has more than the reader is not the reader's to manage, and their roles may name tenants elsewhere.
+    let mut users: Vec<_> = directory.users().filter(|user| manages(principal, user, &directory)).collect();
     users.sort_by_key(|user| user.username.to_lowercase());
     let mut tenants: Vec<_> = users.iter().map(|user| user.tenant.unwrap_or(INSTALLATION_NUMBER)).collect();
     tenants.sort_unstable();
@@ -318,6 +318,9 @@ fn write(
         outcome.tenants.clone_from(&reviewed.tenants);
         outcome.of_people = true;
     }
+    if spec.schedule.as_ref().is_some_and(|schedule| !schedule.on_demand) {
+        outcome.told_in = Some(touching_file(OwnEvent::default(), &outcome).chain(&app.control.directory()));
+    }
     outcome.done(app)
 }
 
@@ -331,32 +334,66 @@ impl App {
     /// Begins the runs whose time has come.
     ///
     /// # Errors
-    /// The database's or the ledger's; what is due is tried again.
+    /// The database's; what is due is tried again.
     pub(crate) async fn begin_due_runs(&self) -> Result<(), ApiError> {
         let now = self.now();
         for schedule in self.control.schedules_due(now).await? {
-            if let Err(reason) = self.may_run(&schedule) {
-                self.stop_schedule(schedule.id, &reason).await?;
-                continue;
-            }
-            let Some(report) = self.control.report(schedule.report).await? else {
-                self.stop_schedule(schedule.id, "its report is gone").await?;
-                continue;
-            };
-            // Of several that were missed while the server was down, one is made up for.
-            let next = next_run(&schedule.timing, &schedule.zone, now);
-            let due = schedule.next_run.unwrap_or(now);
-            let job = run_of(&report, &schedule, due, false)?;
-            if self.control.begin_run(&schedule, &job, next, now).await? {
-                tracing::info!(schedule = %schedule.id, run = %job.id, "run of a report begun");
-                self.jobs.wake();
+            // One that can't be begun keeps no other waiting.
+            if let Err(error) = self.begin_run(&schedule, now).await {
+                let cause = error.cause();
+                tracing::warn!(schedule = %schedule.id, cause, "a run that is due could not be begun");
             }
         }
         Ok(())
     }
 
-    /// Whether the owner of a schedule may still have reports.
-    fn may_run(&self, schedule: &Schedule) -> Result<Principal, String> {
+    async fn begin_run(&self, schedule: &Schedule, now: Timestamp) -> Result<(), ApiError> {
+        let report = match self.owner_may(schedule) {
+            Ok(owner) => self.report_of(schedule, &owner).await?,
+            Err(reason) => Err(reason),
+        };
+        let report = match report {
+            Ok(report) => report,
+            Err(reason) => return self.stop_schedule(schedule.id, &reason).await,
+        };
+        // Of several that were missed while the server was down, one is made up for.
+        let next = next_run(&schedule.timing, &schedule.zone, now);
+        let due = schedule.next_run.unwrap_or(now);
+        let job = run_of(&report, schedule, due, false)?;
+        let too_many = serde_json::json!({ "problem": Failure {
+            code: Code::TooManyItems.as_str().to_owned(),
+            detail: format!("{OPEN_RUNS_MAX} runs of the schedule that were begun before have not ended"),
+        }});
+        match self.control.begin_run(schedule, &job, next, &too_many.to_string(), now).await? {
+            Begun::Queued => {
+                tracing::info!(schedule = %schedule.id, run = %job.id, "run of a report begun");
+                self.jobs.wake();
+            }
+            Begun::TooMany => {
+                tracing::warn!(schedule = %schedule.id, "a run was left out: those before it have not ended");
+            }
+            Begun::NotDue => {}
+        }
+        Ok(())
+    }
+
+    /// Puts to right what was put off while the clock was ahead: a run would else be missing until then.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn call_in_runs(&self) -> Result<(), ApiError> {
+        let now = self.now();
+        for schedule in self.control.schedules().await? {
+            let next = next_run(&schedule.timing, &schedule.zone, now);
+            if schedule.enabled && next.is_some() && schedule.next_run > next {
+                self.control.move_run(&schedule, next).await?;
+            }
+        }
+        Ok(self.call_in_jobs().await?)
+    }
+
+    /// The owner of a schedule, if they may still have reports; else why not.
+    fn owner_may(&self, schedule: &Schedule) -> Result<Principal, String> {
         let principal = self
             .auth
             .on_behalf_of(schedule.owner, self.now())
@@ -369,18 +406,52 @@ impl App {
         Ok(principal)
     }
 
+    /// The report of a schedule, as its owner agreed to it; else why it is not made.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(crate) async fn report_of(
+        &self,
+        schedule: &Schedule,
+        owner: &Principal,
+    ) -> Result<Result<Report, String>, ApiError> {
+        let Some(report) = self.control.report(schedule.report).await? else {
+            return Ok(Err("its report is gone".to_owned()));
+        };
+        if report.owner == schedule.owner {
+            return Ok(Ok(report));
+        }
+        let text = text_of(&report.name, &report.query);
+        if !is_shared_with(owner, report.shared_with, &text, &self.control.directory()) {
+            return Ok(Err("its report is not shared with its owner any more".to_owned()));
+        }
+        // What a schedule sends is found with its owner's reach: nobody else says what that is.
+        if report.changed_at > schedule.changed_at {
+            let reason = "its report was changed by somebody else; look at it, and save the schedule again";
+            return Ok(Err(reason.to_owned()));
+        }
+        Ok(Ok(report))
+    }
+
     /// Stops a schedule, and says so in the trail.
     pub(crate) async fn stop_schedule(&self, id: Uuid, reason: &str) -> Result<(), ApiError> {
-        if !self.control.stop_schedule(id, reason, self.now()).await? {
+        let Some(schedule) = self.control.schedule(id).await?.filter(|schedule| schedule.enabled) else {
             return Ok(());
-        }
-        tracing::warn!(schedule = %id, reason, "schedule stopped");
-        let name = self.control.schedule(id).await?.map(|schedule| schedule.name).unwrap_or_default();
+        };
+        let directory = self.control.directory();
         let told = OwnEvent::new("Stop schedule", "schedule.stop", "deactivate")
-            .touching_installation()
-            .to("schedule", &id.to_string(), &name)
+            .touching_saved(saved_by(schedule.owner, &directory), &[], &[], &directory)
+            .to("schedule", &id.to_string(), &schedule.name)
+            .parameter("owner", schedule.owner_name.clone())
             .parameter("reason", reason);
-        self.record(&told).await
+        let chain = told.chain(&directory);
+        // Told first, and once: it runs again only after a change.
+        let told_as = self.looking.event_id(&format!("stop at {}", schedule.changed_at.as_micros()), id);
+        self.record_in(told_as, chain, told.to_json(chain)).await?;
+        if self.control.stop_schedule(id, reason, self.now()).await? {
+            tracing::warn!(schedule = %id, reason, "schedule stopped");
+        }
+        Ok(())
     }
 }
 
@@ -427,54 +498,105 @@ pub(crate) fn run_of(
     })
 }
 
-/// Sends one mail of a run.
-pub(crate) async fn send(app: &Arc<App>, job: &Job, _work: &Arc<Work>) -> Result<Done, JobError> {
-    let spec: MailSpec = serde_json::from_str(&job.spec).map_err(|_| unreadable())?;
-    let run = app.control.job(spec.run).await.map_err(ApiError::from)?;
-    let run = run.ok_or_else(|| JobError::failed(Code::NotFound, "the run is gone"))?;
-    match run.state {
-        JobState::Completed => {}
-        JobState::Queued | JobState::Running => {
-            return Err(JobError::later(Code::Unavailable, "the report is not completed yet"));
+/// A mail's run, as far as the mail is about it.
+struct Parcel {
+    run: Job,
+    spec: RunSpec,
+    of: ScheduleOfRun,
+    outcome: Outcome,
+    file: FileMade,
+}
+
+impl Parcel {
+    async fn of(app: &App, mail: &MailSpec) -> Result<Self, JobError> {
+        let gone = |detail: &str| JobError::failed(Code::NotFound, detail);
+        let run = app.control.job(mail.run).await.map_err(ApiError::from)?;
+        let run = run.filter(|run| run.state == JobState::Completed);
+        let run = run.ok_or_else(|| gone("the report's file is gone"))?;
+        let spec: RunSpec = serde_json::from_str(&run.spec).map_err(|_| unreadable())?;
+        let of = spec.schedule.clone().ok_or_else(unreadable)?;
+        let outcome = outcome_of(&run)?;
+        let file = outcome.file.clone().ok_or_else(unreadable)?;
+        // Between making and sending there may be hours.
+        let schedule = app.control.schedule(of.id).await.map_err(ApiError::from)?;
+        let schedule = schedule.ok_or_else(|| gone("the schedule was deleted"))?;
+        if !schedule.recipients.contains(&mail.to) {
+            return Err(gone("the schedule does not name this recipient any more"));
         }
-        _ => return Err(JobError::failed(Code::NotFound, "the report's file is gone")),
+        if let Err(error) = app.reader_of_owner(&run, &outcome) {
+            if let Err(reason) = app.owner_may(&schedule) {
+                app.stop_schedule(of.id, &reason).await?;
+            }
+            return Err(error.into());
+        }
+        Ok(Self { run, spec, of, outcome, file })
     }
-    let (outcome, of) = (outcome_of(&run)?, schedule_of(&run));
-    let file = outcome.file.clone().ok_or_else(unreadable)?;
-    let run_spec: RunSpec = serde_json::from_str(&run.spec).map_err(|_| unreadable())?;
-    let Some(of) = of else { return Err(unreadable()) };
-    // Between making and sending there may be hours.
-    if let Err(error) = app.reader_of_owner(&run, &outcome) {
-        app.stop_schedule(of.id, &error.detail).await?;
-        return Err(error.into());
+
+    /// The mail to this address: with the file, or with a link to one that is too large.
+    async fn message(&self, app: &App, to: &str, installation: &str) -> Result<Message, JobError> {
+        let Self { run, spec, of, file, .. } = self;
+        let too_large = file.bytes > app.config.mail_attachment_bytes_max;
+        let attachment = if too_large { None } else { Some(self.attachment(app).await?) };
+        let link = if too_large { Some(app.download_link(run)?) } else { None };
+        let link = link.map(|(url, until)| (url, shown_at(until, Some(&spec.zone))));
+        let mail = ReportMail {
+            installation,
+            subject: of.subject.as_deref(),
+            report: if spec.name.is_empty() { "Report" } else { &spec.name },
+            schedule: &of.name,
+            as_of: &shown_at(Timestamp::from_micros(spec.at), Some(&spec.zone)),
+            rows: file.rows,
+            left_out: file.left_out,
+            sha256: &file.sha256,
+            link: link.as_ref().map(|(url, until)| (url.as_str(), until.as_str())),
+            home: &app.link("/"),
+        };
+        Ok(mail.message(to, attachment))
     }
-    let mailer = app.mailing.mailer()?;
-    let too_large = file.bytes > app.config.mail_attachment_bytes_max;
-    let attachment = if too_large {
-        None
-    } else {
-        let bytes = fs::read(app.file_of(run.id))
+
+    async fn attachment(&self, app: &App) -> Result<Attachment, JobError> {
+        let bytes = tokio::fs::read(app.file_of(self.run.id))
+            .await
             .map_err(|error| JobError::later(Code::Unavailable, format!("the report's file: {error}")))?;
-        Some(Attachment { name: file.name.clone(), media_type: file.media_type.clone(), bytes })
-    };
-    let link = if too_large { Some(app.download_link(&run)?) } else { None };
-    let link = link.map(|(url, until)| (url, shown_at(until, Some(&run_spec.zone))));
-    let as_of = shown_at(Timestamp::from_micros(run_spec.at), Some(&run_spec.zone));
-    let home = app.link("/");
-    let message = ReportMail {
-        installation: mailer.installation(),
-        subject: of.subject.as_deref(),
-        report: if run_spec.name.is_empty() { "Report" } else { &run_spec.name },
-        schedule: &of.name,
-        as_of: &as_of,
-        rows: file.rows,
-        left_out: file.left_out,
-        sha256: &file.sha256,
-        link: link.as_ref().map(|(url, until)| (url.as_str(), until.as_str())),
-        home: &home,
+        if hex::encode(Sha256::digest(&bytes)) != self.file.sha256 {
+            let detail = "the report's file is not what it was when it was written";
+            return Err(JobError::failed(Code::Internal, detail));
+        }
+        let (name, media_type) = (self.file.name.clone(), self.file.media_type.clone());
+        Ok(Attachment { name, media_type, bytes })
     }
-    .message(&spec.to, attachment);
-    if let Err(error) = mailer.send(&message, app.now()).await {
+
+    /// Tells that the run was sent: once, whichever of its mails was accepted first.
+    async fn tell(&self, app: &App) -> Result<(), ApiError> {
+        let told = OwnEvent::new("Send report", "report.send", "send")
+            .parameter("schedule", self.of.name.clone())
+            .parameter("owner", self.run.owner_name.clone())
+            .parameter("recipients", self.of.recipients.len());
+        let told = event_of(&self.run, told)?;
+        let chain = self.outcome.told_in.unwrap_or_else(|| told.chain(&app.control.directory()));
+        app.record_in(app.looking.event_id("report", self.run.id), chain, told.to_json(chain)).await
+    }
+}
+
+/// How long a mail that is on its way gets when the server stops.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Sends one mail of a run.
+pub(crate) async fn send(app: &Arc<App>, job: &Job) -> Result<Done, JobError> {
+    let spec: MailSpec = serde_json::from_str(&job.spec).map_err(|_| unreadable())?;
+    let parcel = Parcel::of(app, &spec).await?;
+    let not_set_up = |_| JobError::failed(Code::MailNotSetUp, "mail is not set up on this server");
+    let mailer = app.mailing.mailer().map_err(not_set_up)?;
+    let message = parcel.message(app, &spec.to, mailer.installation()).await?;
+    let mut stopped = app.stopped.clone();
+    let mut sending = std::pin::pin!(mailer.send(&message, app.now()));
+    let sent = tokio::select! {
+        sent = &mut sending => sent,
+        () = serve::stopped(&mut stopped) => {
+            tokio::time::timeout(LAST_WORDS, sending).await.map_err(|_| JobError::Interrupted)?
+        }
+    };
+    if let Err(error) = sent {
         let detail = error.to_string();
         return Err(if error.retryable() {
             later(&error, detail)
@@ -482,17 +604,10 @@ pub(crate) async fn send(app: &Arc<App>, job: &Job, _work: &Arc<Work>) -> Result
             JobError::failed(Code::MailFailed, detail)
         });
     }
-    if !of.on_demand {
-        // Once, whichever of the run's mails was accepted first.
-        let told = OwnEvent::new("Send report", "report.send", "send")
-            .parameter("schedule", of.name.clone())
-            .parameter("owner", run.owner_name.clone())
-            .parameter("recipients", of.recipients.len());
-        let told = event_of(&run, told)?;
-        let chain = told.chain(&app.control.directory());
-        app.record_in(app.looking.event_id("report", run.id), chain, told.to_json(chain)).await?;
+    if !parcel.of.on_demand {
+        parcel.tell(app).await?;
     }
-    Ok(Done { outcome: "{\"sent\":true}".to_owned(), expires_at: None })
+    Ok(Done { outcome: "{\"sent\":true}".to_owned(), expires_at: None, then: Vec::new() })
 }
 
 fn later(error: &MailError, detail: String) -> JobError {

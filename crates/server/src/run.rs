@@ -186,6 +186,7 @@ pub async fn run(config: Config, ready: impl FnOnce(SocketAddr, Option<&str>)) -
 /// What has to be done now and then while the server runs.
 async fn keep_up(app: Arc<App>, metrics: PrometheusHandle, mut stopped: watch::Receiver<bool>) {
     let mut turn = tokio::time::interval(Duration::from_secs(5));
+    let mut last_turn = Timestamp::from_micros(i64::MAX);
     for round in 0u64.. {
         tokio::select! {
             () = serve::stopped(&mut stopped) => return,
@@ -198,6 +199,13 @@ async fn keep_up(app: Arc<App>, metrics: PrometheusHandle, mut stopped: watch::R
                 cause = error.cause(),
                 "who looked at the trail could not be put into it; it stays written down"
             );
+        }
+        let now = app.now();
+        // Also at the start: nobody knows what the clock showed before.
+        if std::mem::replace(&mut last_turn, now) > now
+            && let Err(error) = app.call_in_runs().await
+        {
+            tracing::warn!(cause = error.cause(), "what a wrong clock put off could not be called in");
         }
         if let Err(error) = app.begin_due_runs().await {
             tracing::warn!(cause = error.cause(), "runs of reports that are due could not be begun");

@@ -4,8 +4,8 @@
 //! tenants, so what is shared with a tenant names none beyond it, and is not shown to people below who do not know all
 //! that it names. With a role or with everybody only complete user management shares, and answers for the text.
 
-use indelible_access::{PrincipalId, tenants_named_in};
-use indelible_control::{Directory, Owner, Permission, Reach, Sharing, TenantNumber};
+use indelible_access::{Principal, PrincipalId, tenants_named_in};
+use indelible_control::{Directory, JobOwner, Owner, Permission, Reach, Sharing, TenantNumber, User};
 use indelible_event::Code;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -64,39 +64,66 @@ impl Caller {
         }
     }
 
-    /// The tenant that the caller belongs to, of a user.
-    fn home(&self, directory: &Directory) -> Option<TenantNumber> {
-        let user = directory.user(self.session.as_ref()?.user)?;
-        user.tenant
-    }
-
-    /// Whether the caller may know that a tenant is there: it may do something for it, or belongs to it.
     fn knows(&self, tenant: TenantNumber, directory: &Directory) -> bool {
-        directory.is_within(tenant, &self.principal.reach_of_any()) || self.home(directory) == Some(tenant)
+        knows(&self.principal, tenant, directory)
     }
 
     /// Whether something is shared with the caller, of which this is the text.
     pub(crate) fn shares(&self, shared: Sharing, text: &[(String, String)], directory: &Directory) -> bool {
-        match shared {
-            Sharing::Nobody => false,
-            Sharing::Everybody => true,
-            Sharing::Role(role) => {
-                let user = self.session.as_ref().and_then(|session| directory.user(session.user));
-                user.is_some_and(|user| user.has_role(role))
-            }
-            Sharing::Tenant(tenant) => {
-                let whole = Reach::Tenants(vec![tenant]);
-                let lives_there =
-                    || self.home(directory).is_some_and(|home| directory.is_within(home, &whole));
-                let knows_all = || {
-                    let named = tenants_named_in(directory, text);
-                    let mut within = named.into_iter().filter(|named| directory.is_within(*named, &whole));
-                    within.all(|named| self.knows(named, directory))
-                };
-                directory.is_within(tenant, &self.principal.reach(Permission::AuditRead))
-                    || lives_there() && knows_all()
-            }
+        is_shared_with(&self.principal, shared, text, directory)
+    }
+}
+
+/// The user that somebody is.
+fn user_of<'d>(principal: &Principal, directory: &'d Directory) -> Option<&'d User> {
+    match principal.id {
+        PrincipalId::User { user, .. } => directory.user(user),
+        PrincipalId::AdminKey | PrincipalId::Key(_) => None,
+    }
+}
+
+/// The tenant that somebody belongs to, of a user.
+fn home(principal: &Principal, directory: &Directory) -> Option<TenantNumber> {
+    user_of(principal, directory)?.tenant
+}
+
+/// Whether somebody may know that a tenant is there: they may do something for it, or belong to it.
+fn knows(principal: &Principal, tenant: TenantNumber, directory: &Directory) -> bool {
+    directory.is_within(tenant, &principal.reach_of_any()) || home(principal, directory) == Some(tenant)
+}
+
+/// Whether something is shared with somebody, of which this is the text.
+pub(crate) fn is_shared_with(
+    principal: &Principal,
+    shared: Sharing,
+    text: &[(String, String)],
+    directory: &Directory,
+) -> bool {
+    match shared {
+        Sharing::Nobody => false,
+        Sharing::Everybody => true,
+        Sharing::Role(role) => user_of(principal, directory).is_some_and(|user| user.has_role(role)),
+        Sharing::Tenant(tenant) => {
+            let whole = Reach::Tenants(vec![tenant]);
+            let lives_there =
+                || home(principal, directory).is_some_and(|home| directory.is_within(home, &whole));
+            let knows_all = || {
+                let named = tenants_named_in(directory, text);
+                let mut within = named.into_iter().filter(|named| directory.is_within(*named, &whole));
+                within.all(|named| knows(principal, named, directory))
+            };
+            directory.is_within(tenant, &principal.reach(Permission::AuditRead))
+                || lives_there() && knows_all()
         }
+    }
+}
+
+/// Whose saved things those of a job's owner are.
+pub(crate) fn saved_by(owner: JobOwner, directory: &Directory) -> Owner {
+    match owner {
+        JobOwner::User(id) => Owner::User(id),
+        JobOwner::Key(id) => Owner::of_key(id, directory),
+        JobOwner::AdminKey => Owner::Key(PrincipalId::AdminKey.bytes()),
     }
 }
 

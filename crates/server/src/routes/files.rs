@@ -273,9 +273,14 @@ pub(crate) fn event_of(job: &Job, event: OwnEvent) -> Result<OwnEvent, ApiError>
             .parameter("sha256", file.sha256.clone()),
         None => event,
     };
+    Ok(touching_file(event, &outcome))
+}
+
+/// With those whose events are in a file.
+pub(crate) fn touching_file(event: OwnEvent, outcome: &Outcome) -> OwnEvent {
     let event = if outcome.tenants.is_empty() { event.touching_installation() } else { event };
     let touching = |event: OwnEvent, tenant: &u64| event.touching_of(touched(*tenant));
-    Ok(outcome.tenants.iter().fold(event, touching))
+    outcome.tenants.iter().fold(event, touching)
 }
 
 fn any_spec(job: &Job) -> Result<AnySpec, ApiError> {
@@ -428,7 +433,7 @@ async fn serve(app: &Arc<App>, job: &Job, file: &FileMade, request: Request) -> 
     let lost = |error: std::io::Error| ApiError::internal(format!("{}: {error}", path.display()));
     let size = tokio::fs::metadata(&path).await.map_err(lost)?.len();
     if size != file.bytes {
-        return Err(ApiError::internal("an export's file has another size than when it was written"));
+        return Err(ApiError::internal("a file has another size than when it was written"));
     }
     // The file never changes, so its hash is its tag; a part is asked for only of the same.
     let tag = format!("\"{}\"", file.sha256);

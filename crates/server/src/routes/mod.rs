@@ -17,7 +17,7 @@ mod mail;
 mod mappings;
 mod profile;
 mod providers;
-mod reports;
+pub(crate) mod reports;
 mod roles;
 mod schedules;
 mod send;
@@ -25,7 +25,7 @@ mod session;
 mod sign_in;
 mod tail;
 mod tenants;
-mod users;
+pub(crate) mod users;
 mod views;
 
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use axum::{
 };
 use indelible_access::{Step, Walked};
 use indelible_control::{
-    Directory, Job, JobFilter, JobKind, JobOwner, JobState, NewJob, Permission, Report, Sharing,
+    ControlError, Directory, Job, JobFilter, JobKind, JobOwner, JobState, NewJob, Permission, Report, Sharing,
 };
 use indelible_event::{Code, Timestamp};
 use indelible_report::{ChartKind, Format, ReportKind, ReportPlan, preview};
@@ -34,7 +34,7 @@ use crate::{
     queries::Kind,
     recorder::OwnEvent,
     reports::{DefinitionGiven, RunSpec, answer_of, format_named, query_with_zone},
-    sharing::{SharingRequest, SharingView},
+    sharing::{SharingRequest, SharingView, saved_by},
 };
 
 /// A kind of report.
@@ -298,13 +298,13 @@ fn view(report: &Report, caller: &Caller, directory: &Directory) -> Result<Repor
 }
 
 /// The text of a report, which may name tenants.
-fn text_of(name: &str, query: &str) -> Vec<(String, String)> {
+pub(crate) fn text_of(name: &str, query: &str) -> Vec<(String, String)> {
     let mut text = vec![("name".to_owned(), name.to_owned())];
     text.extend(form_urlencoded::parse(query.as_bytes()).into_owned());
     text
 }
 
-fn is_open(report: &Report, caller: &Caller, directory: &Directory) -> bool {
+pub(crate) fn is_open(report: &Report, caller: &Caller, directory: &Directory) -> bool {
     report.owner == caller.principal.id.owner()
         || report.shared_with != Sharing::Nobody
             && caller.shares(report.shared_with, &text_of(&report.name, &report.query), directory)
@@ -330,25 +330,20 @@ async fn managed(app: &App, caller: &Caller, id: &str) -> Result<Report, ApiErro
     Err(ApiError::new(Code::Forbidden, "only who made a report changes it"))
 }
 
-/// Whose data a change of something of the caller's own touches: that of the caller's tenant.
-pub(crate) fn of_owner(told: OwnEvent, owner: JobOwner, directory: &Directory) -> OwnEvent {
-    match owner {
-        JobOwner::User(id) => told.touching_of(directory.user(id).and_then(|user| user.tenant)),
-        JobOwner::Key(_) | JobOwner::AdminKey => told.touching_installation(),
-    }
-}
-
-fn told(app: &App, caller: &Caller, report: &Report, what: (&str, &str, &str)) -> OwnEvent {
+/// What somebody does to a report, told where nobody reads of tenants that they do not know; `old`: what it was before.
+fn told(app: &App, caller: &Caller, old: &Report, new: &Report, what: (&str, &str, &str)) -> OwnEvent {
     let directory = app.control.directory();
     let (action, code, kind) = what;
-    let told = OwnEvent::new(action, code, kind).by(&caller.principal, &caller.origin, &directory).to(
-        "report",
-        &report.id.to_string(),
-        &report.name,
-    );
-    let told = of_owner(told, report.owner, &directory);
-    // Shared with others, it is told where nobody reads of tenants that they do not know.
-    if report.shared_with == Sharing::Nobody { told } else { told.touching_installation() }
+    let text = [text_of(&old.name, &old.query), text_of(&new.name, &new.query)].concat();
+    OwnEvent::new(action, code, kind)
+        .by(&caller.principal, &caller.origin, &directory)
+        .to("report", &new.id.to_string(), &new.name)
+        .touching_saved(
+            saved_by(new.owner, &directory),
+            &[old.shared_with, new.shared_with],
+            &text,
+            &directory,
+        )
 }
 
 /// The reports of the caller's own, and those shared with the caller.
@@ -386,6 +381,7 @@ pub(crate) async fn create(
     params.finish()?;
     caller.needs(Permission::AuditReports)?;
     let wanted: ReportWanted = read_json(&app, &headers, body).await?;
+    caller.still_valid(&app)?;
     uncancelled(async move {
         let checked = wanted.check(&app, &caller, true)?;
         let shared_with = match &wanted.shared_with {
@@ -413,7 +409,7 @@ pub(crate) async fn create(
             created_at: now,
             changed_at: now,
         };
-        let told = told(&app, &caller, &report, ("Create report", "report.create", "create"));
+        let told = told(&app, &caller, &report, &report, ("Create report", "report.create", "create"));
         app.record(&told.parameter("kind", checked.definition.kind).parameter("query", report.query.clone()))
             .await?;
         app.control.put_report(&report).await?;
@@ -463,6 +459,7 @@ pub(crate) async fn change(
     (base["name"], base["query"], base["zone"]) =
         (old.name.as_str().into(), old.query.as_str().into(), old.zone.as_str().into());
     let wanted: ReportWanted = read_change(&app, &headers, body, base).await?;
+    caller.still_valid(&app)?;
     uncancelled(async move {
         let checked = wanted.check(&app, &caller, true)?;
         let text = text_of(&checked.name, &checked.query);
@@ -482,7 +479,7 @@ pub(crate) async fn change(
             changed_at: app.now(),
             ..old.clone()
         };
-        let told = told(&app, &caller, &report, ("Change report", "report.change", "update"))
+        let told = told(&app, &caller, &old, &report, ("Change report", "report.change", "update"))
             .changed("name", old.name, report.name.clone())
             .changed("definition", old.definition, report.definition.clone())
             .changed("query", old.query, report.query.clone())
@@ -494,10 +491,10 @@ pub(crate) async fn change(
     .await
 }
 
-/// Deletes a report that no schedule makes. Its runs stay in the history.
+/// Deletes a report that no schedule of its owner makes, and others' schedules of it. Its runs stay in the history.
 #[utoipa::path(
     delete, path = "/v1/reports/{id}", operation_id = "delete_report", tag = "reports", params(("id" = String, Path)),
-    responses((status = 204), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails, description = "a schedule makes it"))
+    responses((status = 204), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails, description = "a schedule of its owner makes it"))
 )]
 pub(crate) async fn delete(
     Ready(app): Ready,
@@ -508,8 +505,19 @@ pub(crate) async fn delete(
     params.finish()?;
     let report = managed(&app, &caller, &id).await?;
     uncancelled(async move {
-        app.control.delete_report(report.id).await?;
-        app.record(&told(&app, &caller, &report, ("Delete report", "report.delete", "delete"))).await?;
+        let schedules = app.control.schedules_of_report(report.id).await?;
+        if schedules.iter().any(|schedule| schedule.owner == report.owner) {
+            return Err(ControlError::ReportInUse.into());
+        }
+        let what = ("Delete report", "report.delete", "delete");
+        app.record(&told(&app, &caller, &report, &report, what)).await?;
+        // Others' schedules hold nobody's report; they go with it.
+        for schedule in schedules {
+            let what = ("Delete schedule", "schedule.delete", "delete");
+            let told = super::schedules::told(&caller, &schedule, what, &app.control.directory());
+            app.record(&told.parameter("reason", "its report was deleted")).await?;
+        }
+        app.control.delete_report(&report).await?;
         Ok(StatusCode::NO_CONTENT)
     })
     .await
@@ -536,18 +544,9 @@ pub(crate) async fn run(
         let (report, checked) = match (&wanted.report, &wanted.definition) {
             (Some(id), None) => {
                 let report = known(&app, &caller, id).await?;
-                let definition: DefinitionGiven =
-                    serde_json::from_str(&report.definition).map_err(corrupt)?;
-                if definition.read()?.kind.is_of_people() {
-                    caller.needs(Permission::UsersManage)?;
-                }
-                let checked = Checked {
-                    name: report.name.clone(),
-                    definition,
-                    query: report.query.clone(),
-                    zone: report.zone.clone(),
-                };
-                (Some(report.id), checked)
+                let definition = serde_json::from_str(&report.definition).map_err(corrupt)?;
+                let Report { id, name, query, zone, .. } = report;
+                (Some(id), Checked { name, definition, query, zone })
             }
             (None, Some(definition)) => (None, definition.check(&app, &caller, false)?),
             _ => {
@@ -559,18 +558,8 @@ pub(crate) async fn run(
             }
         };
         let now = app.now();
-        let reader = app.trail.reader_for(&caller.principal, Permission::AuditReports)?;
-        let filters = filters_of(&checked.query)?;
-        // Whether it may be asked.
-        let moment = reader.moment(None, now)?;
-        if !checked.definition.read()?.kind.is_of_people() {
-            reader.walk(&filters, &moment, now)?;
-        }
+        let touched = may_run(&app, &caller, &checked.definition, &checked.query, now).await?;
         let owner = caller.principal.id.owner();
-        if app.control.open_jobs(JobKind::Report, owner).await? >= OPEN_MAX {
-            let message = format!("{OPEN_MAX} of your runs wait or run; wait for one, or cancel one");
-            return Err(ApiError::rate_limited(message, 10));
-        }
         let spec = RunSpec {
             name: checked.name.clone(),
             report,
@@ -592,7 +581,7 @@ pub(crate) async fn run(
             run_at: now,
         };
         let told = OwnEvent::new("Run report", "report.run", "export")
-            .touching_of(touched(reader.touches(&filters, now)))
+            .touching_of(touched)
             .by(&caller.principal, &caller.origin, &app.control.directory())
             .to("report", &job.id.to_string(), &checked.name)
             .parameter("kind", checked.definition.kind.clone())
@@ -605,6 +594,32 @@ pub(crate) async fn run(
         Ok((StatusCode::ACCEPTED, Json(run_view(&app, &caller, &job).await?)).into_response())
     })
     .await
+}
+
+/// Whether the caller may have this report run now; the one tenant whose events it is of, if it is one.
+///
+/// # Errors
+/// `forbidden`, `range_not_allowed`; `rate_limited` where too many of the caller's runs have not ended.
+pub(crate) async fn may_run(
+    app: &App,
+    caller: &Caller,
+    definition: &DefinitionGiven,
+    query: &str,
+    now: Timestamp,
+) -> Result<Option<u64>, ApiError> {
+    let reader = app.trail.reader_for(&caller.principal, Permission::AuditReports)?;
+    let filters = filters_of(query)?;
+    let moment = reader.moment(None, now)?;
+    if definition.read()?.kind.is_of_people() {
+        caller.needs(Permission::UsersManage)?;
+    } else {
+        reader.walk(&filters, &moment, now)?;
+    }
+    if app.control.open_jobs(JobKind::Report, caller.principal.id.owner()).await? >= OPEN_MAX {
+        let message = format!("{OPEN_MAX} of your runs wait or run; wait for one, or cancel one");
+        return Err(ApiError::rate_limited(message, 10));
+    }
+    Ok(touched(reader.touches(&filters, now)))
 }
 
 /// A run as its caller sees it.
@@ -814,6 +829,7 @@ pub(crate) async fn preview_report(
     params.finish()?;
     caller.needs(Permission::AuditReports)?;
     let wanted: PreviewWanted = read_json(&app, &headers, body).await?;
+    caller.still_valid(&app)?;
     let checked = wanted.definition.check(&app, &caller, false)?;
     let definition = checked.definition.read()?;
     let now = app.now();

@@ -15,18 +15,19 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    files::{self, JobOwnerView, touched},
+    files::{self, JobOwnerView},
     input::{checked_text, read_change, read_json},
-    reports::{NAME_MAX, RunView, known, of_owner, run_view},
+    reports::{NAME_MAX, RunView, is_open as is_report_open, known, may_run, run_view},
     uncancelled,
 };
 use crate::{
     app::App,
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, PathPart, Ready},
-    files::{filters_of, zone_named},
+    files::zone_named,
     recorder::OwnEvent,
     reports::{format_named, next_run, run_of},
+    sharing::saved_by,
 };
 
 /// When and why the server stopped a schedule.
@@ -129,11 +130,13 @@ async fn view(app: &App, caller: &Caller, schedule: &Schedule) -> Result<Schedul
         None => None,
     };
     let timing = Timing::parse(&schedule.timing).ok();
+    let report = app.control.report(schedule.report).await?;
+    let report = report.filter(|report| is_report_open(report, caller, &app.control.directory()));
     Ok(ScheduleView {
         id: schedule.id.to_string(),
         name: schedule.name.clone(),
         report: schedule.report.to_string(),
-        report_name: app.control.report(schedule.report).await?.map(|report| report.name),
+        report_name: report.map(|report| report.name),
         format: schedule.format.clone(),
         when: schedule.timing.clone(),
         cron: timing.as_ref().map(|timing| timing.fields().to_owned()),
@@ -229,14 +232,19 @@ fn is_open(schedule: &Schedule, caller: &Caller) -> bool {
     schedule.owner == caller.principal.id.owner() || caller.principal.manages_users_completely()
 }
 
-fn told(caller: &Caller, schedule: &Schedule, what: (&str, &str, &str), directory: &Directory) -> OwnEvent {
+pub(crate) fn told(
+    caller: &Caller,
+    schedule: &Schedule,
+    what: (&str, &str, &str),
+    directory: &Directory,
+) -> OwnEvent {
     let (action, code, kind) = what;
-    let told = OwnEvent::new(action, code, kind).by(&caller.principal, &caller.origin, directory).to(
-        "schedule",
-        &schedule.id.to_string(),
-        &schedule.name,
-    );
-    of_owner(told, schedule.owner, directory)
+    let text = [Some(&schedule.name), schedule.subject.as_ref()];
+    let text: Vec<_> = text.into_iter().flatten().map(|text| ("name".to_owned(), text.clone())).collect();
+    OwnEvent::new(action, code, kind)
+        .by(&caller.principal, &caller.origin, directory)
+        .to("schedule", &schedule.id.to_string(), &schedule.name)
+        .touching_saved(saved_by(schedule.owner, directory), &[], &text, directory)
 }
 
 /// The schedules of the caller's own; everybody's for complete user management.
@@ -273,6 +281,7 @@ pub(crate) async fn create(
     params.finish()?;
     caller.needs(Permission::AuditReports)?;
     let wanted: ScheduleWanted = read_json(&app, &headers, body).await?;
+    caller.still_valid(&app)?;
     uncancelled(async move {
         let now = app.now();
         let owner = caller.principal.id.owner();
@@ -353,13 +362,22 @@ pub(crate) async fn change(
         "recipients": old.recipients, "subject": old.subject, "enabled": old.enabled,
     });
     let wanted: ScheduleWanted = read_change(&app, &headers, body, base).await?;
+    caller.still_valid(&app)?;
     uncancelled(async move {
         // Its mails go out with the owner's reach: nobody else turns them to themselves.
         let is_owner = old.owner == caller.principal.id.owner();
-        let new = wanted.check(&app, &caller, old.clone()).await?;
-        if !is_owner && (new.recipients != old.recipients || new.report != old.report) {
-            let message = "only its owner says what a schedule sends, and to whom; make one of your own";
-            return Err(ApiError::field(Code::Forbidden, "/recipients", message));
+        let mut new = wanted.check(&app, &caller, old.clone()).await?;
+        if !is_owner {
+            if new.recipients != old.recipients || new.report != old.report {
+                let message = "only its owner says what a schedule sends, and to whom; make one of your own";
+                return Err(ApiError::field(Code::Forbidden, "/recipients", message));
+            }
+            if new.enabled && !old.enabled {
+                let message = "only its owner begins a schedule again";
+                return Err(ApiError::field(Code::Forbidden, "/enabled", message));
+            }
+            // Saving it is how its owner agrees to what others made of its report.
+            new.changed_at = old.changed_at;
         }
         let told =
             told(&caller, &new, ("Change schedule", "schedule.change", "update"), &app.control.directory())
@@ -418,12 +436,13 @@ pub(crate) async fn run(
     }
     uncancelled(async move {
         let now = app.now();
-        let report = app.control.report(schedule.report).await?;
-        let report = report.ok_or_else(|| ApiError::new(Code::NotFound, "its report is gone"))?;
-        let reader = app.trail.reader_for(&caller.principal, Permission::AuditReports)?;
+        let report = app.report_of(&schedule, &caller.principal).await?;
+        let report = report.map_err(|reason| ApiError::new(Code::Forbidden, reason))?;
+        let definition = serde_json::from_str(&report.definition).map_err(files::corrupt)?;
+        let touched = may_run(&app, &caller, &definition, &report.query, now).await?;
         let job = run_of(&report, &schedule, now, true)?;
         let told = OwnEvent::new("Run report", "report.run", "export")
-            .touching_of(touched(reader.touches(&filters_of(&report.query)?, now)))
+            .touching_of(touched)
             .by(&caller.principal, &caller.origin, &app.control.directory())
             .to("report", &job.id.to_string(), &report.name)
             .parameter("schedule", schedule.name.clone())

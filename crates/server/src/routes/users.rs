@@ -8,6 +8,7 @@ use axum::{
     body::Body,
     http::{HeaderMap, StatusCode},
 };
+use indelible_access::Principal;
 use indelible_control::{
     Change, Directory, LinkPurpose, Permission, Profile, Reach, Role, RoleGrant, RoleReach, Session,
     TenantNumber, User, UserState,
@@ -104,32 +105,32 @@ pub(crate) fn given_roles(grants: &[RoleGrant], directory: &Directory) -> Vec<Gi
 }
 
 /// Whether the caller manages a user: its tenant lies within the reach, and so does all that it may do.
-fn manages(caller: &Caller, user: &User, directory: &Directory) -> bool {
+pub(crate) fn manages(caller: &Principal, user: &User, directory: &Directory) -> bool {
     places(caller, user.tenant, directory)
         && user.grants.iter().all(|grant| gives(caller, grant, user.tenant, directory))
 }
 
 /// Whether the caller manages the people of a tenant.
-fn places(caller: &Caller, tenant: Option<u64>, directory: &Directory) -> bool {
+fn places(caller: &Principal, tenant: Option<u64>, directory: &Directory) -> bool {
     match tenant {
-        Some(tenant) => directory.is_within(tenant, &caller.principal.reach(Permission::UsersManage)),
-        None => caller.principal.manages_users_completely(),
+        Some(tenant) => directory.is_within(tenant, &caller.reach(Permission::UsersManage)),
+        None => caller.manages_users_completely(),
     }
 }
 
 /// Whether the caller has all that a role permits, over all that it reaches, and as far back.
-fn gives(caller: &Caller, grant: &RoleGrant, tenant: Option<u64>, directory: &Directory) -> bool {
+fn gives(caller: &Principal, grant: &RoleGrant, tenant: Option<u64>, directory: &Directory) -> bool {
     let Some(role) = directory.role(grant.role) else { return true };
     let reach = match role.reach {
         RoleReach::Everything => Reach::Everything,
         RoleReach::Territories => Reach::Tenants(grant.territories.clone()),
         RoleReach::Tenant => Reach::Tenants(tenant.into_iter().collect()),
         RoleReach::Oneself => {
-            return role.permissions.is_within(caller.principal.permissions())
-                && caller.principal.covers_range(role.permissions, role.range.as_ref());
+            return role.permissions.is_within(caller.permissions())
+                && caller.covers_range(role.permissions, role.range.as_ref());
         }
     };
-    caller.principal.covers(role.permissions, &reach, role.range.as_ref(), directory)
+    caller.covers(role.permissions, &reach, role.range.as_ref(), directory)
 }
 
 fn no_such_user() -> ApiError {
@@ -141,7 +142,7 @@ fn managed(app: &App, caller: &Caller, id: &str) -> Result<User, ApiError> {
     caller.needs(Permission::UsersManage)?;
     let id = Uuid::parse_str(id).map_err(|_| no_such_user())?;
     let directory = app.control.directory();
-    let user = directory.user(id).filter(|user| manages(caller, user, &directory));
+    let user = directory.user(id).filter(|user| manages(&caller.principal, user, &directory));
     user.cloned().ok_or_else(no_such_user)
 }
 
@@ -170,7 +171,8 @@ pub(crate) async fn list(
     params.finish()?;
     caller.needs(Permission::UsersManage)?;
     let directory = app.control.directory();
-    let mut users: Vec<_> = directory.users().filter(|user| manages(&caller, user, &directory)).collect();
+    let mut users: Vec<_> =
+        directory.users().filter(|user| manages(&caller.principal, user, &directory)).collect();
     users.sort_by_key(|user| user.username.to_lowercase());
     let data = users.into_iter().map(|user| UserView::new(&app, user, &directory)).collect();
     Ok(Json(UserList { data }))
@@ -291,7 +293,7 @@ fn described(
         Some(None) => profile.tenant = None,
         None => {}
     }
-    if !places(caller, profile.tenant, &app.control.directory()) {
+    if !places(&caller.principal, profile.tenant, &app.control.directory()) {
         let message = "name a tenant within your reach";
         return Err(ApiError::field(Code::TenantForbidden, "/tenant", message));
     }
@@ -346,7 +348,7 @@ fn check_roles(
 ) -> Result<(), ApiError> {
     app.control.check_grants(tenant, grants)?;
     let directory = app.control.directory();
-    match grants.iter().position(|grant| !gives(caller, grant, tenant, &directory)) {
+    match grants.iter().position(|grant| !gives(&caller.principal, grant, tenant, &directory)) {
         None => Ok(()),
         Some(at) => {
             let message = "nobody gives a role that may do more, or reaches further, than they";
