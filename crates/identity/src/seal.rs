@@ -192,7 +192,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Purpose; 4] = [
+    const ALL: [Purpose; 5] = [
         Purpose::TotpSecret,
         Purpose::ClientSecret,
         Purpose::SmtpPassword,
