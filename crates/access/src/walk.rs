@@ -94,6 +94,11 @@ impl ScopedReader {
         Ok(Walk { query, scope: self.scope(), index: 0, end: moment.as_of, found: VecDeque::new() })
     }
 
+    /// Whether the reach is still what it was when the walk was begun: tenants move.
+    pub fn walks_within(&self, walk: &Walk) -> bool {
+        walk.scope == self.scope()
+    }
+
     /// How many events a walk comes by, from its beginning to its end; `None` while they are not all searchable.
     ///
     /// # Errors

@@ -217,7 +217,11 @@ impl Control {
         // Its own ones it never takes from itself, whatever happened to the clock.
         query.push(" OR state = 'running' AND lease_until < ").push_bind(now.as_micros());
         query.push(" AND lease_by <> ").push_bind(lease.by.as_bytes().as_slice());
-        query.push(") ORDER BY run_at, id LIMIT 1) RETURNING *");
+        // Whoever has least running comes first, so that nobody waits for all that another asked for.
+        query.push(
+            ") ORDER BY (SELECT count(*) FROM jobs AS other WHERE other.state = 'running' AND other.owner = jobs.owner),
+             run_at, id LIMIT 1) RETURNING *",
+        );
         let row = query.build().fetch_optional(self.pool()).await?;
         row.as_ref().map(job_from).transpose()
     }
@@ -438,6 +442,22 @@ impl Control {
         .await?;
         let open: i64 = row.try_get("open")?;
         u64::try_from(open).map_err(|_| CORRUPT)
+    }
+
+    /// Bytes of the files that an owner's completed jobs made and that are there.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn file_bytes(&self, owner: JobOwner) -> Result<u64, ControlError> {
+        let row = sqlx::query(
+            "SELECT coalesce(sum(json_extract(outcome, '$.file.bytes')), 0) AS bytes FROM jobs
+             WHERE owner = ? AND kind IN ('export', 'report') AND state = 'completed'",
+        )
+        .bind(owner.to_text())
+        .fetch_one(self.pool())
+        .await?;
+        let bytes: i64 = row.try_get("bytes")?;
+        u64::try_from(bytes).map_err(|_| CORRUPT)
     }
 
     /// The files that completed jobs made and that are to stay: by the jobs' ids.

@@ -222,6 +222,20 @@ impl Exporter {
     /// # Errors
     /// The disk's; the file is none then.
     pub fn finish(self) -> Result<Written, ReportError> {
+        self.finish_while(&mut |_| true)
+    }
+
+    /// The same, and where the events are gone through once more, asked now and then, with how many of them are, whether to
+    /// go on.
+    ///
+    /// # Errors
+    /// As [`Self::finish`], and [`ReportError::Stopped`].
+    pub fn finish_while(self, goes_on: &mut dyn FnMut(u64) -> bool) -> Result<Written, ReportError> {
+        let mut passed = 0;
+        let mut goes_on = move || {
+            passed += 1;
+            if passed % ROWS_BETWEEN == 0 && !goes_on(passed) { Err(ReportError::Stopped) } else { Ok(()) }
+        };
         let Self { plan, dir, rows, left_out, body, .. } = self;
         let (out, cut_cells) = match body {
             Body::Json(mut out) => {
@@ -256,6 +270,7 @@ impl Exporter {
                 csv.add(headings.iter().map(String::as_str))?;
                 let (mut spooled, mut row) = (spool.into_rows()?, Row::default());
                 while spooled.next_into(&mut row)? {
+                    goes_on()?;
                     csv.add(cells(&row, headings.len()))?;
                 }
                 (csv.finish()?, 0)
@@ -266,6 +281,7 @@ impl Exporter {
                 let mut workbook = XlsxFile::new(&dir, table.headings())?;
                 let (mut spooled, mut row) = (spool.into_rows()?, Row::default());
                 while spooled.next_into(&mut row)? {
+                    goes_on()?;
                     workbook.add(cells(&row, columns))?;
                 }
                 let cut_cells = workbook.finish(&file)?;
@@ -275,6 +291,9 @@ impl Exporter {
         written(out, Written { rows, left_out, cut_cells, ..Written::default() })
     }
 }
+
+/// Rows that are put into a file before somebody is asked again whether to go on. A row of 2,000 cells may be some MiB.
+const ROWS_BETWEEN: u64 = 256;
 
 /// What a reader of pages has to know first, where there were more rows.
 pub(crate) fn left_out_notice(left_out: u64, rows: u64) -> Option<String> {

@@ -17,9 +17,9 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    Config, Decoder, authentication::Authentication, body::Budget, error::ApiError, jobs::Jobs,
-    looking::Looking, mailing::Mailing, queries::Queries, recorder::Origin, rules::Rules, streams::Streams,
-    web::Web,
+    Config, Decoder, authentication::Authentication, body::Budget, error::ApiError, files::Downloads,
+    jobs::Jobs, looking::Looking, mailing::Mailing, queries::Queries, recorder::Origin, rules::Rules,
+    streams::Streams, web::Web,
 };
 
 /// The open server.
@@ -52,6 +52,10 @@ pub(crate) struct App {
     pub(crate) keys_used: Mutex<HashMap<KeyId, Timestamp>>,
     /// What the server does by itself.
     pub(crate) jobs: Jobs,
+    /// Who was given which file of late.
+    pub(crate) downloads: Downloads,
+    /// Whoever asks for a job is counted before the next one is.
+    pub(crate) asking_turn: tokio::sync::Mutex<()>,
     /// Turns of searches.
     pub(crate) queries: Queries,
     /// Places for streams and waiting feeds.

@@ -171,6 +171,10 @@ pub struct Settings {
     /// and on its page. 0 to 1000000000000; 0: no limit. Default 0.
     #[arg(long, env = "INDELIBLE_EXPORT_ROWS_MAX", value_name = "N")]
     pub export_rows_max: Option<u64>,
+    /// Bytes of files of exports and reports that one user or key may have at one time; beyond it none is made until some
+    /// are deleted or expire. 1048576 to 1000000000000000. Default 21474836480 (20 GiB).
+    #[arg(long, env = "INDELIBLE_EXPORT_BYTES_MAX", value_name = "BYTES")]
+    pub export_bytes_max: Option<u64>,
     /// Hours that a link to an export's file is good for; whoever may read it makes another. 1 to 720. Default 24.
     #[arg(long, env = "INDELIBLE_EXPORT_LINK_HOURS", value_name = "HOURS")]
     pub export_link_hours: Option<u64>,
@@ -319,6 +323,7 @@ pub struct Config {
     pub jobs_max: usize,
     pub export_days: u64,
     pub export_rows_max: Option<u64>,
+    pub export_bytes_max: u64,
     pub export_link_hours: u64,
     pub mail_attachment_bytes_max: u64,
     pub tail_queue_events: usize,
@@ -452,6 +457,7 @@ impl Settings {
             jobs_max: self.jobs_max.or(lower.jobs_max),
             export_days: self.export_days.or(lower.export_days),
             export_rows_max: self.export_rows_max.or(lower.export_rows_max),
+            export_bytes_max: self.export_bytes_max.or(lower.export_bytes_max),
             export_link_hours: self.export_link_hours.or(lower.export_link_hours),
             mail_attachment_bytes_max: self.mail_attachment_bytes_max.or(lower.mail_attachment_bytes_max),
             tail_queue_events: self.tail_queue_events.or(lower.tail_queue_events),
@@ -704,6 +710,14 @@ impl Settings {
                 0,
                 50 << 20,
                 "0 to 52428800",
+            )?,
+            export_bytes_max: within(
+                "export_bytes_max",
+                self.export_bytes_max,
+                20 << 30,
+                1 << 20,
+                1_000_000_000_000_000,
+                "1048576 to 1000000000000000",
             )?,
             export_link_hours: within("export_link_hours", self.export_link_hours, 24, 1, 720, "1 to 720")?,
             tail_queue_events: within(

@@ -110,14 +110,19 @@ fn write(app: &Arc<App>, job: &Job, work: &Work) -> Result<Done, JobError> {
             let mut exporter = Exporter::create(part, plan)?;
             let mut seen = Seen::default();
             let left_out = sources.each(app.config.export_rows_max.unwrap_or(u64::MAX), |events| {
-                seen.note(events);
+                let before = exporter.rows();
                 for walked in events {
                     exporter.add(&walked.view)?;
                 }
+                // What a format has no room for is not in the file; it comes last.
+                let taken = usize::try_from(exporter.rows() - before).unwrap_or(usize::MAX);
+                seen.note(&events[..taken.min(events.len())]);
                 Ok(())
             })?;
+            let finished = exporter.finish_while(&mut |_| sources.goes_on());
+            let written = finished.map_err(|error| sources.stopped(error.into()))?;
             let name = file_name(&spec.name, &columns, format, &zone, job.created_at);
-            Ok(Made { name, format, written: exporter.finish()?, left_out, seen, checkpoint })
+            Ok(Made { name, format, written, left_out, seen, checkpoint })
         },
         &sources.reader,
     )?;

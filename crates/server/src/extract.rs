@@ -227,10 +227,17 @@ impl Params {
     /// `invalid_filter` for what is not percent-encoded UTF-8.
     pub(crate) fn of_text(query: &str) -> Result<Self, ApiError> {
         let query = query.strip_prefix('?').unwrap_or(query);
-        let wrong =
-            || ApiError::field(Code::InvalidFilter, "/query", "the query is not valid percent-encoded UTF-8");
-        let uri = format!("/?{query}").parse().map_err(|_| wrong())?;
-        let axum::extract::Query(pairs) = axum::extract::Query::try_from_uri(&uri).map_err(|_| wrong())?;
+        let wrong = |message| Err(ApiError::field(Code::InvalidFilter, "/query", message));
+        // A browser would end the query there, and whatever stands behind it would be no filter.
+        if query.contains('#') {
+            return wrong("the query has a #; write %23 where one is meant");
+        }
+        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        // What is no UTF-8 is read as this sign; whoever means it writes it as it is.
+        let is_wrong = |text: &String| text.contains('\u{fffd}') && !query.contains('\u{fffd}');
+        if pairs.iter().any(|(name, value)| is_wrong(name) || is_wrong(value)) {
+            return wrong("the query is not valid percent-encoded UTF-8");
+        }
         Ok(Self { pairs, known: Vec::new() })
     }
 

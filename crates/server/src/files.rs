@@ -5,7 +5,7 @@
 //! Invariant: a file stands under its final name, whole and durable, before its job's row says that it is completed.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -19,6 +19,7 @@ use indelible_control::{Directory, Job, Permission, Reach, TenantNumber};
 use indelible_event::{Code, Timestamp};
 use indelible_report::{Format, Head, ReportError, Written};
 use jiff::tz::TimeZone;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -41,6 +42,9 @@ pub(crate) struct Outcome {
     /// Whose events are in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tenants: Vec<TenantNumber>,
+    /// Those that a reader needs to have within reach; the others' events are in it for one user's own sake.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) whole: Vec<TenantNumber>,
     /// The user for whose own sake others are in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) oneself: Option<Uuid>,
@@ -142,6 +146,13 @@ impl App {
         let dir = self.files();
         let failed = |error: io::Error| ApiError::internal(format!("{}: {error}", dir.display()));
         fs::create_dir_all(&dir).map_err(failed)?;
+        // A backup without them was restored, say.
+        for job in &kept {
+            if !self.file_of(*job).exists() {
+                tracing::warn!(%job, "the file of a job is gone");
+                self.control.expire_job(*job, self.now()).await?;
+            }
+        }
         for entry in fs::read_dir(&dir).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
@@ -158,10 +169,11 @@ impl App {
     /// # Errors
     /// The database's or the disk's; what is left is tried again.
     pub(crate) async fn expire_files(&self) -> Result<(), ApiError> {
+        let mut failed = None;
         for job in self.control.jobs_to_expire(self.now()).await? {
-            self.remove_file_of(job.id).await?;
+            failed = self.remove_file_of(job.id).await.err().or(failed);
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// Removes the file of a completed job; its row says so. Whether there was one.
@@ -198,13 +210,54 @@ impl App {
         let covered = if outcome.of_people {
             principal.may(Permission::UsersManage) && outcome.tenants.iter().all(manages)
         } else {
-            reader.covers(&outcome.tenants, outcome.oneself)
+            reader.covers(&outcome.whole, outcome.oneself)
         };
         if covered {
             return Ok(reader);
         }
         let message = "the file has events that are not within your reach any more; make a new one";
         Err(ApiError::new(Code::Forbidden, message))
+    }
+}
+
+/// Who was given parts of which file of late, and how often links are used.
+#[derive(Default)]
+pub(crate) struct Downloads {
+    /// When a download in parts was last told.
+    parts: Mutex<HashMap<(Uuid, [u8; 16]), i64>>,
+    /// The minute, and requests in it.
+    links: Mutex<HashMap<Uuid, (i64, u32)>>,
+}
+
+/// A download in parts is told again after this time, in microseconds.
+const PARTS_MICROS: i64 = 5 * MINUTE_MICROS;
+const MINUTE_MICROS: i64 = 60_000_000;
+/// Requests by links to one file within a minute.
+const LINK_REQUESTS_MAX: u32 = 60;
+
+impl Downloads {
+    /// Whether this part begins a download that was not told of late.
+    pub(crate) fn begins(&self, job: Uuid, who: [u8; 16], now: Timestamp) -> bool {
+        let now = now.as_micros();
+        let mut parts = self.parts.lock();
+        parts.retain(|_, told| now.abs_diff(*told) < PARTS_MICROS.unsigned_abs());
+        match parts.entry((job, who)) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(free) => {
+                free.insert(now);
+                true
+            }
+        }
+    }
+
+    /// Whether a link to this file may be used once more within the minute.
+    pub(crate) fn admits(&self, job: Uuid, now: Timestamp) -> bool {
+        let minute = now.as_micros().div_euclid(MINUTE_MICROS);
+        let mut links = self.links.lock();
+        links.retain(|_, (of, _)| *of == minute);
+        let (_, requests) = links.entry(job).or_insert((minute, 0));
+        *requests += 1;
+        *requests <= LINK_REQUESTS_MAX
     }
 }
 
@@ -257,7 +310,7 @@ impl<'j> Sources<'j> {
         let budget = self.work.budget();
         let mut walk = self.reader.walk(&self.filters, self.as_of, self.app.now()).map_err(refused)?;
         let total = loop {
-            self.work.check()?;
+            self.check()?;
             match self.reader.walk_total(&walk, &budget).map_err(refused)? {
                 Some(total) => break total,
                 None => thread::sleep(NOT_YET),
@@ -294,6 +347,9 @@ impl<'j> Sources<'j> {
         loop {
             self.work.check()?;
             match self.reader.walk_on(walk, &budget).map_err(refused)? {
+                Step::Events(_) | Step::End if !self.reader.walks_within(walk) => {
+                    return Err(JobError::Changed);
+                }
                 Step::Events(events) => {
                     if sender.send(events).is_err() {
                         return Ok(());
@@ -318,9 +374,19 @@ impl<'j> Sources<'j> {
         let needed = self.app.config.free_bytes_min.saturating_mul(2);
         if disk.f_bavail.saturating_mul(disk.f_frsize) < needed {
             let detail = format!("the server's disk is nearly full: files need {needed} bytes free");
-            return Err(JobError::failed(Code::Unavailable, detail));
+            return Err(JobError::later(Code::Unavailable, detail));
         }
         Ok(())
+    }
+
+    /// Whether to go on with a file whose events are all read: asked now and then while it is put together.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.check().is_ok()
+    }
+
+    /// Why not, where it does not.
+    pub(crate) fn stopped(&self, error: JobError) -> JobError {
+        self.check().err().unwrap_or(error)
     }
 
     /// A signed checkpoint that covers all that was read, if the owner may have one.
@@ -337,8 +403,10 @@ impl<'j> Sources<'j> {
 #[derive(Default)]
 pub(crate) struct Seen {
     tenants: BTreeSet<TenantNumber>,
-    /// The tenant that was put there last.
-    newest: Option<TenantNumber>,
+    /// Those of them that are within the reach themselves.
+    whole: BTreeSet<TenantNumber>,
+    /// What was put there last.
+    newest: Option<(TenantNumber, bool)>,
     as_oneself: bool,
     first: Option<EventPlace>,
     last: Option<EventPlace>,
@@ -347,11 +415,14 @@ pub(crate) struct Seen {
 impl Seen {
     pub(crate) fn note(&mut self, events: &[Walked]) {
         for walked in events {
-            if walked.as_oneself {
-                self.as_oneself = true;
-            } else if self.newest != Some(walked.tenant) {
-                self.newest = Some(walked.tenant);
+            self.as_oneself |= walked.as_oneself;
+            let place = (walked.tenant, walked.as_oneself);
+            if self.newest != Some(place) {
+                self.newest = Some(place);
                 self.tenants.insert(walked.tenant);
+                if !walked.as_oneself {
+                    self.whole.insert(walked.tenant);
+                }
             }
         }
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return };
@@ -371,6 +442,7 @@ fn refused(error: ReadError) -> JobError {
 impl From<ReportError> for JobError {
     fn from(error: ReportError) -> Self {
         match error {
+            ReportError::Stopped => Self::Interrupted,
             ReportError::Disk(error) => disk(&error),
             ReportError::Definition(error) => {
                 ApiError::field(Code::InvalidEnum, &error.field, error.message.clone()).into()
@@ -507,6 +579,7 @@ impl Made {
             file: Some(file),
             problem: None,
             tenants: seen.tenants.into_iter().collect(),
+            whole: seen.whole.into_iter().collect(),
             oneself,
             of_people: false,
             told_in: None,

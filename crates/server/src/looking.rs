@@ -348,7 +348,7 @@ fn shares(looks: &[(LookKey, Look)]) -> Vec<&[(LookKey, Look)]> {
 
 /// Stands for a principal in one place: who looks from two addresses (of IPv6: networks), or in two sessions, is told of
 /// twice.
-fn place_of(principal: &Principal, origin: &Origin) -> [u8; 16] {
+pub(crate) fn place_of(principal: &Principal, origin: &Origin) -> [u8; 16] {
     let mut hash = Sha256::new();
     hash.update(principal.id.bytes());
     hash.update(address_id(origin));
@@ -387,7 +387,7 @@ fn id_of(secret: &[u8; 32], key: &LookKey, began: Timestamp, part: usize) -> Uui
 
 /// Stands for an address where nobody is signed in; of IPv6 for its network, since one host has as many addresses as it
 /// likes.
-fn address_id(origin: &Origin) -> [u8; 16] {
+pub(crate) fn address_id(origin: &Origin) -> [u8; 16] {
     match origin.ip {
         Some(std::net::IpAddr::V4(ip)) => ip.to_ipv6_mapped().octets(),
         Some(std::net::IpAddr::V6(ip)) => (u128::from(ip) >> 64 << 64).to_be_bytes(),

@@ -36,6 +36,7 @@ use crate::{
     authentication::Authentication,
     body::{Budget, Pace},
     client::Proxies,
+    files::Downloads,
     guard::guard,
     jobs::{self, Jobs},
     looking::Looking,
@@ -89,9 +90,6 @@ pub enum RunError {
     /// Who looked at the trail before the last stop can't be read.
     #[error("who looked at the trail before the last stop can't be read: {0}")]
     Looks(String),
-    /// Files of exports that nobody has any more can't be removed.
-    #[error("files of exports can't be looked through: {0}")]
-    Files(String),
     /// The rules could not be loaded.
     #[error("the rules did not load")]
     Rules(#[from] RulesError),
@@ -420,6 +418,8 @@ async fn open(
         keys_used: parking_lot::Mutex::default(),
         prepare_slots: Semaphore::new(std::thread::available_parallelism().map_or(2, Into::into)),
         jobs: Jobs::new(),
+        downloads: Downloads::default(),
+        asking_turn: tokio::sync::Mutex::default(),
         queries: Queries::new(&config),
         streams: Streams::new(config.streams_max, config.streams_per_key_max),
         stopped,
@@ -441,7 +441,9 @@ async fn open(
     if begun > 0 {
         tracing::info!(jobs = begun, "jobs that the last process did not end are begun again");
     }
-    app.sweep_files().await.map_err(|error| RunError::Files(error.cause().to_owned()))?;
+    if let Err(error) = app.sweep_files().await {
+        tracing::warn!(cause = error.cause(), "files of jobs could not be looked through");
+    }
     if entries > 0 {
         tracing::info!(entries, "went through the settings entries since the last note");
     }

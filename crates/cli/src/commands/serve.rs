@@ -100,6 +100,7 @@ fn to_json(config: &Config) -> Value {
         "jobs_max": config.jobs_max,
         "export_days": config.export_days,
         "export_rows_max": config.export_rows_max.unwrap_or(0),
+        "export_bytes_max": config.export_bytes_max,
         "export_link_hours": config.export_link_hours,
         "mail_attachment_bytes_max": config.mail_attachment_bytes_max,
         "tail_queue_events": config.tail_queue_events,

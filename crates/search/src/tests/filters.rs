@@ -83,7 +83,7 @@ pub(super) fn ledger() -> std::sync::Arc<MemoryLedger> {
                 kind: some("device"),
                 username: some("bo"),
                 aliases: list("phone-9"),
-                roles: list("JobOwner"),
+                roles: list("Owner"),
                 groups: list("Floor 2"),
                 ..Target::default()
             },

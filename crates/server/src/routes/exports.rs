@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    files::{self, DownloadLink, JobOwnerView, Progress, corrupt, outcome_of, touched},
+    files::{self, DownloadLink, JobOwnerView, Progress, corrupt, touched},
     input::{checked_text, read_json},
     uncancelled,
 };
@@ -111,14 +111,12 @@ pub(crate) struct ColumnList {
     basic: Vec<&'static str>,
 }
 
-/// Open exports of one owner.
-const OPEN_MAX: u64 = 20;
 /// Characters of a name.
 const NAME_MAX: usize = 200;
 
 fn view(app: &App, caller: &Principal, job: &Job) -> Result<ExportView, ApiError> {
     let spec: ExportSpec = serde_json::from_str(&job.spec).map_err(corrupt)?;
-    let outcome = outcome_of(job)?;
+    let outcome = files::outcome_shown(app, caller, job)?;
     Ok(ExportView {
         id: job.id.to_string(),
         name: spec.name,
@@ -192,10 +190,8 @@ pub(crate) async fn create(
         // Whether it may be asked, and understood; what it finds is found later.
         reader.walk(&filters, &as_of, now)?;
         let owner = caller.principal.id.owner();
-        if app.control.open_jobs(JobKind::Export, owner).await? >= OPEN_MAX {
-            let message = format!("{OPEN_MAX} of your exports wait or run; wait for one, or cancel one");
-            return Err(ApiError::rate_limited(message, 10));
-        }
+        let _turn = app.asking_turn.lock().await;
+        files::check_room(&app, JobKind::Export, owner).await?;
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&filters).finish();
         let spec = ExportSpec {
             name: name.clone(),

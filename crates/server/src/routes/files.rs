@@ -6,11 +6,11 @@ use axum::{
     Json,
     body::Body,
     extract::Request,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use indelible_access::ScopedReader;
+use indelible_access::{Principal, ScopedReader};
 use indelible_control::{Job, JobFilter, JobKind, JobOwner, JobState, Permission};
 use indelible_event::{Code, Timestamp};
 use indelible_identity::Purpose;
@@ -26,6 +26,7 @@ use crate::{
     error::ApiError,
     extract::{Caller, Params},
     files::{FileMade, Outcome, tenant_names},
+    looking::{address_id, place_of},
     recorder::{Origin, OwnEvent},
 };
 
@@ -140,6 +141,16 @@ pub(crate) fn outcome_of(job: &Job) -> Result<Outcome, ApiError> {
     Ok(outcome.unwrap_or_default())
 }
 
+/// The same as somebody may see it: where events stand is for those who may read them.
+pub(crate) fn outcome_shown(app: &App, caller: &Principal, job: &Job) -> Result<Outcome, ApiError> {
+    let mut outcome = outcome_of(job)?;
+    let reads = app.reader_of_file(caller, words(job.kind).permission, &outcome).is_ok();
+    if let Some(file) = outcome.file.as_mut().filter(|_| !reads) {
+        (file.first, file.last, file.checkpoint) = (None, None, None);
+    }
+    Ok(outcome)
+}
+
 pub(crate) fn corrupt(_: serde_json::Error) -> ApiError {
     ApiError::internal("a job's row can't be read")
 }
@@ -204,6 +215,8 @@ pub(crate) async fn list(
         None | Some("me") => Some(caller.principal.id.owner()),
         Some("all") => {
             caller.needs_complete_user_management()?;
+            // What others asked for names what is in the trail.
+            caller.needs(Permission::AuditRead)?;
             None
         }
         Some(_) => return Err(ApiError::field(Code::InvalidFilter, "owner", "owner is me or all")),
@@ -219,6 +232,26 @@ pub(crate) async fn list(
     Ok((jobs, next))
 }
 
+/// Whether an owner may ask for one more file; the caller holds the turn until it is in the table.
+///
+/// # Errors
+/// `rate_limited`.
+pub(crate) async fn check_room(app: &App, kind: JobKind, owner: JobOwner) -> Result<(), ApiError> {
+    if app.control.open_jobs(kind, owner).await? >= OPEN_MAX {
+        let message = format!("{OPEN_MAX} of yours wait or run; wait for one, or cancel one");
+        return Err(ApiError::rate_limited(message, 10));
+    }
+    let (bytes, most) = (app.control.file_bytes(owner).await?, app.config.export_bytes_max);
+    if bytes >= most {
+        let message = format!("your files take {bytes} bytes of the {most} that they may; delete some");
+        return Err(ApiError::rate_limited(message, 3_600));
+    }
+    Ok(())
+}
+
+/// Jobs of one owner and kind that wait or run.
+const OPEN_MAX: u64 = 20;
+
 /// Ends a job that waits or runs.
 ///
 /// # Errors
@@ -226,12 +259,15 @@ pub(crate) async fn list(
 pub(crate) async fn cancel(app: Arc<App>, caller: Caller, kind: JobKind, id: &str) -> Result<Job, ApiError> {
     let job = of_caller(&app, &caller, kind, id).await?;
     let told = own_event(&app, &caller, &job, Act::Cancel)?;
+    let ended = || ApiError::new(Code::IdConflict, "it has ended already");
+    if !matches!(job.state, JobState::Queued | JobState::Running) {
+        return Err(ended());
+    }
     uncancelled(async move {
-        let Some(job) = app.control.cancel_job(job.id, app.now()).await? else {
-            return Err(ApiError::new(Code::IdConflict, "it has ended already"));
-        };
-        app.jobs.cancel(job.id);
+        // Told first: what can't be recorded is not done.
         app.record(&told).await?;
+        let job = app.control.cancel_job(job.id, app.now()).await?.ok_or_else(ended)?;
+        app.jobs.cancel(job.id);
         Ok(job)
     })
     .await
@@ -244,11 +280,15 @@ pub(crate) async fn cancel(app: Arc<App>, caller: Caller, kind: JobKind, id: &st
 pub(crate) async fn delete(app: Arc<App>, caller: Caller, kind: JobKind, id: &str) -> Result<Job, ApiError> {
     let job = of_caller(&app, &caller, kind, id).await?;
     let told = own_event(&app, &caller, &job, Act::Delete)?;
+    let none = || ApiError::new(Code::IdConflict, "it has no file");
+    if job.state != JobState::Completed {
+        return Err(none());
+    }
     uncancelled(async move {
-        if !app.remove_file_of(job.id).await? {
-            return Err(ApiError::new(Code::IdConflict, "it has no file"));
-        }
         app.record(&told).await?;
+        if !app.remove_file_of(job.id).await? {
+            return Err(none());
+        }
         found(&app, kind, job.id).await
     })
     .await
@@ -264,8 +304,7 @@ fn own_event(app: &App, caller: &Caller, job: &Job, act: Act) -> Result<OwnEvent
 /// With the job and its file.
 pub(crate) fn event_of(job: &Job, event: OwnEvent) -> Result<OwnEvent, ApiError> {
     let (spec, outcome) = (any_spec(job)?, outcome_of(job)?);
-    let event =
-        event.to(words(job.kind).code, &job.id.to_string(), &spec.name).parameter("format", spec.format);
+    let event = event.to(words(job.kind).code, &job.id.to_string(), "").parameter("format", spec.format);
     let event = match &outcome.file {
         Some(file) => event
             .parameter("rows", file.rows)
@@ -319,8 +358,9 @@ pub(crate) async fn download(
     let job = of_owner(app, caller, kind, id).await?;
     let (outcome, file) = file_of(&job)?;
     app.reader_of_file(&caller.principal, words(kind).permission, &outcome)?;
-    app.record(&own_event(app, caller, &job, Act::Download)?).await?;
-    serve(app, &job, &file, request).await
+    let told = own_event(app, caller, &job, Act::Download)?;
+    let who = place_of(&caller.principal, &caller.origin);
+    serve(app, &job, &file, request, who, told).await
 }
 
 /// What is in a file, and what proves it.
@@ -407,8 +447,11 @@ pub(crate) async fn by_link(
     app.reader_of_owner(&job, &outcome).map_err(|_| none())?;
     let code = words(job.kind).code;
     let told = OwnEvent::new(&format!("Download {code} by link"), &format!("{code}.download"), "download");
-    app.record(&event_of(&job, told.from(origin))?.parameter("owner", job.owner_name.clone())).await?;
-    serve(app, &job, &file, request).await
+    if !app.downloads.admits(job.id, app.now()) {
+        return Err(ApiError::rate_limited("this link is used too often; wait a minute", 60));
+    }
+    let told = event_of(&job, told.from(origin))?.parameter("owner", job.owner_name.clone());
+    serve(app, &job, &file, request, address_id(origin), told).await
 }
 
 impl App {
@@ -428,7 +471,36 @@ impl App {
 #[derive(Clone, Copy)]
 pub(crate) struct IsFile;
 
-async fn serve(app: &Arc<App>, job: &Job, file: &FileMade, request: Request) -> Result<Response, ApiError> {
+/// Answers with the file or a part of it. What was given is told before it goes out: whole files one by one, parts of one
+/// download once in a while.
+async fn serve(
+    app: &Arc<App>,
+    job: &Job,
+    file: &FileMade,
+    request: Request,
+    who: [u8; 16],
+    told: OwnEvent,
+) -> Result<Response, ApiError> {
+    let is_head = request.method() == Method::HEAD;
+    let response = answer(app, job, file, request).await?;
+    let is_told = match response.status() {
+        _ if is_head => false,
+        StatusCode::OK => true,
+        StatusCode::PARTIAL_CONTENT => app.downloads.begins(job.id, who, app.now()),
+        _ => false,
+    };
+    if is_told {
+        let range = response.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
+        let told = match range {
+            Some(range) => told.parameter("range", range),
+            None => told,
+        };
+        app.record(&told).await?;
+    }
+    Ok(response)
+}
+
+async fn answer(app: &Arc<App>, job: &Job, file: &FileMade, request: Request) -> Result<Response, ApiError> {
     let path = app.file_of(job.id);
     let lost = |error: std::io::Error| ApiError::internal(format!("{}: {error}", path.display()));
     let size = tokio::fs::metadata(&path).await.map_err(lost)?.len();

@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    files::{self, DownloadLink, JobOwnerView, Progress, corrupt, outcome_of, touched},
+    files::{self, DownloadLink, JobOwnerView, Progress, corrupt, touched},
     input::{checked_text, read_change, read_json},
     uncancelled,
 };
@@ -201,8 +201,6 @@ pub(crate) struct RunList {
 pub(crate) const NAME_MAX: usize = 200;
 /// Saved reports of one owner.
 const REPORTS_MAX: usize = 500;
-/// Runs of one owner that wait or run.
-const OPEN_MAX: u64 = 20;
 /// Events that a preview is made of, and how long it may take.
 const PREVIEW_EVENTS: usize = 200;
 /// Mails of one run that are shown.
@@ -615,17 +613,14 @@ pub(crate) async fn may_run(
     } else {
         reader.walk(&filters, &moment, now)?;
     }
-    if app.control.open_jobs(JobKind::Report, caller.principal.id.owner()).await? >= OPEN_MAX {
-        let message = format!("{OPEN_MAX} of your runs wait or run; wait for one, or cancel one");
-        return Err(ApiError::rate_limited(message, 10));
-    }
+    files::check_room(app, JobKind::Report, caller.principal.id.owner()).await?;
     Ok(touched(reader.touches(&filters, now)))
 }
 
 /// A run as its caller sees it.
 pub(crate) async fn run_view(app: &App, caller: &Caller, job: &Job) -> Result<RunView, ApiError> {
     let spec: RunSpec = serde_json::from_str(&job.spec).map_err(corrupt)?;
-    let outcome = outcome_of(job)?;
+    let outcome = files::outcome_shown(app, &caller.principal, job)?;
     let mut deliveries = Vec::new();
     if spec.schedule.is_some() {
         let filter = JobFilter {
