@@ -24,6 +24,9 @@ use crate::{MailSettings, MailTls, SettingsProblem};
 /// A mail before it has a sender and a date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
+    /// Tells it from every other mail; the same of one that is sent again, so that a mailbox can tell that it has it.
+    /// `None`: a random one.
+    pub id: Option<u128>,
     /// The one recipient, an address without a name.
     pub to: String,
     /// The subject, one line.
@@ -154,13 +157,14 @@ impl Mailer {
         }
         let refuse = || MailError::Recipient { to: message.to.clone() };
         let to: Address = message.to.parse().map_err(|_| refuse())?;
+        let id = message.id.map_or_else(random_id, Ok)?;
         let since = u64::try_from(now.as_micros()).unwrap_or_default();
         lettre::Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
             .subject(message.subject.as_str())
             .date(UNIX_EPOCH + Duration::from_micros(since))
-            .message_id(Some(format!("<{}@{}>", random_id()?, self.from.email.domain())))
+            .message_id(Some(format!("<{id:032x}@{}>", self.from.email.domain())))
             // RFC 3834: no holiday notes in answer to it; and the same in the words of Exchange.
             .raw_header(header("Auto-Submitted", "auto-generated"))
             .raw_header(header("X-Auto-Response-Suppress", "All"))
@@ -187,10 +191,10 @@ fn header(name: &'static str, value: &str) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
 }
 
-fn random_id() -> Result<String, MailError> {
+fn random_id() -> Result<u128, MailError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| MailError::Randomness)?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+    Ok(u128::from_be_bytes(bytes))
 }
 
 fn tls(settings: &MailSettings) -> Result<Tls, SettingsProblem> {

@@ -164,7 +164,8 @@ struct Content<'a> {
 impl Content<'_> {
     fn message(self, to: &str) -> Message {
         let subject = one_line(&self.subject);
-        Message { to: to.to_owned(), text: self.text(), html: self.html(&subject), subject, attachment: None }
+        let (text, html) = (self.text(), self.html(&subject));
+        Message { id: None, to: to.to_owned(), subject, text, html, attachment: None }
     }
 
     fn text(&self) -> String {

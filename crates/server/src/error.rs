@@ -130,6 +130,14 @@ impl ApiError {
         Self::from(Problem { code, field: field.to_owned(), message: message.into() })
     }
 
+    /// The same of a part of the body: fields that are pointers into it are pointers into the whole.
+    pub(crate) fn of_part(mut self, part: &str) -> Self {
+        for error in self.errors.iter_mut().filter(|error| error.field.starts_with('/')) {
+            error.field.insert_str(0, part);
+        }
+        self
+    }
+
     /// Many errors; the first one names the whole.
     pub(crate) fn items(first: Code, detail: impl Into<String>, mut errors: Vec<ItemError>) -> Self {
         let omitted = errors.len().saturating_sub(ERRORS_LISTED_MAX);

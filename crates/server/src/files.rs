@@ -15,7 +15,7 @@ use std::{
 };
 
 use indelible_access::{EventView, Principal, ReadError, ScopedReader, Step, Walk, Walked};
-use indelible_control::{Directory, Job, Permission, Reach, TenantNumber};
+use indelible_control::{Directory, Job, JobKind, Permission, Reach, TenantNumber};
 use indelible_event::{Code, Timestamp};
 use indelible_report::{Format, Head, ReportError, Written};
 use jiff::tz::TimeZone;
@@ -51,6 +51,9 @@ pub(crate) struct Outcome {
     /// Whether it is of the people of these tenants, whom only those see who manage them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) of_people: bool,
+    /// Of a mail: whether the mail server took it, and only the trail does not tell so yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) accepted: bool,
     /// Of a scheduled run: the chain that tells that it was sent. Chosen once, so that it is told once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) told_in: Option<TenantNumber>,
@@ -582,6 +585,7 @@ impl Made {
             whole: seen.whole.into_iter().collect(),
             oneself,
             of_people: false,
+            accepted: false,
             told_in: None,
         }
     }
@@ -626,7 +630,7 @@ pub(crate) fn head(
             lines.push(("Ledger".to_owned(), format!("{origin}, {size} entries, root {root}")));
             format!("{origin} · {size} entries · {root}")
         }
-        _ => format!("Export {}", job.id),
+        _ => format!("{} {}", if job.kind == JobKind::Report { "Run" } else { "Export" }, job.id),
     };
     let made_at = jiff::Timestamp::from_microsecond(job.created_at.as_micros()).ok();
     Head { title: title.to_owned(), lines, footer, made_at }

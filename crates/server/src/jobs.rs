@@ -62,6 +62,8 @@ pub(crate) enum JobError {
     Interrupted,
     /// It may be done later.
     Later(Failure),
+    /// It is done, and only the trail does not tell so yet: that is left for later.
+    Untold(Failure),
     /// What its owner may do changed while it ran: it begins again, and that is no attempt.
     Changed,
     /// It can't be done.
@@ -333,6 +335,7 @@ async fn end(
     let now = app.now();
     let process = app.jobs.process;
     let (done, total) = work.progress();
+    let untold = matches!(result, Err(JobError::Untold(_)));
     let failed = |failure: &Failure| Ended {
         state: JobState::Failed,
         outcome: serde_json::to_string(&serde_json::json!({ "problem": failure })).ok(),
@@ -361,14 +364,18 @@ async fn end(
             }
         },
         Err(JobError::Changed) => return back(app, job.id, now, false, None).await.map(|()| "begun again"),
-        Err(JobError::Later(failure)) if job.attempts < attempts_max(job.kind) => {
+        Err(JobError::Later(failure) | JobError::Untold(failure))
+            if job.attempts < attempts_max(job.kind) =>
+        {
             let attempt = usize::try_from(job.attempts.max(1) - 1).unwrap_or(usize::MAX);
             let wait = waits(job.kind).get(attempt).copied().unwrap_or_default();
             let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
             let later = Timestamp::from_micros(now.as_micros().saturating_add(micros));
-            return back(app, job.id, later, true, Some(&failure)).await.map(|()| "postponed");
+            return back(app, job.id, later, true, Some((&failure, untold))).await.map(|()| "postponed");
         }
-        Err(JobError::Later(failure) | JobError::Failed(failure)) => failed(&failure),
+        Err(JobError::Later(failure) | JobError::Untold(failure) | JobError::Failed(failure)) => {
+            failed(&failure)
+        }
     };
     let Some(state) = app.control.end_job(job.id, process, &ended, now).await? else { return Ok("lost") };
     if ended.state == JobState::Completed && state == JobState::Cancelled {
@@ -383,10 +390,11 @@ async fn back(
     id: Uuid,
     run_at: Timestamp,
     counts: bool,
-    failure: Option<&Failure>,
+    failure: Option<(&Failure, bool)>,
 ) -> Result<(), ControlError> {
-    let outcome =
-        failure.and_then(|failure| serde_json::to_string(&serde_json::json!({ "problem": failure })).ok());
+    let outcome = failure.and_then(|(failure, accepted)| {
+        serde_json::to_string(&serde_json::json!({ "problem": failure, "accepted": accepted })).ok()
+    });
     app.control.postpone_job(id, app.jobs.process, run_at, counts, outcome.as_deref()).await
 }
 

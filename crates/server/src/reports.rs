@@ -95,15 +95,19 @@ impl DefinitionGiven {
             Some(GroupsGiven::One(name)) => std::slice::from_ref(name),
             Some(GroupsGiven::Several(names)) => names,
         };
-        let group = |name: &String| {
-            Group::parse(name)
-                .ok_or_else(|| refuse("/group_by", Group::ALL.iter().map(|group| group.as_str()).collect()))
+        // A single one is a text, with no places in it.
+        let single = matches!(self.group_by, Some(GroupsGiven::One(_)));
+        let field =
+            |field: String| if single && field == "/group_by/0" { "/group_by".to_owned() } else { field };
+        let group = |(place, name): (usize, &String)| {
+            let known = || Group::ALL.iter().map(|group| group.as_str()).collect();
+            Group::parse(name).ok_or_else(|| refuse(&field(format!("/group_by/{place}")), known()))
         };
-        let group_by = groups.iter().map(group).collect::<Result<Vec<_>, _>>()?;
+        let group_by = groups.iter().enumerate().map(group).collect::<Result<Vec<_>, _>>()?;
         let definition = Definition { kind, columns, group_by, totals: self.totals };
         definition
             .check()
-            .map_err(|error| ApiError::field(Code::InvalidEnum, &error.field, error.message))?;
+            .map_err(|error| ApiError::field(Code::InvalidEnum, &field(error.field), error.message))?;
         Ok(definition)
     }
 }
@@ -134,6 +138,9 @@ pub(crate) struct RunSpec {
     pub(crate) at: i64,
     /// The same, for people.
     pub(crate) as_of_time: String,
+    /// What was in the ledger when somebody asked for it, sealed; of a run by the clock whatever is there when it is made.
+    #[serde(default)]
+    pub(crate) as_of: Option<String>,
     /// The schedule that began it.
     pub(crate) schedule: Option<ScheduleOfRun>,
 }
@@ -280,7 +287,8 @@ fn write(
     let definition = spec.definition.read()?;
     let principal = app.auth.on_behalf_of(job.owner, app.now()).ok_or_else(gone)?;
     let reader = app.trail.reader_for(&principal, Permission::AuditReports).map_err(ApiError::from)?;
-    let as_of = reader.moment(None, Timestamp::from_micros(spec.at)).map_err(ApiError::from)?;
+    let at = Timestamp::from_micros(spec.at);
+    let as_of = reader.moment(spec.as_of.as_deref(), at).map_err(ApiError::from)?;
     let sources = Sources::open(app, job, work, &spec.query, &as_of, Permission::AuditReports)?;
     let checkpoint = sources.checkpoint()?;
     let title = if spec.name.is_empty() { definition.kind.title() } else { &spec.name };
@@ -359,7 +367,7 @@ impl App {
         // Of several that were missed while the server was down, one is made up for.
         let next = next_run(&schedule.timing, &schedule.zone, now);
         let due = schedule.next_run.unwrap_or(now);
-        let job = run_of(&report, schedule, due, false)?;
+        let job = run_of(&report, schedule, due, None)?;
         let too_many = serde_json::json!({ "problem": Failure {
             code: Code::TooManyItems.as_str().to_owned(),
             detail: format!("{OPEN_RUNS_MAX} runs of the schedule that were begun before have not ended"),
@@ -461,13 +469,15 @@ pub(crate) fn next_run(timing: &str, zone: &str, now: Timestamp) -> Option<Times
     Timing::parse(timing).ok()?.next(now, &zone)
 }
 
-/// The job of a schedule's run.
+/// The job of a schedule's run; `asked_for`: the sealed moment at which somebody asked for it, instead of the clock.
 pub(crate) fn run_of(
     report: &Report,
     schedule: &Schedule,
     at: Timestamp,
-    on_demand: bool,
+    asked_for: Option<String>,
 ) -> Result<NewJob, ApiError> {
+    let on_demand = asked_for.is_some();
+    let query = if on_demand { report.query.clone() } else { until(&report.query, at)? };
     let of = ScheduleOfRun {
         id: schedule.id,
         name: schedule.name.clone(),
@@ -481,10 +491,11 @@ pub(crate) fn run_of(
         report: Some(report.id),
         definition,
         format: schedule.format.clone(),
-        query: report.query.clone(),
+        query,
         zone: report.zone.clone(),
         at: at.as_micros(),
         as_of_time: at.to_rfc3339(),
+        as_of: asked_for,
         schedule: Some(of),
     };
     Ok(NewJob {
@@ -509,27 +520,32 @@ struct Parcel {
 
 impl Parcel {
     async fn of(app: &App, mail: &MailSpec) -> Result<Self, JobError> {
-        let gone = |detail: &str| JobError::failed(Code::NotFound, detail);
-        let run = app.control.job(mail.run).await.map_err(ApiError::from)?;
-        let run = run.filter(|run| run.state == JobState::Completed);
-        let run = run.ok_or_else(|| gone("the report's file is gone"))?;
+        let run = app.control.job(mail.run).await.map_err(ApiError::from)?.ok_or_else(unreadable)?;
         let spec: RunSpec = serde_json::from_str(&run.spec).map_err(|_| unreadable())?;
         let of = spec.schedule.clone().ok_or_else(unreadable)?;
         let outcome = outcome_of(&run)?;
         let file = outcome.file.clone().ok_or_else(unreadable)?;
-        // Between making and sending there may be hours.
-        let schedule = app.control.schedule(of.id).await.map_err(ApiError::from)?;
-        let schedule = schedule.ok_or_else(|| gone("the schedule was deleted"))?;
-        if !schedule.recipients.contains(&mail.to) {
-            return Err(gone("the schedule does not name this recipient any more"));
+        Ok(Self { run, spec, of, outcome, file })
+    }
+
+    /// Whether it is still to be sent: between making and sending there may be hours.
+    async fn check(&self, app: &App, to: &str) -> Result<(), JobError> {
+        let gone = |detail: &str| Err(JobError::failed(Code::NotFound, detail));
+        if self.run.state != JobState::Completed {
+            return gone("the report's file is gone");
         }
-        if let Err(error) = app.reader_of_owner(&run, &outcome) {
+        let schedule = app.control.schedule(self.of.id).await.map_err(ApiError::from)?;
+        let Some(schedule) = schedule else { return gone("the schedule was deleted") };
+        if !schedule.recipients.iter().any(|recipient| recipient == to) {
+            return gone("the schedule does not name this recipient any more");
+        }
+        if let Err(error) = app.reader_of_owner(&self.run, &self.outcome) {
             if let Err(reason) = app.owner_may(&schedule) {
-                app.stop_schedule(of.id, &reason).await?;
+                app.stop_schedule(schedule.id, &reason).await?;
             }
             return Err(error.into());
         }
-        Ok(Self { run, spec, of, outcome, file })
+        Ok(())
     }
 
     /// The mail to this address: with the file, or with a link to one that is too large.
@@ -581,13 +597,40 @@ impl Parcel {
 /// How long a mail that is on its way gets when the server stops.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
+/// A query that ends where a run was due, unless it says itself where it ends: one that is made up for later is about the
+/// same time.
+fn until(query: &str, due: Timestamp) -> Result<String, ApiError> {
+    let mut filters = filters_of(query)?;
+    if !filters.iter().any(|(name, _)| name == "until") {
+        filters.push(("until".to_owned(), due.to_rfc3339()));
+    }
+    Ok(form_urlencoded::Serializer::new(String::new()).extend_pairs(&filters).finish())
+}
+
 /// Sends one mail of a run.
 pub(crate) async fn send(app: &Arc<App>, job: &Job) -> Result<Done, JobError> {
     let spec: MailSpec = serde_json::from_str(&job.spec).map_err(|_| unreadable())?;
     let parcel = Parcel::of(app, &spec).await?;
+    if !outcome_of(job)?.accepted {
+        parcel.check(app, &spec.to).await?;
+        hand_over(app, job, &parcel, &spec.to).await?;
+    }
+    if !parcel.of.on_demand {
+        // What the mail server took is not sent again because the ledger can't be written at this moment.
+        parcel.tell(app).await.map_err(|error| match JobError::from(error) {
+            JobError::Later(failure) => JobError::Untold(failure),
+            error => error,
+        })?;
+    }
+    Ok(Done { outcome: "{\"sent\":true}".to_owned(), expires_at: None, then: Vec::new() })
+}
+
+/// Gives a mail to the mail server.
+async fn hand_over(app: &App, job: &Job, parcel: &Parcel, to: &str) -> Result<(), JobError> {
     let not_set_up = |_| JobError::failed(Code::MailNotSetUp, "mail is not set up on this server");
     let mailer = app.mailing.mailer().map_err(not_set_up)?;
-    let message = parcel.message(app, &spec.to, mailer.installation()).await?;
+    let message = parcel.message(app, to, mailer.installation()).await?;
+    let message = Message { id: Some(job.id.as_u128()), ..message };
     let mut stopped = app.stopped.clone();
     let mut sending = std::pin::pin!(mailer.send(&message, app.now()));
     let sent = tokio::select! {
@@ -596,18 +639,10 @@ pub(crate) async fn send(app: &Arc<App>, job: &Job) -> Result<Done, JobError> {
             tokio::time::timeout(LAST_WORDS, sending).await.map_err(|_| JobError::Interrupted)?
         }
     };
-    if let Err(error) = sent {
+    sent.map_err(|error| {
         let detail = error.to_string();
-        return Err(if error.retryable() {
-            later(&error, detail)
-        } else {
-            JobError::failed(Code::MailFailed, detail)
-        });
-    }
-    if !parcel.of.on_demand {
-        parcel.tell(app).await?;
-    }
-    Ok(Done { outcome: "{\"sent\":true}".to_owned(), expires_at: None, then: Vec::new() })
+        if error.retryable() { later(&error, detail) } else { JobError::failed(Code::MailFailed, detail) }
+    })
 }
 
 fn later(error: &MailError, detail: String) -> JobError {

@@ -153,12 +153,34 @@ const TABLE: &[Row] = &[
     ("GET", "/v1/providers", "/v1/providers", "", Everywhere("users.manage"), 200),
     ("PUT", "/v1/providers/{id}", "/v1/providers/none", "{}", Everything, 400),
     ("DELETE", "/v1/providers/{id}", "/v1/providers/none", "", Everywhere("users.manage"), 404),
+    ("GET", "/v1/report-kinds", "/v1/report-kinds", "", May("audit.reports"), 200),
+    ("GET", "/v1/report-runs", "/v1/report-runs", "", May("audit.reports"), 200),
+    ("POST", "/v1/report-runs", "/v1/report-runs", "{}", May("audit.reports"), 400),
+    ("GET", "/v1/report-runs/{id}", "/v1/report-runs/{none}", "", May("audit.reports"), 404),
+    ("DELETE", "/v1/report-runs/{id}", "/v1/report-runs/{none}", "", May("audit.reports"), 404),
+    ("POST", "/v1/report-runs/{id}/cancel", "/v1/report-runs/{none}/cancel", "", May("audit.reports"), 404),
+    ("GET", "/v1/report-runs/{id}/download", "/v1/report-runs/{none}/download", "", May("audit.reports"), 404),
+    ("GET", "/v1/report-runs/{id}/manifest", "/v1/report-runs/{none}/manifest", "", May("audit.reports"), 404),
+    ("POST", "/v1/report-runs/{id}/link", "/v1/report-runs/{none}/link", "", May("audit.reports"), 404),
+    ("GET", "/v1/reports", "/v1/reports", "", May("audit.reports"), 200),
+    ("POST", "/v1/reports", "/v1/reports", "{}", May("audit.reports"), 400),
+    ("POST", "/v1/reports/preview", "/v1/reports/preview", r#"{"definition":{"name":"","kind":"details","query":""}}"#, May("audit.reports"), 200),
+    ("GET", "/v1/reports/{id}", "/v1/reports/{none}", "", May("audit.reports"), 404),
+    ("PUT", "/v1/reports/{id}", "/v1/reports/{none}", "{}", May("audit.reports"), 404),
+    ("DELETE", "/v1/reports/{id}", "/v1/reports/{none}", "", May("audit.reports"), 404),
     ("GET", "/v1/roles", "/v1/roles", "", Everywhere("users.manage"), 200),
     ("POST", "/v1/roles", "/v1/roles", "{}", Everywhere("users.manage"), 400),
     ("PUT", "/v1/roles/{id}", "/v1/roles/{none}", "{}", Everywhere("users.manage"), 400),
     ("DELETE", "/v1/roles/{id}", "/v1/roles/{none}", "", Everywhere("users.manage"), 404),
     ("GET", "/v1/rules", "/v1/rules", "", Everywhere("settings.manage"), 200),
     ("PUT", "/v1/rules", "/v1/rules", "{}", Everywhere("settings.manage"), 400),
+    ("GET", "/v1/schedules", "/v1/schedules", "", May("audit.reports"), 200),
+    ("POST", "/v1/schedules", "/v1/schedules", "{}", May("audit.reports"), 400),
+    ("POST", "/v1/schedules/preview", "/v1/schedules/preview", r#"{"when":"every day"}"#, May("audit.reports"), 200),
+    ("GET", "/v1/schedules/{id}", "/v1/schedules/{none}", "", May("audit.reports"), 404),
+    ("PUT", "/v1/schedules/{id}", "/v1/schedules/{none}", "{}", May("audit.reports"), 404),
+    ("DELETE", "/v1/schedules/{id}", "/v1/schedules/{none}", "", May("audit.reports"), 404),
+    ("POST", "/v1/schedules/{id}/run", "/v1/schedules/{none}/run", "", May("audit.reports"), 404),
     ("GET", "/v1/session", "/v1/session", "", Known, 200),
     ("GET", "/v1/sessions", "/v1/sessions", "", Person, 200),
     ("DELETE", "/v1/sessions/{id}", "/v1/sessions/{none}", "", Person, 404),
@@ -428,7 +450,7 @@ impl World {
         let headers = if body.is_empty() { &[][..] } else { &json[..] };
         let answer = who.api.request(method, path, headers, body.as_bytes());
         let text = format!("{:?} {}", answer.headers, answer.text());
-        let of_the_trail = ["events", "feed", "tail", "stats", "histogram", "values"];
+        let of_the_trail = ["events", "feed", "tail", "stats", "histogram", "values", "reports/preview"];
         let of_the_trail = of_the_trail.iter().any(|route| path.starts_with(&format!("/v1/{route}")));
         for mark in &count.hidden[who.name] {
             if of_the_trail && self.tells_of(who, mark) {
@@ -617,6 +639,15 @@ fn attacks() -> Vec<(Thing, Attack)> {
             }
         }
     }
+    for (thing, query) in [
+        (Thing::Event, "id={}"), (Thing::Event, "q={}"), (Thing::Actor, "user={}"), (Thing::Actor, "actor=!{}"),
+        (Thing::Tenant, "tenant={}"), (Thing::Tenant, "tenant=!{}"), (Thing::Tenant, "involves_tenant={}"),
+    ] {
+        for kind in ["details", "activity"] {
+            let body = format!(r#"{{"definition":{{"name":"","kind":"{kind}","query":"{query}"}}}}"#);
+            all.push((thing, write("POST", "/v1/reports/preview", &body)));
+        }
+    }
     for field in FIELDS {
         all.push((Thing::Tenant, get(&format!("/v1/values/{field}?prefix={{}}"))));
         all.push((Thing::Tenant, get(&format!("/v1/values/{field}?tenant={{}}"))));
@@ -641,6 +672,8 @@ fn attacks() -> Vec<(Thing, Attack)> {
         (Thing::Known, write("POST", "/v1/views", r#"{"name":"n","query":"q=a","shared_with":{"kind":"tenant","name":"{}"}}"#)),
         (Thing::Known, write("POST", "/v1/views", r#"{"name":"n","query":"tenant={}","shared_with":{"kind":"tenant","name":"{}"}}"#)),
         (Thing::Known, write("POST", "/v1/views", r#"{"name":"n","query":"","shared_with":{"kind":"role","name":"{}"}}"#)),
+        (Thing::Known, write("POST", "/v1/reports", r#"{"name":"n","kind":"details","query":"","shared_with":{"kind":"tenant","name":"{}"}}"#)),
+        (Thing::Known, write("POST", "/v1/reports", r#"{"name":"n","kind":"details","query":"tenant={}","shared_with":{"kind":"tenant","name":"{}"}}"#)),
         (Thing::Known, write("POST", "/v1/links", r#"{"query":"tenant={}&colour=red"}"#)),
         (Thing::Key, write("DELETE", "/v1/keys/{}", "")),
         (Thing::Key, write("POST", "/v1/keys/{}/rotation", "{\"overlap_seconds\":0}")),

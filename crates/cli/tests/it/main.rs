@@ -11,6 +11,7 @@
 //! | `sign_in_rules`, `openid` | what an operator asks of people who sign in; signing in through a provider |
 //! | `mail` | invitations and links for a new password by mail |
 //! | `views`, `ranges` | saved views and short links; how far back one may ask, and how much at a time |
+//! | `exports`, `reports`, `schedules` | what people take out: files, reports, runs by themselves, mails that carry them |
 //! | `figures` | totals, histograms, values |
 //! | `feed`, `tail` | everything in order, what matches as it comes |
 //! | `proofs` | whether outsiders' programs agree with what is proven |
@@ -57,7 +58,9 @@ mod people;
 mod proofs;
 mod ranges;
 mod reach;
+mod reports;
 mod roles;
+mod schedules;
 mod send;
 mod sign_in;
 mod sign_in_rules;

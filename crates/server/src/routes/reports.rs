@@ -546,7 +546,10 @@ pub(crate) async fn run(
                 let Report { id, name, query, zone, .. } = report;
                 (Some(id), Checked { name, definition, query, zone })
             }
-            (None, Some(definition)) => (None, definition.check(&app, &caller, false)?),
+            (None, Some(definition)) => {
+                let checked = definition.check(&app, &caller, false);
+                (None, checked.map_err(|error| error.of_part("/definition"))?)
+            }
             _ => {
                 return Err(ApiError::field(
                     Code::MissingField,
@@ -556,7 +559,7 @@ pub(crate) async fn run(
             }
         };
         let now = app.now();
-        let touched = may_run(&app, &caller, &checked.definition, &checked.query, now).await?;
+        let (touched, moment) = may_run(&app, &caller, &checked.definition, &checked.query, now).await?;
         let owner = caller.principal.id.owner();
         let spec = RunSpec {
             name: checked.name.clone(),
@@ -567,6 +570,7 @@ pub(crate) async fn run(
             zone: checked.zone,
             at: now.as_micros(),
             as_of_time: now.to_rfc3339(),
+            as_of: Some(moment),
             schedule: None,
         };
         let job = NewJob {
@@ -594,7 +598,8 @@ pub(crate) async fn run(
     .await
 }
 
-/// Whether the caller may have this report run now; the one tenant whose events it is of, if it is one.
+/// Whether the caller may have this report run now: the one tenant whose events it is of, if it is one, and the sealed
+/// moment that it is about.
 ///
 /// # Errors
 /// `forbidden`, `range_not_allowed`; `rate_limited` where too many of the caller's runs have not ended.
@@ -604,7 +609,7 @@ pub(crate) async fn may_run(
     definition: &DefinitionGiven,
     query: &str,
     now: Timestamp,
-) -> Result<Option<u64>, ApiError> {
+) -> Result<(Option<u64>, String), ApiError> {
     let reader = app.trail.reader_for(&caller.principal, Permission::AuditReports)?;
     let filters = filters_of(query)?;
     let moment = reader.moment(None, now)?;
@@ -614,7 +619,7 @@ pub(crate) async fn may_run(
         reader.walk(&filters, &moment, now)?;
     }
     files::check_room(app, JobKind::Report, caller.principal.id.owner()).await?;
-    Ok(touched(reader.touches(&filters, now)))
+    Ok((touched(reader.touches(&filters, now)), moment))
 }
 
 /// A run as its caller sees it.
@@ -825,7 +830,8 @@ pub(crate) async fn preview_report(
     caller.needs(Permission::AuditReports)?;
     let wanted: PreviewWanted = read_json(&app, &headers, body).await?;
     caller.still_valid(&app)?;
-    let checked = wanted.definition.check(&app, &caller, false)?;
+    let checked = wanted.definition.check(&app, &caller, false);
+    let checked = checked.map_err(|error| error.of_part("/definition"))?;
     let definition = checked.definition.read()?;
     let now = app.now();
     let people = if definition.kind.is_of_people() {

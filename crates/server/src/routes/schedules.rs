@@ -163,7 +163,11 @@ impl ScheduleWanted {
         let report = if base.report.to_string() == self.report {
             app.control.report(base.report).await?
         } else {
-            Some(known(app, caller, &self.report).await?)
+            match known(app, caller, &self.report).await {
+                Ok(report) => Some(report),
+                Err(error) if error.code == Code::NotFound => None,
+                Err(error) => return Err(error),
+            }
         };
         let report = report.ok_or_else(|| {
             ApiError::field(Code::NotFound, "/report", "no such report is yours or shared with you")
@@ -439,8 +443,8 @@ pub(crate) async fn run(
         let report = app.report_of(&schedule, &caller.principal).await?;
         let report = report.map_err(|reason| ApiError::new(Code::Forbidden, reason))?;
         let definition = serde_json::from_str(&report.definition).map_err(files::corrupt)?;
-        let touched = may_run(&app, &caller, &definition, &report.query, now).await?;
-        let job = run_of(&report, &schedule, now, true)?;
+        let (touched, moment) = may_run(&app, &caller, &definition, &report.query, now).await?;
+        let job = run_of(&report, &schedule, now, Some(moment))?;
         let told = OwnEvent::new("Run report", "report.run", "export")
             .touching_of(touched)
             .by(&caller.principal, &caller.origin, &app.control.directory())
