@@ -39,6 +39,7 @@ describe('looks', () => {
   it('names whom it is shared with', () => {
     expect(sharedLabel({ kind: 'tenant', name: 'acme' })).toBe('Tenant acme');
     expect(sharedLabel({ kind: 'nobody' })).toBe('Only me');
+    expect(sharedLabel({ kind: 'tenant', name: null })).toBe('A tenant');
   });
 });
 

@@ -1,13 +1,13 @@
 // How often is asked after what is under way: at once while it changes, ever less often while it does not, never when
 // nothing is. TanStack Query holds the pace while the page is hidden.
 
-import type { Job, JobState } from './api';
+import type { Job } from './api';
 
 const FIRST_MS = 1000;
 const LAST_MS = 15_000;
 const SLOWER = 1.5;
 
-export function isUnderWay({ state }: { state: JobState }): boolean {
+export function isUnderWay({ state }: Pick<Job, 'state'>): boolean {
   return state === 'queued' || state === 'running';
 }
 
