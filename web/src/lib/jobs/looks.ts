@@ -56,8 +56,13 @@ const PROBLEMS = new Map<string, () => string>([
 /** Why a job failed, in our words where its code is known; the server's own words follow. */
 export function problemText({ code, detail }: NonNullable<Job['problem']>): string {
   const own = PROBLEMS.get(code)?.();
-  if (own === undefined) return detail === '' ? code : detail;
-  return detail === '' ? own : `${own} ${detail}`;
+  if (own === undefined) return detail === '' ? code : sentence(detail);
+  return detail === '' ? own : `${own} ${sentence(detail)}`;
+}
+
+/** The server's words begin small, as they stand in its log. */
+export function sentence(words: string): string {
+  return words.slice(0, 1).toLocaleUpperCase(language.tag) + words.slice(1);
 }
 
 const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
