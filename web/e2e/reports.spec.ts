@@ -30,6 +30,7 @@ test('a ready-made report is looked at, changed, saved and run', async ({ page }
 
   await page.getByLabel('Name').fill('Deletions at acme');
   await page.getByLabel('Events').fill('tenant:acme since:2026-11-01');
+  await page.getByLabel('Columns', { exact: true }).selectOption({ label: 'Chosen' });
   const first = page.getByRole('list', { name: 'Chosen columns, in order' }).getByRole('listitem').first();
   const before = await first.innerText();
   await first.getByRole('button').first().focus();

@@ -114,4 +114,15 @@ test('a role with a limit sees what it may ask for, and is offered that', async 
   await expect(beyond).toHaveAttribute('aria-disabled', 'true');
   await expect(page.getByText('You may look 1 year back, and at 3 months at a time.')).toBeVisible();
   await expectAccessible(page);
+
+  // Days are counted where the reader is: in Auckland they begin earlier than for the server.
+  const asking = page.waitForRequest((request) => request.url().includes('/v1/events?'));
+  await page.goto(`${hosted.url}/?since=-3mo&tz=Pacific/Auckland`);
+  expect(new URL((await asking).url()).searchParams.get('tz')).toBe('Pacific/Auckland');
+  await expect(rows(page).first()).toBeVisible();
+
+  await page.goto(`${hosted.url}/investigate?user=ada&tz=UTC`);
+  await show.click();
+  await expect(page.getByRole('alert')).toHaveCount(0);
+  await expect(page).toHaveURL(/since=2026-/);
 });

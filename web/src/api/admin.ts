@@ -5,7 +5,6 @@
 import type { Client } from 'openapi-fetch';
 
 import type { Json } from '$lib/json';
-import type { RangeLimit } from '$lib/limit';
 
 import type { Api, Outcome } from './client';
 import type { components, paths } from './schema';
@@ -20,9 +19,8 @@ export type TenantChange = Bodies['TenantChange'];
 export type User = Bodies['UserView'];
 export type UserRequest = Bodies['UserRequest'];
 export type GivenRole = Bodies['GivenRole'];
-/** `range` is not in the schema yet: how far back and how much at a time the role may ask; null: unlimited. */
-export type Role = Bodies['RoleView'] & { range?: RangeLimit | null };
-export type RoleRequest = Bodies['RoleRequest'] & { range?: RangeLimit | null };
+export type Role = Bodies['RoleView'];
+export type RoleRequest = Bodies['RoleRequest'];
 export type Key = Bodies['KeyView'];
 export type KeyRequest = Bodies['KeyRequest'];
 export type KeyMade = Bodies['KeyMade'];

@@ -301,12 +301,17 @@ export class Api {
 
   /** The view that the caller's page opens with; null: none. */
   async defaultView(signal?: AbortSignal): Promise<{ query: string; columns: string[] | null } | null> {
-    const path = '/v1/views' as '/v1/tenants';
-    const init = { params: { query: { limit: 200 } }, parseAs: 'text', ...abort(signal) } as const;
-    const { data } = await this.json<{ data: { query: string; columns: string[] | null; default: boolean }[] }>(
-      this.client.GET(path, init as { parseAs: 'text' }),
-    );
-    return data.find((view) => view.default) ?? null;
+    let after: string | null = null;
+    do {
+      const params = { query: { limit: 200, ...(after === null ? {} : { after }) } };
+      const answer: Bodies['SavedViews'] = await this.json(
+        this.client.GET('/v1/views', { params, parseAs: 'text', ...abort(signal) }),
+      );
+      const chosen = answer.data.find((view) => view.default);
+      if (chosen !== undefined) return { query: chosen.query, columns: chosen.columns ?? null };
+      after = answer.next ?? null;
+    } while (after !== null);
+    return null;
   }
 
   // Parts of the page that are loaded on demand ask by these what nobody else asks (api/admin.ts).

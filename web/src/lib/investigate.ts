@@ -62,8 +62,8 @@ export function eventsPath(asked: Asked, range: { since: string; until: string }
   return `/?${readable(params)}`;
 }
 
-/** A range whose relative moments are resolved, as the API takes it. */
-export type Resolved = Pick<EventsQuery, 'since' | 'until'>;
+/** A range whose relative moments are resolved, as the API takes it; perhaps with the zone that it is judged in. */
+export type Resolved = Pick<EventsQuery, 'since' | 'until' | 'tz'>;
 
 export function resolveRange(range: { since: string; until: string }, nowMs: number, zone: string): Resolved {
   const resolved: Resolved = {};

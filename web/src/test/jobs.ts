@@ -18,6 +18,7 @@ export function anExport(id: string, more: Partial<Export> = {}): Export {
     query: 'action_type=delete&since=2026-11-01T00:00:00.000000Z&tz=UTC',
     zone: 'UTC',
     byte_order_mark: false,
+    as_of: AT,
     owner: ADA,
     mine: true,
     state: 'queued',
@@ -75,7 +76,8 @@ export function aReport(id: string, more: Partial<Report> = {}): Report {
 
 export function aRun(id: string, more: Partial<ReportRun> = {}): ReportRun {
   const { name: _, byte_order_mark: __, columns: ___, ...job } = anExport(id);
-  return { ...job, format: 'pdf', report: 'r1', report_name: 'Report r1', kind: 'details', schedule: null, schedule_name: null, deliveries: [], ...more };
+  const definition = { kind: 'details', columns: null, group_by: null, totals: true };
+  return { ...job, definition, format: 'pdf', report: 'r1', report_name: 'Report r1', kind: 'details', schedule: null, schedule_name: null, deliveries: [], ...more };
 }
 
 export function aSchedule(id: string, more: Partial<Schedule> = {}): Schedule {
@@ -97,6 +99,8 @@ export function aSchedule(id: string, more: Partial<Schedule> = {}): Schedule {
     last_run: null,
     owner: ADA,
     mine: true,
+    created_at: AT,
+    changed_at: AT,
     ...more,
   };
 }
@@ -115,10 +119,13 @@ export const KINDS = [
       { name: 'audit_date', heading: 'Audit - Date' },
       { name: 'rows', heading: '# of rows' },
     ],
-    groups: ['initiator'],
+    groups: ['initiator', 'tenant'],
     chart: 'none',
+    query: '',
+    of_people: false,
   },
-  { kind: 'deletions', title: 'Deletions', description: 'What was deleted.', columns: [], groups: [], chart: 'bars' },
+  { kind: 'deletions', title: 'Deletions', description: 'What was deleted.', columns: [], groups: [], chart: 'bars', query: 'action_type=delete', of_people: false },
+  { kind: 'access_review', title: 'Access review', description: 'Who can sign in.', columns: [], groups: [], chart: 'bars', query: '', of_people: true },
 ];
 
 export class TestJobs {
@@ -173,9 +180,9 @@ export class TestJobs {
       case 'exports':
         return this.one(this.exports, method, id, part, () => anExport(`e${this.exports.length + 1}`, body as Partial<Export>), 202);
       case 'report-runs':
-        return this.one(this.runs, method, id, part, () => aRun(`n${this.runs.length + 1}`, { format: body?.format as 'pdf' }), 202);
+        return this.one(this.runs, method, id, part, () => aRun(`n${this.runs.length + 1}`, { format: String(body?.format) }), 202);
       case 'reports':
-        if (id === 'preview') return json({ html: '<!doctype html><style>p { color: red }</style><p>First rows</p>' });
+        if (id === 'preview') return json({ html: '<!doctype html><style>p { color: red }</style><p>First rows</p>', more: true });
         return this.one(this.reports, method, id, part, () => aReport(`r${this.reports.length + 1}`, body as Partial<Report>), 201, body);
       case 'schedules':
         if (id === 'preview') return json({ cron: '0 6 1 * *', words: 'At 06:00 on the 1st', next: ['2026-12-01T06:00:00.000000Z'] });

@@ -91,9 +91,13 @@ describe('the editor', () => {
     expect(screen.getByText(/It cannot begin with today/)).toBeVisible();
     await mouse.clear(events);
     await mouse.type(events, 'action_type:delete -outcome:failure since:-1mo');
+    await mouse.selectOptions(screen.getByLabelText('Columns'), 'Chosen');
     await mouse.click(button('Move Audit - Date up'));
     await mouse.click(button('Remove # of rows'));
     await mouse.selectOptions(screen.getByLabelText('Group by'), 'initiator');
+    const then = screen.getByLabelText('Then by');
+    expect(within(then).queryByRole('option', { name: 'initiator' })).toBeNull();
+    await mouse.selectOptions(then, 'tenant');
     await mouse.click(screen.getByLabelText('Totals'));
     await mouse.click(button('Save'));
     await waitFor(() => expect(visited).toEqual(['/reports/r1']));
@@ -106,11 +110,34 @@ describe('the editor', () => {
           query: 'action_type=delete&outcome=!failure&since=P1M',
           zone: 'Europe/Rome',
           columns: ['audit_date', 'audit_id'],
-          group_by: 'initiator',
+          group_by: ['initiator', 'tenant'],
           totals: false,
         },
       },
     ]);
+  });
+
+  it('begins with what the kind looks for, and keeps what was written', async () => {
+    show(ReportPage, '/reports/[id]', '/reports/new?kind=details', { id: 'new' });
+    const kind = await screen.findByLabelText('Kind');
+    expect(within(kind).queryByRole('option', { name: 'Access review' })).toBeNull();
+    await mouse.selectOptions(kind, 'deletions');
+    const events = screen.getByLabelText('Events');
+    expect(events).toHaveValue('action_type:delete since:-30d');
+    expect(screen.getByLabelText('Name')).toHaveValue('Deletions');
+    await mouse.type(events, ' user:1041');
+    await mouse.selectOptions(kind, 'details');
+    expect(events).toHaveValue('action_type:delete since:-30d user:1041');
+  });
+
+  it('of people asks for no events, of whoever manages users', async () => {
+    session.who = { ...READER, permissions: [...READER.permissions, 'users.manage'] };
+    show(ReportPage, '/reports/[id]', '/reports/new?kind=access_review', { id: 'new' });
+    expect(await screen.findByText(/^It is of people/)).toBeVisible();
+    expect(screen.queryByLabelText('Events')).toBeNull();
+    await mouse.click(button('Save'));
+    await waitFor(() => expect(visited).toEqual(['/reports/r1']));
+    expect(jobs.changes[0]?.body).toMatchObject({ kind: 'access_review', query: '', columns: null, group_by: null });
   });
 
   it('previews in a frame in which nothing runs, and says what the server refused', async () => {
@@ -129,7 +156,8 @@ describe('the editor', () => {
   });
 
   it('runs what is saved by its id, and what was changed as it is in sight', async () => {
-    jobs.reports = [aReport('r1')];
+    // The server has queries in words of its own.
+    jobs.reports = [aReport('r1', { query: 'since=P30D&action_type=delete&tz=UTC' })];
     show(ReportPage, '/reports/[id]', '/reports/r1', { id: 'r1' });
     const run = async (): Promise<void> => {
       await mouse.click(await screen.findByRole('button', { name: 'Run…' }));
@@ -216,6 +244,21 @@ describe('schedules', () => {
     await mouse.clear(dialog.getByLabelText('When'));
     await mouse.type(dialog.getByLabelText('When'), 'noon');
     expect(await dialog.findByText('no such time')).toBeVisible();
+  });
+
+  it('of others are there for whoever manages everybody, with their runs', async () => {
+    jobs.schedules = [aSchedule('1', { mine: false, owner: { type: 'user', id: 'u-2', name: 'grace' }, report: 'gone', report_name: null })];
+    show(SchedulesPage, '/schedules', '/schedules');
+    expect(await screen.findByText('grace')).toBeVisible();
+    expect(screen.getByText('A deleted report')).toBeVisible();
+    await mouse.click(button('History of Schedule 1'));
+    await waitFor(() => {
+      const asked = opened.server.requests.find(({ url }) => url.pathname === '/v1/report-runs');
+      expect(asked?.url.searchParams.get('owner')).toBe('all');
+    });
+    await mouse.click(button('Change Schedule 1'));
+    const dialog = within(await screen.findByRole('dialog', { name: 'Change Schedule 1' }));
+    expect(dialog.getByLabelText('Report')).toHaveValue('gone');
   });
 
   it('run now, and show their runs', async () => {

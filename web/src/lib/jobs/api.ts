@@ -1,202 +1,48 @@
-// What the page asks of the server about exports, views, reports and schedules, and the shapes of its answers.
-//
-// The shapes are written by hand until openapi.json has these routes: then each type below becomes one of the schema's, as
-// in api/admin.ts, and `untyped` goes. Loaded with the pages that need it.
+// What the page asks of the server about exports, views, reports and schedules. Loaded with the pages that need it.
 
-import type { Client } from 'openapi-fetch';
+import type { Api } from '$api/client';
+import type { components } from '$api/schema';
 
-import type { Api, Outcome } from '$api/client';
-import type { paths } from '$api/schema';
+type Bodies = components['schemas'];
 
-export interface Person {
-  type: string;
-  id: string;
-  name: string;
-}
+/** The schema calls optional what may be null; an answer has every member. */
+type Answer<T> = T extends readonly (infer One)[] ? Answer<One>[] : T extends object ? { [Name in keyof T]-?: Answer<T[Name]> } : T;
+/** Of that with whom something is shared, each kind has its own members. */
+type Shared<T> = Omit<Answer<T>, 'shared_with'> & { shared_with: SharedWith };
 
-export type JobState = 'queued' | 'running' | 'completed' | 'failed' | 'cancelled' | 'expired';
-
-export interface Place {
-  id: string;
-  tenant: string;
-  tenant_seq: number;
-  time: string;
-}
-
-export interface JobFile {
-  name: string;
-  media_type: string;
-  bytes: number;
-  sha256: string;
-  rows: number;
-  first: Place | null;
-  last: Place | null;
-  /** Events that match and are not in the file. */
-  left_out: number;
-  /** Cells that were too long for the format. */
-  cut_cells: number;
-  /** Signed note of the ledger that the file is of. */
-  checkpoint: string | null;
-}
-
+export type Person = Answer<Bodies['JobOwnerView']>;
+export type Place = Answer<Bodies['EventPlace']>;
+export type JobFile = Answer<Bodies['FileMade']>;
+export type Export = Answer<Bodies['ExportView']>;
+export type ReportRun = Answer<Bodies['RunView']>;
 /** What exports and runs of reports have in common. */
-export interface Job {
-  id: string;
-  query: string;
-  zone: string;
-  owner: Person;
-  mine: boolean;
-  state: JobState;
-  /** While it runs; `total` is null until it was counted. */
-  progress: { done: number; total: number | null } | null;
-  attempts: number;
-  created_at: string;
-  started_at: string | null;
-  ended_at: string | null;
-  expires_at: string | null;
-  file: JobFile | null;
-  problem: { code: string; detail: string } | null;
-}
+export type Job = Pick<Export, keyof Export & keyof ReportRun>;
+export type ExportRequest = Bodies['ExportWanted'];
+export type ColumnsWanted = Bodies['ColumnsGiven'];
+export type ExportColumns = Answer<Bodies['ColumnList']>;
+export type NamedColumn = Answer<Bodies['ColumnView']>;
+export type DownloadLink = Answer<Bodies['DownloadLink']>;
 
+export type SharedWith = Bodies['SharingView'];
+export type View = Shared<Bodies['SavedView']>;
+export type ViewRequest = Bodies['ViewRequest'];
+export type ViewChange = Bodies['ViewChange'];
+
+export type ReportKind = Answer<Bodies['KindView']>;
+export type Report = Shared<Bodies['ReportView']>;
+export type ReportRequest = Bodies['ReportWanted'];
+/** A report as the editor has it: everything is said. */
+export type ReportDefinition = Pick<Report, 'name' | 'kind' | 'query' | 'zone' | 'columns' | 'group_by' | 'totals'>;
+export type Preview = Answer<Bodies['PreviewView']>;
+export type Delivery = Answer<Bodies['Delivery']>;
+
+export type Schedule = Answer<Bodies['ScheduleView']>;
+export type ScheduleRequest = Bodies['ScheduleWanted'];
+export type WhenPreview = Answer<Bodies['TimingView']>;
+
+/** Told by the schema in words only. */
 export const EXPORT_FORMATS = ['csv', 'json', 'ndjson', 'xlsx', 'parquet', 'pdf'] as const;
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
-export type ColumnsWanted = 'complete' | 'basic' | string[];
-
-export interface Export extends Job {
-  name: string;
-  format: ExportFormat;
-  columns: ColumnsWanted | null;
-  byte_order_mark: boolean;
-}
-
-export interface ExportRequest {
-  name: string;
-  format: ExportFormat;
-  query: string;
-  columns?: ColumnsWanted;
-  zone: string;
-  byte_order_mark?: boolean;
-  as_of?: string;
-}
-
-export interface NamedColumn {
-  name: string;
-  heading: string;
-}
-
-export interface ExportColumns {
-  data: NamedColumn[];
-  complete: string[];
-  basic: string[];
-}
-
-export interface DownloadLink {
-  url: string;
-  expires_at: string;
-}
-
-export type SharedWith =
-  | { kind: 'nobody' }
-  | { kind: 'everybody' }
-  | { kind: 'role'; id: string; name?: string }
-  | { kind: 'tenant'; name: string };
-
-export interface View {
-  id: string;
-  slug: string;
-  name: string;
-  query: string;
-  columns: string[] | null;
-  owner: Person;
-  mine: boolean;
-  shared_with: SharedWith;
-  /** What the caller's page opens with. */
-  default: boolean;
-  created_at: string;
-  changed_at: string;
-}
-
-export type ViewRequest = Partial<Pick<View, 'name' | 'query' | 'columns' | 'shared_with'>>;
-
-export interface ReportKind {
-  kind: string;
-  title: string;
-  description: string;
-  /** Empty: its columns are not for choosing. */
-  columns: NamedColumn[];
-  groups: string[];
-  chart: string;
-}
-
 export const REPORT_FORMATS = ['csv', 'xlsx', 'pdf', 'html'] as const;
-export type ReportFormat = (typeof REPORT_FORMATS)[number];
-
-export interface ReportDefinition {
-  name: string;
-  kind: string;
-  query: string;
-  zone: string;
-  columns: string[] | null;
-  group_by: string | null;
-  totals: boolean;
-}
-
-export interface Report extends ReportDefinition {
-  id: string;
-  owner: Person;
-  mine: boolean;
-  shared_with: SharedWith;
-  created_at: string;
-  changed_at: string;
-}
-
-export interface Delivery {
-  to: string;
-  state: 'waiting' | 'sent' | 'failed';
-  attempts: number;
-  /** The mail server's. */
-  answer: string | null;
-  at: string | null;
-}
-
-export interface ReportRun extends Job {
-  report: string | null;
-  report_name: string;
-  kind: string;
-  format: ReportFormat;
-  schedule: string | null;
-  schedule_name: string | null;
-  deliveries: Delivery[];
-}
-
-export interface Schedule {
-  id: string;
-  name: string;
-  report: string;
-  report_name: string;
-  format: ReportFormat;
-  when: string;
-  when_in_words: string;
-  cron: string;
-  zone: string;
-  recipients: string[];
-  subject: string | null;
-  enabled: boolean;
-  /** Set where the server gave it up. */
-  stopped: { at: string; reason: string } | null;
-  next_run_at: string | null;
-  last_run: ReportRun | null;
-  owner: Person;
-  mine: boolean;
-}
-
-export type ScheduleRequest = Pick<Schedule, 'name' | 'report' | 'format' | 'when' | 'zone' | 'recipients' | 'subject' | 'enabled'>;
-
-export interface WhenPreview {
-  cron: string;
-  words: string;
-  next: string[];
-}
 
 interface Listed<T> {
   data: T[];
@@ -216,163 +62,162 @@ export class Jobs {
   constructor(private readonly api: Api) {}
 
   export(body: ExportRequest): Promise<Export> {
-    return this.ask((client) => client.POST('/v1/exports', { body, ...TEXT }));
+    return this.api.read((client) => client.POST('/v1/exports', { body, ...TEXT }));
   }
 
   /** The newest exports, so many pages of them. */
   exports(owner: 'me' | 'all', pages: number, signal?: AbortSignal): Promise<Some<Export>> {
-    return this.some('/v1/exports', { owner }, pages, signal);
+    return some(pages, (query) =>
+      this.api.read((client) => client.GET('/v1/exports', { params: { query: { owner, ...query } }, ...TEXT, ...abort(signal) })),
+    );
   }
 
   oneExport(id: string, signal?: AbortSignal): Promise<Export> {
-    return this.ask((client) => client.GET('/v1/exports/{id}', { params: { path: { id } }, ...TEXT, ...abort(signal) }));
+    return this.api.read((client) => client.GET('/v1/exports/{id}', { ...ofOne(id), ...abort(signal) }));
   }
 
   exportColumns(signal?: AbortSignal): Promise<ExportColumns> {
-    return this.ask((client) => client.GET('/v1/export-columns', { ...TEXT, ...abort(signal) }));
+    return this.api.read((client) => client.GET('/v1/export-columns', { ...TEXT, ...abort(signal) }));
   }
 
   /** A file of an export or a run of a report: what is done with either is the same. */
   cancel(of: FileOf, id: string): Promise<void> {
-    return this.change((client) => client.POST(`/v1/${of}/{id}/cancel`, { params: { path: { id } }, ...TEXT }));
+    return this.api.change((client) => client.POST(`/v1/${of}/{id}/cancel`, ofOne(id)));
   }
 
   deleteFile(of: FileOf, id: string): Promise<void> {
-    return this.change((client) => client.DELETE(`/v1/${of}/{id}`, { params: { path: { id } }, ...TEXT }));
+    return this.api.change((client) => client.DELETE(`/v1/${of}/{id}`, ofOne(id)));
   }
 
   /** An address that takes no sign-in and expires. */
   link(of: FileOf, id: string): Promise<DownloadLink> {
-    return this.ask((client) => client.POST(`/v1/${of}/{id}/link`, { params: { path: { id } }, ...TEXT }));
+    return this.api.read((client) => client.POST(`/v1/${of}/{id}/link`, ofOne(id)));
   }
 
   /** JSON as the server wrote it. */
   manifest(of: FileOf, id: string): Promise<string> {
-    return this.api.readText((client) => untyped(client).GET(`/v1/${of}/{id}/manifest`, { params: { path: { id } }, ...TEXT }));
+    return this.api.readText((client) => client.GET(`/v1/${of}/{id}/manifest`, ofOne(id)));
   }
 
   async views(signal?: AbortSignal): Promise<View[]> {
-    return this.all('/v1/views', signal);
+    const all = await some<View>(Infinity, (query) =>
+      this.api.read((client) => client.GET('/v1/views', { params: { query }, ...TEXT, ...abort(signal) })),
+    );
+    return all.rows;
   }
 
   view(slug: string, signal?: AbortSignal): Promise<View> {
-    return this.ask((client) => client.GET('/v1/views/{id}', { params: { path: { id: slug } }, ...TEXT, ...abort(signal) }));
+    return this.api.read((client) => client.GET('/v1/views/{id}', { ...ofOne(slug), ...abort(signal) }));
   }
 
   createView(body: ViewRequest): Promise<View> {
-    return this.ask((client) => client.POST('/v1/views', { body, ...TEXT }));
+    return this.api.read((client) => client.POST('/v1/views', { body, ...TEXT }));
   }
 
-  changeView(id: string, body: ViewRequest): Promise<View> {
-    return this.ask((client) => client.PATCH('/v1/views/{id}', { params: { path: { id } }, body, ...TEXT }));
+  changeView(id: string, body: ViewChange): Promise<View> {
+    return this.api.read((client) => client.PATCH('/v1/views/{id}', { body, ...ofOne(id) }));
   }
 
   deleteView(id: string): Promise<void> {
-    return this.change((client) => client.DELETE('/v1/views/{id}', { params: { path: { id } }, ...TEXT }));
+    return this.api.change((client) => client.DELETE('/v1/views/{id}', ofOne(id)));
   }
 
   /** Makes a view what the caller's page opens with, or no longer. */
   setDefault(id: string, wanted: boolean): Promise<void> {
-    const init = { params: { path: { id } }, ...TEXT };
-    return this.change((client) =>
-      wanted ? client.PUT('/v1/views/{id}/default', init) : client.DELETE('/v1/views/{id}/default', init),
+    return this.api.change((client) =>
+      wanted ? client.PUT('/v1/views/{id}/default', ofOne(id)) : client.DELETE('/v1/views/{id}/default', ofOne(id)),
     );
   }
 
-  shorten(query: string): Promise<{ slug: string; url: string }> {
-    return this.ask((client) => client.POST('/v1/links', { body: { query }, ...TEXT }));
+  shorten(query: string): Promise<Bodies['ShortLink']> {
+    return this.api.read((client) => client.POST('/v1/links', { body: { query }, ...TEXT }));
   }
 
-  linked(slug: string, signal?: AbortSignal): Promise<{ query: string }> {
-    return this.ask((client) => client.GET('/v1/links/{slug}', { params: { path: { slug } }, ...TEXT, ...abort(signal) }));
+  linked(slug: string, signal?: AbortSignal): Promise<Bodies['LinkedQuery']> {
+    return this.api.read((client) => client.GET('/v1/links/{slug}', { params: { path: { slug } }, ...TEXT, ...abort(signal) }));
   }
 
   async reportKinds(signal?: AbortSignal): Promise<ReportKind[]> {
-    return (await this.ask<{ data: ReportKind[] }>((client) => client.GET('/v1/report-kinds', { ...TEXT, ...abort(signal) }))).data;
+    const { data } = await this.api.read<{ data: ReportKind[] }>((client) =>
+      client.GET('/v1/report-kinds', { ...TEXT, ...abort(signal) }),
+    );
+    return data;
   }
 
-  reports(signal?: AbortSignal): Promise<Report[]> {
-    return this.all('/v1/reports', signal);
+  async reports(signal?: AbortSignal): Promise<Report[]> {
+    const { data } = await this.api.read<{ data: Report[] }>((client) => client.GET('/v1/reports', { ...TEXT, ...abort(signal) }));
+    return data;
   }
 
   report(id: string, signal?: AbortSignal): Promise<Report> {
-    return this.ask((client) => client.GET('/v1/reports/{id}', { params: { path: { id } }, ...TEXT, ...abort(signal) }));
+    return this.api.read((client) => client.GET('/v1/reports/{id}', { ...ofOne(id), ...abort(signal) }));
   }
 
-  createReport(body: ReportDefinition): Promise<Report> {
-    return this.ask((client) => client.POST('/v1/reports', { body, ...TEXT }));
+  createReport(body: ReportRequest): Promise<Report> {
+    return this.api.read((client) => client.POST('/v1/reports', { body, ...TEXT }));
   }
 
-  changeReport(id: string, body: Partial<ReportDefinition> & { shared_with?: SharedWith }): Promise<Report> {
-    return this.ask((client) => client.PATCH('/v1/reports/{id}', { params: { path: { id } }, body, ...TEXT }));
+  changeReport(id: string, body: ReportRequest): Promise<Report> {
+    return this.api.read((client) => client.PATCH('/v1/reports/{id}', { body, ...ofOne(id) }));
   }
 
   deleteReport(id: string): Promise<void> {
-    return this.change((client) => client.DELETE('/v1/reports/{id}', { params: { path: { id } }, ...TEXT }));
+    return this.api.change((client) => client.DELETE('/v1/reports/{id}', ofOne(id)));
   }
 
-  async previewReport(definition: ReportDefinition, signal?: AbortSignal): Promise<string> {
-    const init = { body: { definition }, ...TEXT, ...abort(signal) };
-    return (await this.ask<{ html: string }>((client) => client.POST('/v1/reports/preview', init))).html;
+  previewReport(definition: ReportDefinition, signal?: AbortSignal): Promise<Preview> {
+    return this.api.read((client) => client.POST('/v1/reports/preview', { body: { definition }, ...TEXT, ...abort(signal) }));
   }
 
-  runReport(what: { report: string } | { definition: ReportDefinition }, format: ReportFormat): Promise<ReportRun> {
-    return this.ask((client) => client.POST('/v1/report-runs', { body: { ...what, format }, ...TEXT }));
+  runReport(what: { report: string } | { definition: ReportDefinition }, format: string): Promise<ReportRun> {
+    return this.api.read((client) => client.POST('/v1/report-runs', { body: { ...what, format }, ...TEXT }));
   }
 
   /** The newest runs, so many pages of them. */
   reportRuns(of: { report?: string; schedule?: string; owner?: string }, pages: number, signal?: AbortSignal): Promise<Some<ReportRun>> {
-    return this.some('/v1/report-runs', of, pages, signal);
+    return some(pages, (query) =>
+      this.api.read((client) => client.GET('/v1/report-runs', { params: { query: { ...of, ...query } }, ...TEXT, ...abort(signal) })),
+    );
   }
 
-  schedules(signal?: AbortSignal): Promise<Schedule[]> {
-    return this.all('/v1/schedules', signal);
+  async schedules(signal?: AbortSignal): Promise<Schedule[]> {
+    const { data } = await this.api.read<{ data: Schedule[] }>((client) => client.GET('/v1/schedules', { ...TEXT, ...abort(signal) }));
+    return data;
   }
 
   createSchedule(body: ScheduleRequest): Promise<Schedule> {
-    return this.ask((client) => client.POST('/v1/schedules', { body, ...TEXT }));
+    return this.api.read((client) => client.POST('/v1/schedules', { body, ...TEXT }));
   }
 
   changeSchedule(id: string, body: Partial<ScheduleRequest>): Promise<Schedule> {
-    return this.ask((client) => client.PATCH('/v1/schedules/{id}', { params: { path: { id } }, body, ...TEXT }));
+    // The schema has the body of a new one; what is absent stays.
+    return this.api.read((client) => client.PATCH('/v1/schedules/{id}', { body: body as ScheduleRequest, ...ofOne(id) }));
   }
 
   deleteSchedule(id: string): Promise<void> {
-    return this.change((client) => client.DELETE('/v1/schedules/{id}', { params: { path: { id } }, ...TEXT }));
+    return this.api.change((client) => client.DELETE('/v1/schedules/{id}', ofOne(id)));
   }
 
   runSchedule(id: string): Promise<void> {
-    return this.change((client) => client.POST('/v1/schedules/{id}/run', { params: { path: { id } }, ...TEXT }));
+    return this.api.change((client) => client.POST('/v1/schedules/{id}/run', ofOne(id)));
   }
 
   previewWhen(when: string, zone: string, signal?: AbortSignal): Promise<WhenPreview> {
-    return this.ask((client) => client.POST('/v1/schedules/preview', { body: { when, zone }, ...TEXT, ...abort(signal) }));
+    return this.api.read((client) => client.POST('/v1/schedules/preview', { body: { when, zone }, ...TEXT, ...abort(signal) }));
   }
+}
 
-  private ask<T>(ask: (client: Untyped) => Promise<Outcome<string>>): Promise<T> {
-    return this.api.read((client) => ask(untyped(client)));
+/** A list to its end, or so many pages of it. */
+async function some<T>(pages: number, ask: (query: { limit: number; after?: string }) => Promise<Listed<T>>): Promise<Some<T>> {
+  const rows: T[] = [];
+  let after: string | null = null;
+  for (let page = 0; page < pages; page += 1) {
+    const got: Listed<T> = await ask({ limit: PAGE_MAX, ...(after === null ? {} : { after }) });
+    rows.push(...got.data);
+    after = got.next;
+    if (after === null) break;
   }
-
-  private change(ask: (client: Untyped) => Promise<Outcome<string>>): Promise<void> {
-    return this.api.change((client) => ask(untyped(client)));
-  }
-
-  private async some<T>(path: string, of: Record<string, string>, pages: number, signal?: AbortSignal): Promise<Some<T>> {
-    const rows: T[] = [];
-    let after: string | null = null;
-    for (let page = 0; page < pages; page += 1) {
-      const query: Record<string, string | number> = { ...of, limit: PAGE_MAX, ...(after === null ? {} : { after }) };
-      const got: Listed<T> = await this.ask((client) => client.GET(path, { params: { query }, ...TEXT, ...abort(signal) }));
-      rows.push(...got.data);
-      after = got.next;
-      if (after === null) break;
-    }
-    return { rows, hasMore: after !== null };
-  }
-
-  private async all<T>(path: string, signal?: AbortSignal): Promise<T[]> {
-    return (await this.some<T>(path, {}, Infinity, signal)).rows;
-  }
+  return { rows, hasMore: after !== null };
 }
 
 /** Where files are: exports and runs of reports are treated alike. */
@@ -386,18 +231,8 @@ export function filePath(of: FileOf, id: string): string {
 /** Answers are parsed by `Api`, without loss. */
 const TEXT = { parseAs: 'text' } as const;
 
-interface Init {
-  params?: { path?: Record<string, string>; query?: Record<string, string | number> };
-  body?: unknown;
-  parseAs: 'text';
-  signal?: AbortSignal;
-}
-
-/** The client library without the types of the routes. */
-type Untyped = Record<'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', (path: string, init: Init) => Promise<Outcome<string>>>;
-
-function untyped(client: Client<paths>): Untyped {
-  return client as unknown as Untyped;
+function ofOne(id: string) {
+  return { params: { path: { id } }, ...TEXT };
 }
 
 function abort(signal: AbortSignal | undefined): { signal?: AbortSignal } {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_FILTERS, NO_FILTERS, parseState } from '$lib/url';
 import { viewAddress } from '$lib/view-address';
 
-import { anExport } from '../../test/jobs';
+import { anExport, aRun } from '../../test/jobs';
 import { fileColumns } from './columns';
 import { STATE_LOOKS, percentOf, problemText, progressText, sharedLabel, shownBytes } from './looks';
 import { Pace } from './polling';
@@ -39,6 +39,7 @@ describe('looks', () => {
   it('names whom it is shared with', () => {
     expect(sharedLabel({ kind: 'tenant', name: 'acme' })).toBe('Tenant acme');
     expect(sharedLabel({ kind: 'nobody' })).toBe('Only me');
+    expect(sharedLabel({ kind: 'tenant', name: null })).toBe('A tenant');
   });
 });
 
@@ -49,6 +50,13 @@ describe('the pace of asking', () => {
     const pace = new Pace();
     expect(pace.next(undefined)).toBe(false);
     expect(pace.next([anExport('1', { state: 'completed' })])).toBe(false);
+  });
+
+  it('goes on until the mails of a run are sent', () => {
+    const run = (state: string) => [aRun('1', { state: 'completed', deliveries: [{ to: 'a@b.c', state, attempts: 1, answer: null, at: null }] })];
+    const pace = new Pace();
+    expect(pace.next(run('waiting'))).toBe(1000);
+    expect(pace.next(run('sent'))).toBe(false);
   });
 
   it('slows down while nothing changes, to a quarter of a minute, and begins anew with a change', () => {

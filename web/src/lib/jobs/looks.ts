@@ -6,7 +6,7 @@ import { language } from '$lib/language.svelte';
 import { shownNumber } from '$lib/locale.svelte';
 import { m } from '$lib/paraglide/messages';
 
-import type { Delivery, Job, JobState, SharedWith } from './api';
+import type { Job, SharedWith } from './api';
 
 interface Looks {
   tone: Tone;
@@ -14,7 +14,7 @@ interface Looks {
   label: () => string;
 }
 
-export const STATE_LOOKS: Record<JobState, Looks> = {
+export const STATE_LOOKS: Record<string, Looks> = {
   queued: { tone: 'grey', icon: 'clock', label: m.jobs_queued },
   running: { tone: 'blue', icon: 'play', label: m.jobs_running },
   completed: { tone: 'green', icon: 'check', label: m.jobs_completed },
@@ -23,11 +23,16 @@ export const STATE_LOOKS: Record<JobState, Looks> = {
   expired: { tone: 'grey', icon: 'trash', label: m.jobs_expired },
 };
 
-export const DELIVERY_LOOKS: Record<Delivery['state'], Looks> = {
+export const DELIVERY_LOOKS: Record<string, Looks> = {
   waiting: { tone: 'grey', icon: 'clock', label: m.jobs_mail_waiting },
   sent: { tone: 'green', icon: 'check', label: m.jobs_mail_sent },
   failed: { tone: 'red', icon: 'warning', label: m.jobs_mail_failed },
 };
+
+/** Those of a state; of one that a newer server has, its name. */
+export function looksOf(known: Record<string, Looks>, state: string): Looks {
+  return known[state] ?? { tone: 'grey', icon: 'clock', label: () => state };
+}
 
 const FORMATS = new Map<string, () => string>([
   ['csv', m.jobs_format_csv],
@@ -46,18 +51,18 @@ export function formatLabel(format: string): string {
 const PROBLEMS = new Map<string, () => string>([
   ['forbidden', m.jobs_problem_forbidden],
   ['range_not_allowed', m.jobs_problem_range],
-  ['too_large', m.jobs_problem_large],
-  ['too_many_rows', m.jobs_problem_large],
-  ['no_space', m.jobs_problem_space],
-  ['insufficient_storage', m.jobs_problem_space],
-  ['interrupted', m.jobs_problem_interrupted],
 ]);
 
 /** Why a job failed, in our words where its code is known; the server's own words follow. */
 export function problemText({ code, detail }: NonNullable<Job['problem']>): string {
   const own = PROBLEMS.get(code)?.();
-  if (own === undefined) return detail === '' ? code : detail;
-  return detail === '' ? own : `${own} ${detail}`;
+  if (own === undefined) return detail === '' ? code : sentence(detail);
+  return detail === '' ? own : `${own} ${sentence(detail)}`;
+}
+
+/** The server's words begin small, as they stand in its log. */
+export function sentence(words: string): string {
+  return words.slice(0, 1).toLocaleUpperCase(language.tag) + words.slice(1);
 }
 
 const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
@@ -93,8 +98,11 @@ export function sharedLabel(shared: SharedWith): string {
     case 'everybody':
       return m.jobs_share_everybody();
     case 'role':
-      return m.jobs_share_role_of({ name: shared.name ?? shared.id });
+      return m.jobs_share_role_of({ name: shared.name ?? shared.id ?? '' });
     case 'tenant':
-      return m.jobs_share_tenant_of({ name: shared.name });
+      // Whoever may not know the tenant is not told its name.
+      return shared.name == null ? m.jobs_share_tenant() : m.jobs_share_tenant_of({ name: shared.name });
+    default:
+      return shared.kind;
   }
 }
