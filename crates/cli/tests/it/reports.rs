@@ -435,7 +435,7 @@ fn a_shared_report_is_run_with_the_reach_of_whoever_runs_it() {
         (json!({"kind": "everybody"}), true, true),
     ] {
         report["shared_with"] = shared.clone();
-        admin.write("PUT", &path, &report).expect(200);
+        admin.write("PATCH", &path, &report).expect(200);
         assert_eq!((sees(&ada), sees(&otto)), (ada_sees, otto_sees), "{shared}");
     }
     for (api, own, not) in [(&ada, "acme-", "other-"), (&otto, "other-", "acme-")] {
@@ -445,7 +445,7 @@ fn a_shared_report_is_run_with_the_reach_of_whoever_runs_it() {
         assert_eq!(run["file"]["rows"], 6);
     }
     // It is its owner's to change.
-    ada.write("PUT", &path, &report).refused(403, "forbidden");
+    ada.write("PATCH", &path, &report).refused(403, "forbidden");
     ada.delete(&path).refused(403, "forbidden");
     // Sharing is for who answers for the text.
     let mine = json!({"name": "mine", "kind": "details", "query": "", "shared_with": {"kind": "everybody"}});
@@ -471,8 +471,8 @@ fn a_report_is_told_where_nobody_reads_of_tenants_that_they_do_not_know() {
     let report = |query: &str| json!({"name": "r", "kind": "details", "query": query});
     let id = saved(&ada, &report("q=a"));
     let path = format!("/v1/reports/{id}");
-    ada.write("PUT", &path, &report("tenant=other")).expect(200);
-    ada.write("PUT", &path, &report("q=b")).expect(200);
+    ada.write("PATCH", &path, &report("tenant=other")).expect(200);
+    ada.write("PATCH", &path, &report("q=b")).expect(200);
     ada.delete(&path).expect(204);
     let chains = |code, count| {
         let told = admin.told(code, count);

@@ -204,7 +204,7 @@ fn a_run_by_the_clock_is_told_once_and_only_if_the_mail_server_took_one() {
     for (id, wanted) in all {
         let mut paused = wanted.clone();
         paused["enabled"] = false.into();
-        world.admin.write("PUT", &format!("/v1/schedules/{id}"), &paused).expect(200);
+        world.admin.write("PATCH", &format!("/v1/schedules/{id}"), &paused).expect(200);
     }
     let mut sent = 0;
     for ((schedule, _), expected) in [
@@ -426,7 +426,7 @@ fn mails_that_wait_do_not_go_to_whom_the_schedule_no_longer_names() {
     }
     world
         .admin
-        .write("PUT", &format!("/v1/schedules/{changed}"), &wanted(&id, &["a@example.com"]))
+        .write("PATCH", &format!("/v1/schedules/{changed}"), &wanted(&id, &["a@example.com"]))
         .expect(200);
     world.admin.delete(&format!("/v1/schedules/{deleted}")).expect(204);
     world.again(MAILS_DUE);
@@ -479,7 +479,7 @@ fn a_schedule_whose_owner_may_not_have_it_any_more_stops_and_says_so() {
     admin.write("PATCH", &user(0), &json!({"state": "disabled"})).expect(200);
     admin.write("PATCH", &user(1), &json!({"roles": []})).expect(200);
     admin.write("PATCH", &user(2), &json!({"roles": roles(&["Tenant Auditor"])})).expect(200);
-    let put = |id: &str, report: &Value| admin.write("PUT", &format!("/v1/reports/{id}"), report).expect(200);
+    let put = |id: &str, report: &Value| admin.write("PATCH", &format!("/v1/reports/{id}"), report).expect(200);
     put(
         &unshared,
         &json!({"name": "secret", "kind": "details", "query": "", "shared_with": {"kind": "nobody"}}),
@@ -520,12 +520,15 @@ fn a_schedule_whose_owner_may_not_have_it_any_more_stops_and_says_so() {
     assert_eq!(world.all_taken().len(), 1, "nobody else's");
     // Its owner looks at it and begins it again; nobody else does.
     let (_, _, id, wanted) = &schedules[4];
+    let mut wanted = wanted.clone();
+    wanted["enabled"] = true.into();
+    let wanted = &wanted;
     let owner = world.admin.signed_in("changed", PASSWORD);
     let path = format!("/v1/schedules/{id}");
     owner.request("POST", &format!("{path}/run"), &[], b"").refused(403, "forbidden");
-    let problem = world.admin.write("PUT", &path, wanted).refused(403, "forbidden");
+    let problem = world.admin.write("PATCH", &path, wanted).refused(403, "forbidden");
     assert_eq!(problem["errors"][0]["field"], "/enabled");
-    let again = owner.write("PUT", &path, wanted).expect(200).json();
+    let again = owner.write("PATCH", &path, wanted).expect(200).json();
     assert_eq!((&again["enabled"], &again["stopped"]), (&json!(true), &Value::Null));
     let ran = delivered(&owner, &run(&owner, id));
     assert_eq!(ran["report_name"], "more");
@@ -552,19 +555,19 @@ fn nobody_else_says_to_whom_a_schedule_sends() {
     for (method, path) in [("GET", path.clone()), ("DELETE", path.clone()), ("POST", format!("{path}/run"))] {
         otto.request(method, &path, &[], b"").refused(404, "not_found");
     }
-    otto.write("PUT", &path, &given).refused(404, "not_found");
+    otto.write("PATCH", &path, &given).refused(404, "not_found");
     assert_eq!(otto.read("/v1/schedules")["data"], json!([]));
     // Administrators see it, end it, give it another time; what it sends, and to whom, is its owner's to say.
     let mut turned = given.clone();
     turned["recipients"] = json!(["eve@example.com"]);
-    admin.write("PUT", &path, &turned).refused(403, "forbidden");
+    admin.write("PATCH", &path, &turned).refused(403, "forbidden");
     let mut another = given.clone();
     another["report"] = report(admin, &details("everything")).into();
-    admin.write("PUT", &path, &another).refused(403, "forbidden");
+    admin.write("PATCH", &path, &another).refused(403, "forbidden");
     admin.request("POST", &format!("{path}/run"), &[], b"").refused(403, "forbidden");
     let mut paused = given.clone();
     (paused["enabled"], paused["when"]) = (false.into(), "every day at 6:30".into());
-    let shown = admin.write("PUT", &path, &paused).expect(200).json();
+    let shown = admin.write("PATCH", &path, &paused).expect(200).json();
     assert_eq!(
         (&shown["enabled"], &shown["next_run_at"], &shown["mine"]),
         (&json!(false), &Value::Null, &json!(false))
