@@ -15,7 +15,8 @@ fn server() -> (Installation, Server, Api) {
 }
 
 /// What is there to become somebody, or tells nothing.
-const OPEN: [(&str, &str); 10] = [
+const OPEN: [(&str, &str); 11] = [
+    ("GET", "/v1/downloads/x"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("POST", "/v1/sign-in"),

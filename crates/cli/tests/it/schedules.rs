@@ -362,10 +362,10 @@ fn what_was_missed_is_made_up_for_once_and_a_clock_that_was_wrong_is_forgotten()
     let yearly = schedule(&world.admin, &wanted(&id, &[]));
     let expected = world.admin.read(&format!("/v1/schedules/{yearly}"))["next_run_at"].clone();
     // Four days without a server: 5,760 runs that were not made.
-    world.again(&format!(
+    world.again(
         "UPDATE schedules SET next_run = next_run - 4 * 86400000000 WHERE timing = '* * * * *';
-         UPDATE schedules SET next_run = next_run + 366 * 86400000000 WHERE timing <> '* * * * *'"
-    ));
+         UPDATE schedules SET next_run = next_run + 366 * 86400000000 WHERE timing <> '* * * * *'",
+    );
     let run = within(LONG, "a run", || runs(&world.admin, &minutely).last().cloned());
     let run = delivered(&world.admin, run["id"].as_str().unwrap());
     assert!(
@@ -720,13 +720,17 @@ fn kill_minus_nine_in_the_middle_loses_no_run_and_no_mail() {
         }
     }
     assert_eq!(files_below(&world.installation.data().join("exports")).len(), all.len());
+    let mut ids = BTreeSet::new();
     for mail in world.all_taken() {
+        ids.insert(mail["messageId"].as_str().unwrap().to_owned());
         let to = mail["envelope"]["to"][0].as_str().unwrap().to_owned();
         *got.entry((mail["subject"].as_str().unwrap().to_owned(), to)).or_default() += 1;
     }
     for (mail, count) in &expected {
         assert!(got.get(mail) >= Some(count), "{mail:?}: {count} expected, {got:?}");
     }
+    // What was sent again is known by its id.
+    assert_eq!(ids.len(), expected.values().sum::<usize>());
     world.admin.told("report.run", by_hand);
     world.admin.told("report.send", 4);
 }
