@@ -167,7 +167,8 @@ test.describe('signing in', () => {
 test.describe('a session', () => {
   test('that was ended elsewhere leads back to signing in, at the same address', async ({ page }) => {
     const { id, username } = await somebody();
-    await signInAs(page, `${hosted.url}/?q=gate`, username);
+    // Of the tenant's: that somebody looked for it is in the trail, too.
+    await signInAs(page, `${hosted.url}/?q=gate&tenant=acme`, username);
     await expect(rows(page)).toHaveCount(1);
     // What is still being asked for would find out by itself.
     await page.waitForLoadState('networkidle');

@@ -323,6 +323,16 @@ describe('an investigation', () => {
     return Object.assign(onchange, { onpivot });
   }
 
+  it('offers the largest range that is allowed', async () => {
+    const allowed = { since: '2026-08-22T00:00:00.000000Z', until: '2026-11-22T00:00:00.000000Z' };
+    const refusal = { title: 'Not permitted', status: 403, code: 'range_not_allowed', detail: 'at most P3M', allowed };
+    server.intercept = () =>
+      new Response(JSON.stringify(refusal), { status: 403, headers: { 'Content-Type': 'application/problem+json' } });
+    const onchange = investigate({ ...ADA, since: '-1y' });
+    await userEvent.click(await screen.findByRole('button', { name: 'Show 2026-08-22 00:00 to 2026-11-21 24:00' }));
+    expect(onchange).toHaveBeenCalledExactlyOnceWith({ ...ADA, since: '2026-08-22T00:00:00Z', until: '2026-11-22T00:00:00Z' });
+  });
+
   it('counts what they did and what was done to them, and links every number', async () => {
     investigate();
     const link = (name: string) => screen.findByRole('link', { name });

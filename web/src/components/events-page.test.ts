@@ -271,5 +271,8 @@ describe('a range that is not allowed', () => {
     expect(page.url.search).toBe('?since=ever&tz=UTC');
     await userEvent.click(screen.getByText('Last 7 Days'));
     await waitFor(() => expect(page.url.searchParams.get('since')).toBe('-7d'));
+    // Limits are counted in the zone of the question; nobody else's questions need one.
+    expect(asked('/v1/events').map((params) => params.get('tz'))).toEqual(['UTC', 'UTC']);
+    expect(asked('/v1/stats').every((params) => params.get('tz') === 'UTC')).toBe(true);
   });
 });

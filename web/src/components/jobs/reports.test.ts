@@ -243,7 +243,7 @@ describe('schedules', () => {
     jobs.next.set('POST /v1/schedules/preview', () => problem(422, 'invalid_field', 'Wrong', 'no such time', { field: '/when' }));
     await mouse.clear(dialog.getByLabelText('When'));
     await mouse.type(dialog.getByLabelText('When'), 'noon');
-    expect(await dialog.findByText('no such time')).toBeVisible();
+    expect(await dialog.findByText('No such time')).toBeVisible();
   });
 
   it('of others are there for whoever manages everybody, with their runs', async () => {
