@@ -75,7 +75,7 @@ describe('the commands', () => {
     pageCommands.commands = [{ id: 'refresh', label: 'Refresh', group: 'Events', run }];
     const { labels, onsignout } = show(ADMINISTRATOR);
     expect(labels).toEqual([
-      'Refresh', 'Events', 'Investigate', 'Administration', 'Audit Trail', 'Tenants', 'Users', 'Roles', 'API keys', 'Sign-in providers', 'Settings',
+      'Refresh', 'Events', 'Investigate', 'Views', 'Export History', 'Reports', 'Schedules', 'Administration', 'Audit Trail', 'Tenants', 'Users', 'Roles', 'API keys', 'Sign-in providers', 'Settings',
       'Profile', 'Theme: automatic', 'Theme: light', 'Theme: dark', 'Keyboard shortcuts', 'Sign out',
     ]);
     const box = screen.getByRole('combobox', { name: 'Commands', hidden: true });
