@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::{
     events::{Numbers, Request},
     figures::thousands,
-    http::{Connection, get, post},
+    http::{Connection, delete, get, post},
     server::{ADMIN_KEY, Server},
 };
 
@@ -166,13 +166,16 @@ fn take(server: &Server, format: &str, columns: &str, query: &str) -> Result<Tak
         thread::sleep(GLANCE);
     };
     let seconds = started.elapsed().as_secs_f64();
+    let memory = server.memory("VmHWM")?;
+    // Its room is the next one's.
+    connection.exchange(&delete(&path, ADMIN_KEY))?;
     let figure = |name: &str| export["file"][name].as_u64().with_context(|| format!("no {name}"));
     Ok(Taken {
         rows: figure("rows")?,
         bytes: figure("bytes")?,
         seconds,
         first_seconds: first_seconds.unwrap_or(seconds),
-        memory: server.memory("VmHWM")?,
+        memory,
     })
 }
 

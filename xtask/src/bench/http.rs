@@ -70,6 +70,11 @@ pub(crate) fn get(path: &str, key: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\r\n").into_bytes()
 }
 
+/// A DELETE request.
+pub(crate) fn delete(path: &str, key: &str) -> Vec<u8> {
+    format!("DELETE {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n\r\n").into_bytes()
+}
+
 /// A POST request of JSON.
 pub(crate) fn post(path: &str, key: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
