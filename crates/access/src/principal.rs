@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use indelible_control::{
-    ApiKey, Control, Directory, JobOwner, KeyId, Permission, PermissionSet, RangeLimit, Reach, RoleReach,
+    ApiKey, Control, Directory, KeyId, Owner, Permission, PermissionSet, RangeLimit, Reach, RoleReach,
     Session, TenantNumber, User, UserState,
 };
 use indelible_event::Timestamp;
@@ -45,15 +45,6 @@ pub enum PrincipalId {
 }
 
 impl PrincipalId {
-    /// Whose it is what this principal sets going.
-    pub fn owner(&self) -> JobOwner {
-        match *self {
-            Self::AdminKey => JobOwner::AdminKey,
-            Self::Key(id) => JobOwner::Key(id),
-            Self::User { user, .. } => JobOwner::User(user),
-        }
-    }
-
     /// 16 bytes that stand for the principal: in the envelopes of what a key sends, and wherever its things are counted.
     pub fn bytes(&self) -> [u8; 16] {
         match self {
@@ -89,6 +80,15 @@ pub struct Sender {
 }
 
 impl Principal {
+    /// Whose it is what this principal makes and sets going.
+    pub fn owner(&self, directory: &Directory) -> Owner {
+        match self.id {
+            PrincipalId::AdminKey => Owner::AdminKey,
+            PrincipalId::Key(id) => Owner::of_key(id, directory),
+            PrincipalId::User { user, .. } => Owner::User(user),
+        }
+    }
+
     /// Whether it has `permission`, however far.
     pub fn may(&self, permission: Permission) -> bool {
         self.grants.iter().any(|grant| grant.permissions.has(permission))
@@ -289,7 +289,7 @@ impl Authenticator {
                 let key = directory.key(&id).filter(|key| key.is_valid_at(now))?;
                 Some(of_key(key, &directory))
             }
-            PrincipalId::User { user, session: None } => self.on_behalf_of(JobOwner::User(user), now),
+            PrincipalId::User { user, session: None } => self.on_behalf_of(Owner::User(user), now),
             PrincipalId::User { user, session: Some(session) } => {
                 let session = self.control.session_by_id(session)?;
                 let good = session.user == user && session.is_valid_at(now, self.session_idle);
@@ -300,15 +300,18 @@ impl Authenticator {
     }
 
     /// What somebody may do at `now` whose things go on without them; `None` once their key or account is good no longer.
-    pub fn on_behalf_of(&self, owner: JobOwner, now: Timestamp) -> Option<Principal> {
+    pub fn on_behalf_of(&self, owner: Owner, now: Timestamp) -> Option<Principal> {
         let directory = self.control.directory();
         match owner {
-            JobOwner::AdminKey => self.admin_key_hash.is_some().then(administrator),
-            JobOwner::Key(id) => {
-                let key = directory.key(&id).filter(|key| key.is_valid_at(now))?;
-                Some(of_key(key, &directory))
+            Owner::AdminKey => self.admin_key_hash.is_some().then(administrator),
+            Owner::Key(_) => {
+                // Of the key and those that replace it, the newest that is good.
+                let is_one =
+                    |key: &&ApiKey| key.is_valid_at(now) && Owner::of_key(key.id, &directory) == owner;
+                let newest = directory.keys().filter(is_one).max_by_key(|key| key.created_at)?;
+                Some(of_key(newest, &directory))
             }
-            JobOwner::User(user) => of_user(directory.user(user)?, None, false, &directory),
+            Owner::User(user) => of_user(directory.user(user)?, None, false, &directory),
         }
     }
 

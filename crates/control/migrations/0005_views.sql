@@ -3,8 +3,8 @@
 CREATE TABLE views (
     id            BLOB    PRIMARY KEY CHECK (length(id) = 16),
     slug          TEXT    NOT NULL UNIQUE,
-    owner_kind    TEXT    NOT NULL CHECK (owner_kind IN ('user', 'api_key')),
-    owner         BLOB    NOT NULL CHECK (length(owner) = 16),
+    -- As in the table of jobs.
+    owner         TEXT    NOT NULL,
     name          TEXT    NOT NULL,
     name_folded   TEXT    NOT NULL,
     query         TEXT    NOT NULL,
@@ -15,23 +15,20 @@ CREATE TABLE views (
     shared_tenant INTEGER CHECK ((shared_tenant IS NOT NULL) = (shared = 'tenant')),
     created_at    INTEGER NOT NULL,
     changed_at    INTEGER NOT NULL,
-    UNIQUE (owner_kind, owner, name_folded)
+    UNIQUE (owner, name_folded)
 ) STRICT;
 
 -- What the page opens with.
 CREATE TABLE default_views (
-    owner_kind TEXT NOT NULL,
-    owner      BLOB NOT NULL,
-    view       BLOB NOT NULL REFERENCES views (id) ON DELETE CASCADE,
-    PRIMARY KEY (owner_kind, owner)
+    owner TEXT PRIMARY KEY,
+    view  BLOB NOT NULL REFERENCES views (id) ON DELETE CASCADE
 ) STRICT;
 
 -- Short links: whole queries that are too long to hand on.
 CREATE TABLE short_links (
     slug       TEXT    PRIMARY KEY,
-    owner_kind TEXT    NOT NULL,
-    owner      BLOB    NOT NULL,
+    owner      TEXT    NOT NULL,
     query      TEXT    NOT NULL,
     created_at INTEGER NOT NULL,
-    UNIQUE (owner_kind, owner, query)
+    UNIQUE (owner, query)
 ) STRICT;

@@ -9,7 +9,7 @@ fn new(n: u128, kind: JobKind, run_at: i64) -> NewJob {
     NewJob {
         id: Uuid::from_u128(n),
         kind,
-        owner: JobOwner::AdminKey,
+        owner: Owner::AdminKey,
         owner_name: "ops".into(),
         parent: None,
         spec: format!("{{\"n\":{n}}}"),
@@ -32,17 +32,6 @@ fn ended(state: JobState) -> Ended {
     }
 }
 
-#[test]
-fn owners_are_read_as_they_are_written() {
-    let id = Uuid::from_u128(7);
-    for owner in [JobOwner::AdminKey, JobOwner::Key(id.into_bytes()), JobOwner::User(id)] {
-        assert_eq!(JobOwner::parse(&owner.to_text()), Some(owner));
-    }
-    for text in ["", "Admin", "key", "key:", "user:x", "nobody:00000000-0000-0000-0000-000000000007"] {
-        assert_eq!(JobOwner::parse(text), None, "{text}");
-    }
-}
-
 #[tokio::test]
 async fn the_job_that_is_due_longest_is_claimed_and_by_one_only() {
     let base = Database::new().await;
@@ -57,7 +46,40 @@ async fn the_job_that_is_due_longest_is_claimed_and_by_one_only() {
     assert_eq!((first.id, first.attempts, first.started_at), (Uuid::from_u128(2), 1, Some(at(40))));
     assert_eq!(claim(40).await.unwrap().id, Uuid::from_u128(1));
     assert_eq!(claim(40).await, None, "the third is not due, the mail is of another kind");
-    assert_eq!(control.open_jobs(JobKind::Export, JobOwner::AdminKey).await.unwrap(), 3);
+    assert_eq!(control.open_jobs(JobKind::Export, Owner::AdminKey).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_all_that_another_asked_for() {
+    let base = Database::new().await;
+    let [many, few] = [70, 71].map(|id| Owner::User(Uuid::from_u128(id)));
+    for (n, owner) in [(1, many), (2, many), (3, many), (4, few), (5, few)] {
+        let job = NewJob { owner, ..new(n, JobKind::Export, i64::try_from(n).unwrap()) };
+        base.control.insert_job(&job, at(0)).await.unwrap();
+    }
+    let mut order = Vec::new();
+    for _ in 0..5 {
+        let job = base.control.claim_job(&KINDS, lease(9, 99), at(50)).await.unwrap().unwrap();
+        order.push(job.id.as_u128());
+    }
+    assert_eq!(order, [1, 4, 2, 5, 3]);
+}
+
+#[tokio::test]
+async fn the_files_of_an_owner_are_counted_as_long_as_they_are_there() {
+    let base = Database::new().await;
+    let control = &base.control;
+    for (n, bytes) in [(1, 300), (2, 40)] {
+        control.insert_job(&new(n, JobKind::Export, 0), at(0)).await.unwrap();
+        let job = control.claim_job(&KINDS, lease(9, 99), at(1)).await.unwrap().unwrap();
+        let outcome = Some(format!("{{\"file\":{{\"bytes\":{bytes}}}}}"));
+        let ended = Ended { outcome, ..ended(JobState::Completed) };
+        control.end_job(job.id, Uuid::from_u128(9), &ended, at(2)).await.unwrap();
+    }
+    assert_eq!(control.file_bytes(Owner::AdminKey).await.unwrap(), 340);
+    control.expire_job(Uuid::from_u128(1), at(3)).await.unwrap();
+    assert_eq!(control.file_bytes(Owner::AdminKey).await.unwrap(), 40);
+    assert_eq!(control.file_bytes(Owner::User(Uuid::from_u128(7))).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -142,9 +164,9 @@ async fn what_a_job_made_expires_and_its_row_stays() {
 #[tokio::test]
 async fn the_history_is_listed_newest_first_page_by_page() {
     let base = Database::new().await;
-    let user = JobOwner::User(Uuid::from_u128(70));
+    let user = Owner::User(Uuid::from_u128(70));
     for n in 1..=5 {
-        let owner = if n % 2 == 0 { user } else { JobOwner::AdminKey };
+        let owner = if n % 2 == 0 { user } else { Owner::AdminKey };
         let parent = (n > 3).then(|| Uuid::from_u128(80));
         let job = NewJob { owner, parent, ..new(n, JobKind::Export, 0) };
         base.control.insert_job(&job, at(0)).await.unwrap();

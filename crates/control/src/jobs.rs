@@ -8,39 +8,7 @@ use indelible_event::Timestamp;
 use sqlx::{QueryBuilder, Row as _, Sqlite, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use crate::{Control, ControlError, KeyId};
-
-/// Whose job it is: it runs with what its owner may do at that moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum JobOwner {
-    /// Whoever has the administrator's key from the environment.
-    AdminKey,
-    /// An API key.
-    Key(KeyId),
-    /// A user.
-    User(Uuid),
-}
-
-impl JobOwner {
-    /// As it is stored: `admin`, `key:<uuid>` or `user:<uuid>`.
-    pub fn to_text(self) -> String {
-        match self {
-            Self::AdminKey => "admin".to_owned(),
-            Self::Key(id) => format!("key:{}", Uuid::from_bytes(id)),
-            Self::User(id) => format!("user:{id}"),
-        }
-    }
-
-    /// Reads what [`Self::to_text`] wrote.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text.split_once(':') {
-            None => (text == "admin").then_some(Self::AdminKey),
-            Some(("key", id)) => Some(Self::Key(Uuid::parse_str(id).ok()?.into_bytes())),
-            Some(("user", id)) => Some(Self::User(Uuid::parse_str(id).ok()?)),
-            Some(_) => None,
-        }
-    }
-}
+use crate::{Control, ControlError, Owner};
 
 macro_rules! names {
     ($(#[$of:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
@@ -100,7 +68,7 @@ pub struct NewJob {
     /// What it does.
     pub kind: JobKind,
     /// Whose it is.
-    pub owner: JobOwner,
+    pub owner: Owner,
     /// How people know its owner, at that moment.
     pub owner_name: String,
     /// What set it going.
@@ -119,7 +87,7 @@ pub struct Job {
     /// What it does.
     pub kind: JobKind,
     /// Whose it is.
-    pub owner: JobOwner,
+    pub owner: Owner,
     /// How people knew its owner when it was made.
     pub owner_name: String,
     /// What set it going.
@@ -176,7 +144,7 @@ pub struct JobFilter {
     /// Of this kind.
     pub kind: JobKind,
     /// Of this owner.
-    pub owner: Option<JobOwner>,
+    pub owner: Option<Owner>,
     /// Set going by this.
     pub parent: Option<Uuid>,
     /// Older than this one; ids are in the order in which jobs were made.
@@ -432,7 +400,7 @@ impl Control {
     ///
     /// # Errors
     /// The database's.
-    pub async fn open_jobs(&self, kind: JobKind, owner: JobOwner) -> Result<u64, ControlError> {
+    pub async fn open_jobs(&self, kind: JobKind, owner: Owner) -> Result<u64, ControlError> {
         let row = sqlx::query(
             "SELECT count(*) AS open FROM jobs WHERE kind = ? AND owner = ? AND state IN ('queued', 'running')",
         )
@@ -448,7 +416,7 @@ impl Control {
     ///
     /// # Errors
     /// The database's.
-    pub async fn file_bytes(&self, owner: JobOwner) -> Result<u64, ControlError> {
+    pub async fn file_bytes(&self, owner: Owner) -> Result<u64, ControlError> {
         let row = sqlx::query(
             "SELECT coalesce(sum(json_extract(outcome, '$.file.bytes')), 0) AS bytes FROM jobs
              WHERE owner = ? AND kind IN ('export', 'report') AND state = 'completed'",
@@ -529,7 +497,7 @@ fn job_from(row: &SqliteRow) -> Result<Job, ControlError> {
     Ok(Job {
         id: id_from(row, "id")?,
         kind: JobKind::parse(row.try_get("kind")?).ok_or(CORRUPT)?,
-        owner: JobOwner::parse(row.try_get("owner")?).ok_or(CORRUPT)?,
+        owner: Owner::parse(row.try_get("owner")?).ok_or(CORRUPT)?,
         owner_name: row.try_get("owner_name")?,
         parent: parent.map(Uuid::from_slice).transpose().map_err(|_| CORRUPT)?,
         spec: row.try_get("spec")?,

@@ -12,6 +12,7 @@ mod jobs;
 mod keys;
 mod looks;
 mod mappings;
+mod owner;
 mod permission;
 mod providers;
 mod range;
@@ -28,10 +29,11 @@ mod views;
 pub use accounts::{Credentials, Profile};
 pub use change::{Change, TenantSet};
 pub use directory::{Directory, fold_username};
-pub use jobs::{Ended, Job, JobFilter, JobKind, JobOwner, JobState, Lease, NewJob, Renewal};
+pub use jobs::{Ended, Job, JobFilter, JobKind, JobState, Lease, NewJob, Renewal};
 pub use keys::{ApiKey, KeyId, KeyRecord, NewKey, Reach};
 pub use looks::{Look, LookKey};
 pub use mappings::StoredMapping;
+pub use owner::Owner;
 pub use permission::{Permission, PermissionSet, UnknownPermission};
 pub use providers::StoredProvider;
 pub use range::{CalendarSpan, NoCalendarSpan, RangeLimit};
@@ -43,4 +45,4 @@ pub use tenants::{
     Tenant, TenantKind, TenantNameError, TenantNumber, TenantState, check_tenant_name, is_of_tenant_names,
 };
 pub use users::{User, UserState};
-pub use views::{Owner, Sharing, View, new_slug};
+pub use views::{Sharing, View, new_slug};

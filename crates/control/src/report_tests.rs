@@ -7,7 +7,7 @@ use crate::{
 fn report(n: u128) -> Report {
     Report {
         id: Uuid::from_u128(n),
-        owner: JobOwner::User(Uuid::from_u128(70)),
+        owner: Owner::User(Uuid::from_u128(70)),
         owner_name: "ada".into(),
         name: "Sign-ins".into(),
         definition: "{\"kind\":\"sign_ins\"}".into(),
@@ -22,7 +22,7 @@ fn report(n: u128) -> Report {
 fn schedule(n: u128, next_run: Option<i64>) -> Schedule {
     Schedule {
         id: Uuid::from_u128(n),
-        owner: JobOwner::AdminKey,
+        owner: Owner::AdminKey,
         owner_name: "administrator key".into(),
         name: "monthly".into(),
         report: Uuid::from_u128(1),
@@ -43,7 +43,7 @@ fn run(n: u128) -> NewJob {
     NewJob {
         id: Uuid::from_u128(n),
         kind: JobKind::Report,
-        owner: JobOwner::AdminKey,
+        owner: Owner::AdminKey,
         owner_name: "administrator key".into(),
         parent: Some(Uuid::from_u128(5)),
         spec: "{}".into(),
@@ -77,7 +77,7 @@ async fn a_report_that_a_schedule_makes_stays() {
     let base = Database::new().await;
     let control = &base.control;
     assert!(control.put_schedule(&schedule(5, None)).await.is_err(), "its report is not there");
-    let of_admin = Report { owner: JobOwner::AdminKey, ..report(1) };
+    let of_admin = Report { owner: Owner::AdminKey, ..report(1) };
     control.put_report(&of_admin).await.unwrap();
     control.put_schedule(&schedule(5, None)).await.unwrap();
     assert!(matches!(control.delete_report(&of_admin).await, Err(ControlError::ReportInUse)));

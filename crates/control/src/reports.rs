@@ -7,11 +7,7 @@ use indelible_event::Timestamp;
 use sqlx::{Row as _, sqlite::SqliteRow};
 use uuid::Uuid;
 
-use crate::{
-    Control, ControlError, JobOwner, NewJob, Sharing,
-    jobs::insert_job,
-    store::{from_sql, to_sql},
-};
+use crate::{Control, ControlError, NewJob, Owner, Sharing, jobs::insert_job, store::to_sql};
 
 /// A saved report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +15,7 @@ pub struct Report {
     /// Immutable.
     pub id: Uuid,
     /// Whose it is.
-    pub owner: JobOwner,
+    pub owner: Owner,
     /// How people knew its owner when it was made.
     pub owner_name: String,
     /// As people call it.
@@ -44,7 +40,7 @@ pub struct Schedule {
     /// Immutable.
     pub id: Uuid,
     /// Whose reach it runs with.
-    pub owner: JobOwner,
+    pub owner: Owner,
     /// How people knew its owner when it was made.
     pub owner_name: String,
     /// As people call it.
@@ -346,19 +342,10 @@ const REPORT: ControlError = ControlError::Corrupt { what: "report" };
 const SCHEDULE: ControlError = ControlError::Corrupt { what: "schedule" };
 
 fn report_from(row: &SqliteRow) -> Result<Report, ControlError> {
-    let role: Option<&[u8]> = row.try_get("shared_role")?;
-    let role = role.map(Uuid::from_slice).transpose().map_err(|_| REPORT)?;
-    let tenant = row.try_get::<Option<i64>, _>("shared_tenant")?.map(from_sql).transpose()?;
-    let shared_with = match (row.try_get("shared")?, role, tenant) {
-        ("nobody", None, None) => Sharing::Nobody,
-        ("everybody", None, None) => Sharing::Everybody,
-        ("role", Some(role), None) => Sharing::Role(role),
-        ("tenant", None, Some(tenant)) => Sharing::Tenant(tenant),
-        _ => return Err(REPORT),
-    };
+    let shared_with = Sharing::from_row(row)?.ok_or(REPORT)?;
     Ok(Report {
         id: Uuid::from_slice(row.try_get("id")?).map_err(|_| REPORT)?,
-        owner: JobOwner::parse(row.try_get("owner")?).ok_or(REPORT)?,
+        owner: Owner::parse(row.try_get("owner")?).ok_or(REPORT)?,
         owner_name: row.try_get("owner_name")?,
         name: row.try_get("name")?,
         definition: row.try_get("definition")?,
@@ -377,7 +364,7 @@ fn schedule_from(row: &SqliteRow) -> Result<Schedule, ControlError> {
     let reason: Option<String> = row.try_get("stopped_reason")?;
     Ok(Schedule {
         id: Uuid::from_slice(row.try_get("id")?).map_err(|_| SCHEDULE)?,
-        owner: JobOwner::parse(row.try_get("owner")?).ok_or(SCHEDULE)?,
+        owner: Owner::parse(row.try_get("owner")?).ok_or(SCHEDULE)?,
         owner_name: row.try_get("owner_name")?,
         name: row.try_get("name")?,
         report: Uuid::from_slice(row.try_get("report")?).map_err(|_| SCHEDULE)?,

@@ -9,7 +9,7 @@ use sqlx::{Row as _, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use crate::{
-    Control, ControlError, Directory, KeyId, TenantNumber,
+    Control, ControlError, Owner, TenantNumber,
     store::{from_sql, to_sql},
 };
 
@@ -36,15 +36,6 @@ pub struct View {
     pub changed_at: Timestamp,
 }
 
-/// Whose something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Owner {
-    /// A user's.
-    User(Uuid),
-    /// A key's, and that of those which replace it.
-    Key(KeyId),
-}
-
 /// With whom something is shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
@@ -66,31 +57,21 @@ const LINKS_MAX: i64 = 10_000;
 const SLUG_LEN: usize = 12;
 const SLUG_SIGNS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-impl Owner {
-    /// The owner of what a key makes: the first of those that it replaces, one after the other.
-    pub fn of_key(id: KeyId, directory: &Directory) -> Self {
-        let before = |id: &KeyId| directory.key(id).and_then(|key| key.replaces);
-        // A key replaces an older one, so there are fewer than all of them.
-        let first = std::iter::successors(Some(id), before).take(directory.keys().len()).last();
-        Self::Key(first.unwrap_or(id))
-    }
-
-    fn kind(self) -> &'static str {
-        match self {
-            Self::User(_) => "user",
-            Self::Key(_) => "api_key",
-        }
-    }
-
-    fn bytes(self) -> [u8; 16] {
-        match self {
-            Self::User(id) => id.into_bytes(),
-            Self::Key(id) => id,
-        }
-    }
-}
-
 impl Sharing {
+    /// As the columns of a row have it; `None` where they do not read back.
+    pub(crate) fn from_row(row: &SqliteRow) -> Result<Option<Self>, ControlError> {
+        let role: Option<&[u8]> = row.try_get("shared_role")?;
+        let role = role.map(Uuid::from_slice).transpose();
+        let tenant = row.try_get::<Option<i64>, _>("shared_tenant")?.map(from_sql).transpose()?;
+        Ok(match (row.try_get("shared")?, role, tenant) {
+            ("nobody", Ok(None), None) => Some(Self::Nobody),
+            ("everybody", Ok(None), None) => Some(Self::Everybody),
+            ("role", Ok(Some(role)), None) => Some(Self::Role(role)),
+            ("tenant", Ok(None), Some(tenant)) => Some(Self::Tenant(tenant)),
+            _ => None,
+        })
+    }
+
     pub(crate) fn columns(self) -> (&'static str, Option<Uuid>, Option<TenantNumber>) {
         match self {
             Self::Nobody => ("nobody", None, None),
@@ -125,12 +106,10 @@ impl Control {
     /// # Errors
     /// The database's.
     pub async fn views(&self, owner: Owner) -> Result<Vec<View>, ControlError> {
-        let rows =
-            sqlx::query("SELECT * FROM views WHERE (owner_kind = ? AND owner = ?) OR shared != 'nobody'")
-                .bind(owner.kind())
-                .bind(owner.bytes().as_slice())
-                .fetch_all(self.pool())
-                .await?;
+        let rows = sqlx::query("SELECT * FROM views WHERE owner = ? OR shared != 'nobody'")
+            .bind(owner.to_text())
+            .fetch_all(self.pool())
+            .await?;
         rows.iter().map(view_from).collect()
     }
 
@@ -152,27 +131,21 @@ impl Control {
     /// `NameTaken` where its owner has another one of this name, `TooMany` where there is no room for a new one, or the
     /// database's.
     pub async fn check_view(&self, view: &View) -> Result<(), ControlError> {
-        let owner = view.owner.bytes();
-        let named = sqlx::query(
-            "SELECT 1 FROM views WHERE owner_kind = ? AND owner = ? AND name_folded = ? AND id != ?",
-        )
-        .bind(view.owner.kind())
-        .bind(owner.as_slice())
-        .bind(view.name.to_lowercase())
-        .bind(view.id.as_bytes().as_slice())
-        .fetch_optional(self.pool())
-        .await?;
+        let owner = view.owner.to_text();
+        let named = sqlx::query("SELECT 1 FROM views WHERE owner = ? AND name_folded = ? AND id != ?")
+            .bind(&owner)
+            .bind(view.name.to_lowercase())
+            .bind(view.id.as_bytes().as_slice())
+            .fetch_optional(self.pool())
+            .await?;
         if named.is_some() {
             return Err(ControlError::NameTaken);
         }
-        let others = sqlx::query(
-            "SELECT count(*) AS others FROM views WHERE owner_kind = ? AND owner = ? AND id != ?",
-        )
-        .bind(view.owner.kind())
-        .bind(owner.as_slice())
-        .bind(view.id.as_bytes().as_slice())
-        .fetch_one(self.pool())
-        .await?;
+        let others = sqlx::query("SELECT count(*) AS others FROM views WHERE owner = ? AND id != ?")
+            .bind(&owner)
+            .bind(view.id.as_bytes().as_slice())
+            .fetch_one(self.pool())
+            .await?;
         if others.try_get::<i64, _>("others")? >= VIEWS_MAX {
             return Err(ControlError::TooMany { what: "views", max: VIEWS_MAX });
         }
@@ -190,8 +163,8 @@ impl Control {
         let columns = columns.map_err(|_| ControlError::Corrupt { what: "columns" })?;
         let (shared, role, tenant) = view.shared_with.columns();
         sqlx::query(
-            "INSERT INTO views (id, slug, owner_kind, owner, name, name_folded, query, columns, shared, shared_role,
-             shared_tenant, created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            "INSERT INTO views (id, slug, owner, name, name_folded, query, columns, shared, shared_role, shared_tenant,
+             created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (id) DO UPDATE SET name = excluded.name, name_folded = excluded.name_folded,
              query = excluded.query, columns = excluded.columns, shared = excluded.shared,
              shared_role = excluded.shared_role, shared_tenant = excluded.shared_tenant,
@@ -199,8 +172,7 @@ impl Control {
         )
         .bind(view.id.as_bytes().as_slice())
         .bind(&view.slug)
-        .bind(view.owner.kind())
-        .bind(view.owner.bytes().to_vec())
+        .bind(view.owner.to_text())
         .bind(&view.name)
         .bind(view.name.to_lowercase())
         .bind(&view.query)
@@ -233,9 +205,8 @@ impl Control {
     /// # Errors
     /// The database's.
     pub async fn default_view(&self, owner: Owner) -> Result<Option<Uuid>, ControlError> {
-        let row = sqlx::query("SELECT view FROM default_views WHERE owner_kind = ? AND owner = ?")
-            .bind(owner.kind())
-            .bind(owner.bytes().as_slice())
+        let row = sqlx::query("SELECT view FROM default_views WHERE owner = ?")
+            .bind(owner.to_text())
             .fetch_optional(self.pool())
             .await?;
         let id = |row: SqliteRow| {
@@ -250,11 +221,10 @@ impl Control {
     /// The database's, also where there is no such view.
     pub async fn set_default_view(&self, owner: Owner, view: Uuid) -> Result<(), ControlError> {
         sqlx::query(
-            "INSERT INTO default_views (owner_kind, owner, view) VALUES (?, ?, ?)
-             ON CONFLICT (owner_kind, owner) DO UPDATE SET view = excluded.view",
+            "INSERT INTO default_views (owner, view) VALUES (?, ?)
+             ON CONFLICT (owner) DO UPDATE SET view = excluded.view",
         )
-        .bind(owner.kind())
-        .bind(owner.bytes().as_slice())
+        .bind(owner.to_text())
         .bind(view.as_bytes().as_slice())
         .execute(self.pool())
         .await?;
@@ -266,9 +236,8 @@ impl Control {
     /// # Errors
     /// The database's.
     pub async fn unset_default_view(&self, owner: Owner, view: Uuid) -> Result<(), ControlError> {
-        sqlx::query("DELETE FROM default_views WHERE owner_kind = ? AND owner = ? AND view = ?")
-            .bind(owner.kind())
-            .bind(owner.bytes().as_slice())
+        sqlx::query("DELETE FROM default_views WHERE owner = ? AND view = ?")
+            .bind(owner.to_text())
             .bind(view.as_bytes().as_slice())
             .execute(self.pool())
             .await?;
@@ -287,35 +256,28 @@ impl Control {
         now: Timestamp,
     ) -> Result<String, ControlError> {
         let _turn = self.turn().await;
-        let known =
-            sqlx::query("SELECT slug FROM short_links WHERE owner_kind = ? AND owner = ? AND query = ?")
-                .bind(owner.kind())
-                .bind(owner.bytes().as_slice())
-                .bind(query)
-                .fetch_optional(self.pool())
-                .await?;
+        let known = sqlx::query("SELECT slug FROM short_links WHERE owner = ? AND query = ?")
+            .bind(owner.to_text())
+            .bind(query)
+            .fetch_optional(self.pool())
+            .await?;
         if let Some(row) = known {
             return Ok(row.try_get("slug")?);
         }
-        let count =
-            sqlx::query("SELECT count(*) AS links FROM short_links WHERE owner_kind = ? AND owner = ?")
-                .bind(owner.kind())
-                .bind(owner.bytes().as_slice())
-                .fetch_one(self.pool())
-                .await?;
+        let count = sqlx::query("SELECT count(*) AS links FROM short_links WHERE owner = ?")
+            .bind(owner.to_text())
+            .fetch_one(self.pool())
+            .await?;
         if count.try_get::<i64, _>("links")? >= LINKS_MAX {
             return Err(ControlError::TooMany { what: "short links", max: LINKS_MAX });
         }
-        sqlx::query(
-            "INSERT INTO short_links (slug, owner_kind, owner, query, created_at) VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(&new)
-        .bind(owner.kind())
-        .bind(owner.bytes().as_slice())
-        .bind(query)
-        .bind(now.as_micros())
-        .execute(self.pool())
-        .await?;
+        sqlx::query("INSERT INTO short_links (slug, owner, query, created_at) VALUES (?, ?, ?, ?)")
+            .bind(&new)
+            .bind(owner.to_text())
+            .bind(query)
+            .bind(now.as_micros())
+            .execute(self.pool())
+            .await?;
         Ok(new)
     }
 
@@ -335,18 +297,8 @@ impl Control {
 fn view_from(row: &SqliteRow) -> Result<View, ControlError> {
     let corrupt = || ControlError::Corrupt { what: "view" };
     let id = |column| Uuid::from_slice(row.try_get(column)?).map_err(|_| corrupt());
-    let owner = match row.try_get::<&str, _>("owner_kind")? {
-        "user" => Owner::User(id("owner")?),
-        "api_key" => Owner::Key(id("owner")?.into_bytes()),
-        _ => return Err(corrupt()),
-    };
-    let shared_with = match row.try_get::<&str, _>("shared")? {
-        "nobody" => Sharing::Nobody,
-        "everybody" => Sharing::Everybody,
-        "role" => Sharing::Role(id("shared_role")?),
-        "tenant" => Sharing::Tenant(from_sql(row.try_get("shared_tenant")?)?),
-        _ => return Err(corrupt()),
-    };
+    let owner = Owner::parse(row.try_get("owner")?).ok_or_else(corrupt)?;
+    let shared_with = Sharing::from_row(row)?.ok_or_else(corrupt)?;
     let columns: Option<String> = row.try_get("columns")?;
     let columns = columns.map(|columns| serde_json::from_str(&columns)).transpose();
     let time = |column| Ok::<_, ControlError>(Timestamp::from_micros(row.try_get(column)?));
@@ -367,8 +319,8 @@ fn view_from(row: &SqliteRow) -> Result<View, ControlError> {
 mod tests {
     use super::*;
     use crate::{
-        Change, Reach, Role, RoleReach,
-        testing::{Database, at, made, new_key, permissions, tenant},
+        Change, Role, RoleReach,
+        testing::{Database, at, permissions, tenant},
     };
 
     const ADA: Owner = Owner::User(Uuid::from_u128(1));
@@ -439,12 +391,12 @@ mod tests {
         let mut rows = base.control.pool().begin().await.unwrap();
         for number in 0..VIEWS_MAX {
             sqlx::query(
-                "INSERT INTO views (id, slug, owner_kind, owner, name, name_folded, query, shared, created_at, changed_at)
-                 VALUES (?, ?, 'user', ?, ?, ?, '', 'nobody', 1, 1)",
+                "INSERT INTO views (id, slug, owner, name, name_folded, query, shared, created_at, changed_at)
+                 VALUES (?, ?, ?, ?, ?, '', 'nobody', 1, 1)",
             )
             .bind(Uuid::from_u128(1_000_000 + u128::from(number.unsigned_abs())).into_bytes().to_vec())
             .bind(number.to_string())
-            .bind(ADA.bytes().to_vec())
+            .bind(ADA.to_text())
             .bind(number.to_string())
             .bind(number.to_string())
             .execute(&mut *rows)
@@ -497,24 +449,6 @@ mod tests {
         for view in base.control.views(ADA).await.unwrap() {
             assert_eq!(view.shared_with, Sharing::Nobody, "{}", view.name);
         }
-    }
-
-    #[tokio::test]
-    async fn a_key_and_those_it_replaces_are_one_owner() {
-        let mut base = Database::new().await;
-        let mut keys: Vec<KeyId> = Vec::new();
-        for _ in 0..3 {
-            let new = crate::NewKey { replaces: keys.last().copied(), ..new_key(Reach::Everything, None) };
-            keys.push(base.key(new).await.0.id);
-        }
-        let alone = crate::ApiKey::make(new_key(Reach::Everything, None), at(8)).unwrap().0;
-        base.make(made(&alone)).await.unwrap();
-        let directory = base.now();
-        for key in &keys {
-            assert_eq!(Owner::of_key(*key, &directory), Owner::Key(keys[0]));
-        }
-        assert_eq!(Owner::of_key(alone.id, &directory), Owner::Key(alone.id));
-        assert_eq!(Owner::of_key([9; 16], &directory), Owner::Key([9; 16]), "the one from the environment");
     }
 
     #[tokio::test]
