@@ -50,19 +50,19 @@ pub(crate) struct Heading {
 }
 
 /// A document, all of its rows known.
-pub(crate) struct Document {
+pub(crate) struct Document<'a> {
     pub(crate) head: Head,
     /// What its reader has to know first, as that rows were left out.
     pub(crate) notices: Vec<String>,
     pub(crate) chart: Option<Chart>,
     pub(crate) headings: Vec<Heading>,
-    pub(crate) lines: Lines,
+    pub(crate) lines: Lines<'a>,
     pub(crate) notes: Vec<String>,
     /// Whether columns without any value are left out.
     pub(crate) omits_empty: bool,
 }
 
-impl Document {
+impl Document<'_> {
     /// Columns that would stand under a row stand beside each other where there is nothing to be under.
     pub(crate) fn settle(&mut self) {
         if self.headings.iter().all(|heading| heading.shape == Shape::Below) {
@@ -103,18 +103,19 @@ impl LineSpool {
         self.end()
     }
 
-    pub(crate) fn into_lines(self) -> io::Result<Lines> {
-        Ok(Lines { rows: self.0.into_rows()?, row: Row::default() })
+    /// As [`Spool::into_rows`].
+    pub(crate) fn into_lines(self, goes_on: &mut dyn FnMut() -> bool) -> io::Result<Lines<'_>> {
+        Ok(Lines { rows: self.0.into_rows(goes_on)?, row: Row::default() })
     }
 }
 
 /// Gives the rows of a table.
-pub(crate) struct Lines {
-    rows: Rows,
+pub(crate) struct Lines<'a> {
+    rows: Rows<'a>,
     row: Row,
 }
 
-impl Lines {
+impl Lines<'_> {
     /// The next row: what it is, and its cells.
     pub(crate) fn next(&mut self) -> io::Result<Option<(Kind, &[String])>> {
         if !self.rows.next_into(&mut self.row)? {

@@ -16,10 +16,7 @@ pub enum ReportError {
     /// Events were given to a report of people, or people to one of events.
     #[error("events and people do not stand in one report")]
     People,
-    /// Whoever was asked whether to go on said no.
-    #[error("told to stop")]
-    Stopped,
-    /// The disk: full, or broken.
+    /// The disk: full, or broken; of the kind `Interrupted` where whoever was asked whether to go on said no.
     #[error("writing the file")]
     Disk(#[from] io::Error),
     /// The workbook could not be made.

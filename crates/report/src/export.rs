@@ -222,20 +222,14 @@ impl Exporter {
     /// # Errors
     /// The disk's; the file is none then.
     pub fn finish(self) -> Result<Written, ReportError> {
-        self.finish_while(&mut |_| true)
+        self.finish_while(&mut || true)
     }
 
-    /// The same, and where the events are gone through once more, asked now and then, with how many of them are, whether to
-    /// go on.
+    /// The same; where the events are gone through once more, it is asked now and then whether to go on.
     ///
     /// # Errors
-    /// As [`Self::finish`], and [`ReportError::Stopped`].
-    pub fn finish_while(self, goes_on: &mut dyn FnMut(u64) -> bool) -> Result<Written, ReportError> {
-        let mut passed = 0;
-        let mut goes_on = move || {
-            passed += 1;
-            if passed % ROWS_BETWEEN == 0 && !goes_on(passed) { Err(ReportError::Stopped) } else { Ok(()) }
-        };
+    /// As [`Self::finish`], also where it does not go on.
+    pub fn finish_while(self, goes_on: &mut dyn FnMut() -> bool) -> Result<Written, ReportError> {
         let Self { plan, dir, rows, left_out, body, .. } = self;
         let (out, cut_cells) = match body {
             Body::Json(mut out) => {
@@ -257,7 +251,7 @@ impl Exporter {
                     notices: left_out_notice(left_out, rows).into_iter().collect(),
                     chart: None,
                     headings: columns.into_iter().map(|(_, heading)| heading).collect(),
-                    lines: lines.into_lines()?,
+                    lines: lines.into_lines(goes_on)?,
                     notes: Vec::new(),
                     omits_empty: plan.columns == Columns::Complete,
                 };
@@ -268,9 +262,8 @@ impl Exporter {
                 let headings = table.headings();
                 let mut csv = CsvFile::new(sink(file), plan.byte_order_mark)?;
                 csv.add(headings.iter().map(String::as_str))?;
-                let (mut spooled, mut row) = (spool.into_rows()?, Row::default());
+                let (mut spooled, mut row) = (spool.into_rows(goes_on)?, Row::default());
                 while spooled.next_into(&mut row)? {
-                    goes_on()?;
                     csv.add(cells(&row, headings.len()))?;
                 }
                 (csv.finish()?, 0)
@@ -279,9 +272,8 @@ impl Exporter {
                 let (file, spool, table) = *spooled;
                 let columns = table.headings().len();
                 let mut workbook = XlsxFile::new(&dir, table.headings())?;
-                let (mut spooled, mut row) = (spool.into_rows()?, Row::default());
+                let (mut spooled, mut row) = (spool.into_rows(goes_on)?, Row::default());
                 while spooled.next_into(&mut row)? {
-                    goes_on()?;
                     workbook.add(cells(&row, columns))?;
                 }
                 let cut_cells = workbook.finish(&file)?;
@@ -291,9 +283,6 @@ impl Exporter {
         written(out, Written { rows, left_out, cut_cells, ..Written::default() })
     }
 }
-
-/// Rows that are put into a file before somebody is asked again whether to go on. A row of 2,000 cells may be some MiB.
-const ROWS_BETWEEN: u64 = 256;
 
 /// What a reader of pages has to know first, where there were more rows.
 pub(crate) fn left_out_notice(left_out: u64, rows: u64) -> Option<String> {
@@ -434,6 +423,26 @@ mod tests {
         fn is_send<T: Send>() {}
         is_send::<Exporter>();
         is_send::<crate::ReportBuilder>();
+    }
+
+    #[test]
+    fn whoever_says_stop_while_a_file_is_put_together_is_heard() {
+        let event = view(r#"{"action":"a","parameters":{"p":1}}"#);
+        for format in [Format::Csv, Format::Xlsx, Format::Pdf] {
+            let dir = tempfile::tempdir().unwrap();
+            let mut exporter = Exporter::create(&dir.path().join("file"), Plan::new(format)).unwrap();
+            (0..1_000).for_each(|_| exporter.add(&event).unwrap());
+            let mut asked = 0;
+            let stopped = exporter.finish_while(&mut || {
+                asked += 1;
+                asked < 3
+            });
+            let stopped = stopped.unwrap_err();
+            assert!(
+                matches!(&stopped, ReportError::Disk(error) if error.kind() == io::ErrorKind::Interrupted)
+            );
+            assert_eq!(asked, 3, "{format:?}");
+        }
     }
 
     #[test]

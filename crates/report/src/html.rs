@@ -33,7 +33,7 @@ const CHART_SCALE: f32 = 1.5;
 const WIDER: f32 = 1.2;
 
 /// Writes the document; returns where to.
-pub(crate) fn write<W: Write>(document: &mut Document, mut out: W) -> Result<W, ReportError> {
+pub(crate) fn write<W: Write>(document: &mut Document<'_>, mut out: W) -> Result<W, ReportError> {
     document.settle();
     let head = &document.head;
     let title = Escaped(&head.title);
@@ -70,7 +70,7 @@ pub(crate) fn write<W: Write>(document: &mut Document, mut out: W) -> Result<W, 
     Ok(out)
 }
 
-fn table<W: Write>(out: &mut W, document: &mut Document) -> Result<(), ReportError> {
+fn table<W: Write>(out: &mut W, document: &mut Document<'_>) -> Result<(), ReportError> {
     let headings = &document.headings;
     write!(
         out,

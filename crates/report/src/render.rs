@@ -13,7 +13,7 @@ use crate::{
 
 /// Writes the document; `counted` says how many rows are in it.
 pub(crate) fn render(
-    document: &mut Document,
+    document: &mut Document<'_>,
     format: Format,
     file: File,
     dir: &Path,

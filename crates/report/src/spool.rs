@@ -51,24 +51,30 @@ impl Spool {
         self.file.write_all(&number.to_le_bytes())
     }
 
-    /// The rows, from the first one on.
-    pub(crate) fn into_rows(self) -> io::Result<Rows> {
+    /// The rows, from the first one on. Whoever goes through them is asked now and then whether to go on, and meets an
+    /// error of the kind `Interrupted` where not.
+    pub(crate) fn into_rows(self, goes_on: &mut dyn FnMut() -> bool) -> io::Result<Rows<'_>> {
         let mut file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.rewind()?;
-        Ok(Rows { file: BufReader::with_capacity(BUFFER, file), rows: self.rows, left: self.rows })
+        let (rows, file) = (self.rows, BufReader::with_capacity(BUFFER, file));
+        Ok(Rows { file, rows, left: rows, goes_on })
     }
 }
 
 const BUFFER: usize = 1 << 18;
 
+/// Rows that are given back before it is asked again whether to go on. One of 2,000 cells may be some MiB.
+const ROWS_BETWEEN: u64 = 256;
+
 /// Gives rows back in the order in which they came.
-pub(crate) struct Rows {
+pub(crate) struct Rows<'a> {
     file: BufReader<File>,
     rows: u64,
     left: u64,
+    goes_on: &'a mut dyn FnMut() -> bool,
 }
 
-impl Rows {
+impl Rows<'_> {
     /// Goes back before the first one.
     pub(crate) fn rewind(&mut self) -> io::Result<()> {
         self.left = self.rows;
@@ -79,6 +85,9 @@ impl Rows {
     pub(crate) fn next_into(&mut self, row: &mut Row) -> io::Result<bool> {
         if self.left == 0 {
             return Ok(false);
+        }
+        if self.left.is_multiple_of(ROWS_BETWEEN) && !(self.goes_on)() {
+            return Err(io::ErrorKind::Interrupted.into());
         }
         self.left -= 1;
         let fixed = self.number()?;
@@ -137,7 +146,8 @@ mod tests {
                 row.fixed.iter().try_for_each(|cell| spool.cell(cell)).unwrap();
                 spool.others(&row.others).unwrap();
             }
-            let (mut given, mut found, mut row) = (spool.into_rows().unwrap(), Vec::new(), Row::default());
+            let mut goes_on = || true;
+            let (mut given, mut found, mut row) = (spool.into_rows(&mut goes_on).unwrap(), Vec::new(), Row::default());
             while given.next_into(&mut row).unwrap() {
                 found.push(row.clone());
             }

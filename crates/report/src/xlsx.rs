@@ -185,7 +185,7 @@ impl XlsxFile {
 const CHART: &str = "Chart";
 
 /// Writes a document; returns how many cells had to be cut.
-pub(crate) fn write(document: &mut Document, file: &File, dir: &Path) -> Result<u64, ReportError> {
+pub(crate) fn write(document: &mut Document<'_>, file: &File, dir: &Path) -> Result<u64, ReportError> {
     let headings = &document.headings;
     let texts = headings.iter().map(|heading| heading.text.clone()).collect();
     let mut workbook = XlsxFile::empty(dir, "Report", texts, SHEET_ROWS)?;

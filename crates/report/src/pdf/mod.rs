@@ -30,7 +30,7 @@ pub(crate) fn text_width(text: &str, size: f32) -> f32 {
 }
 
 /// Writes the document; returns where to, and how many cells were cut.
-pub(crate) fn write<W: Write>(document: &mut Document, out: W) -> Result<(W, u64), ReportError> {
+pub(crate) fn write<W: Write>(document: &mut Document<'_>, out: W) -> Result<(W, u64), ReportError> {
     document.settle();
     let mut sheet = Sheet::new(&document.head, out)?;
     sheet.head(&document.head);

@@ -54,7 +54,7 @@ enum Line {
 impl TableLayout {
     /// Looks at all cells for widths.
     pub(super) fn measured<W: Write>(
-        document: &mut Document,
+        document: &mut Document<'_>,
         sheet: &mut Sheet<W>,
     ) -> Result<Self, ReportError> {
         let headings = document.headings.clone();

@@ -184,17 +184,25 @@ impl ReportBuilder {
     ///
     /// # Errors
     /// The disk's; the file is none then.
-    pub fn finish(mut self) -> Result<Written, ReportError> {
+    pub fn finish(self) -> Result<Written, ReportError> {
+        self.finish_while(&mut || true)
+    }
+
+    /// The same; while its rows are put onto pages it is asked now and then whether to go on.
+    ///
+    /// # Errors
+    /// As [`Self::finish`], also where it does not go on.
+    pub fn finish_while(mut self, goes_on: &mut dyn FnMut() -> bool) -> Result<Written, ReportError> {
         let file = self.file.take();
         let (format, dir) = (self.plan.format, self.dir.clone());
-        let (mut document, counted) = self.document()?;
+        let (mut document, counted) = self.document(goes_on)?;
         // Only a preview has none, and does not come here.
         let file = file.ok_or(ReportError::Format(format))?;
         render::render(&mut document, format, file, &dir, counted)
     }
 
     /// The document, and how many rows are in it.
-    fn document(self) -> Result<(Document, Written), ReportError> {
+    fn document(self, goes_on: &mut dyn FnMut() -> bool) -> Result<(Document<'_>, Written), ReportError> {
         let Self { plan, dir, mut clock, body, .. } = self;
         let most = rows_max(&plan);
         let mut made = match body {
@@ -227,7 +235,7 @@ impl ReportBuilder {
             notices: made.notices,
             chart: made.chart,
             headings: made.headings,
-            lines: made.lines.into_lines()?,
+            lines: made.lines.into_lines(goes_on)?,
             notes: made.notes,
             omits_empty: false,
         };
@@ -252,7 +260,8 @@ pub fn preview<'e>(
     } else {
         events.into_iter().try_for_each(|(view, original)| builder.add(view, original))?;
     }
-    let (mut document, _) = builder.document()?;
+    let mut goes_on = || true;
+    let (mut document, _) = builder.document(&mut goes_on)?;
     let page = html::write(&mut document, Vec::new())?;
     // Put together of texts, so that nothing is ever replaced.
     Ok(String::from_utf8_lossy(&page).into_owned())
