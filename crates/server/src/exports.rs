@@ -119,8 +119,7 @@ fn write(app: &Arc<App>, job: &Job, work: &Work) -> Result<Done, JobError> {
                 seen.note(&events[..taken.min(events.len())]);
                 Ok(())
             })?;
-            let finished = exporter.finish_while(&mut |_| sources.goes_on());
-            let written = finished.map_err(|error| sources.stopped(error.into()))?;
+            let written = sources.finish(|goes_on| exporter.finish_while(goes_on))?;
             let name = file_name(&spec.name, &columns, format, &zone, job.created_at);
             Ok(Made { name, format, written, left_out, seen, checkpoint })
         },

@@ -220,6 +220,16 @@ impl FromRequestParts<Arc<Gate>> for Params {
     }
 }
 
+/// Names and values of an address's query; `None` where they are not valid percent-encoded UTF-8.
+pub(crate) fn query_pairs(query: &str) -> Option<Vec<(String, String)>> {
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    // What is no UTF-8 is read as this sign: then there are more of them than somebody meant.
+    let signs = |text: &str| text.matches('\u{fffd}').count();
+    let meant = signs(query) + query.to_ascii_uppercase().matches("%EF%BF%BD").count();
+    let read: usize = pairs.iter().map(|(name, value)| signs(name) + signs(value)).sum();
+    (read == meant).then_some(pairs)
+}
+
 impl Params {
     /// The parameters of an address's query that somebody gives as a text, with or without its question mark.
     ///
@@ -232,13 +242,10 @@ impl Params {
         if query.contains('#') {
             return wrong("the query has a #; write %23 where one is meant");
         }
-        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        // What is no UTF-8 is read as this sign; whoever means it writes it as it is.
-        let is_wrong = |text: &String| text.contains('\u{fffd}') && !query.contains('\u{fffd}');
-        if pairs.iter().any(|(name, value)| is_wrong(name) || is_wrong(value)) {
-            return wrong("the query is not valid percent-encoded UTF-8");
+        match query_pairs(query) {
+            Some(pairs) => Ok(Self { pairs, known: Vec::new() }),
+            None => wrong("the query is not valid percent-encoded UTF-8"),
         }
-        Ok(Self { pairs, known: Vec::new() })
     }
 
     /// The value of a parameter that may be given once.

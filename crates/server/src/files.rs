@@ -140,31 +140,36 @@ impl App {
         self.files().join(job.to_string())
     }
 
-    /// Removes what no completed job stands for: files that were begun, and those of rows that did not get that far.
+    /// Removes what no job stands for, neither one that runs nor one that is completed: what a process left that was
+    /// killed, and what could not be removed when its time was over. A row whose file is gone says so from then on.
     ///
     /// # Errors
-    /// The database's or the disk's.
+    /// The database's or the disk's; what is left is tried again.
     pub(crate) async fn sweep_files(&self) -> Result<(), ApiError> {
-        let kept = self.control.jobs_with_files().await?;
         let dir = self.files();
         let failed = |error: io::Error| ApiError::internal(format!("{}: {error}", dir.display()));
         fs::create_dir_all(&dir).map_err(failed)?;
-        // A backup without them was restored, say.
-        for job in &kept {
-            if !self.file_of(*job).exists() {
+        let files = fs::read_dir(&dir).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        // In this order: a job that ends meanwhile was running when that was asked, or is completed by now.
+        let running = self.jobs.running();
+        let completed = self.control.jobs_with_files().await?;
+        let mut stubborn = None;
+        for entry in files.iter().filter(|entry| entry.path().is_file()) {
+            let path = entry.path();
+            let id = path.file_stem().and_then(|name| Uuid::try_parse(name.to_str()?).ok());
+            let is_whole = path.extension().is_none();
+            let stays = id.is_some_and(|id| running.contains(&id) || is_whole && completed.contains(&id));
+            if !stays && let Err(error) = fs::remove_file(&path) {
+                stubborn = Some(failed(error));
+            }
+        }
+        for job in completed {
+            if !fs::exists(self.file_of(job)).map_err(failed)? {
                 tracing::warn!(%job, "the file of a job is gone");
-                self.control.expire_job(*job, self.now()).await?;
+                self.control.expire_job(job, self.now()).await?;
             }
         }
-        for entry in fs::read_dir(&dir).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name();
-            let id = name.to_str().and_then(|name| Uuid::try_parse(name).ok());
-            if id.is_none_or(|id| !kept.contains(&id)) && entry.path().is_file() {
-                fs::remove_file(entry.path()).map_err(failed)?;
-            }
-        }
-        Ok(())
+        stubborn.map_or(Ok(()), Err)
     }
 
     /// Removes the files whose time is over.
@@ -382,14 +387,24 @@ impl<'j> Sources<'j> {
         Ok(())
     }
 
-    /// Whether to go on with a file whose events are all read: asked now and then while it is put together.
-    pub(crate) fn goes_on(&self) -> bool {
-        self.check().is_ok()
-    }
-
-    /// Why not, where it does not.
-    pub(crate) fn stopped(&self, error: JobError) -> JobError {
-        self.check().err().unwrap_or(error)
+    /// Puts a file together whose events are all read, asking now and then whether to go on.
+    ///
+    /// # Errors
+    /// As [`Self::each`].
+    pub(crate) fn finish<T>(
+        &self,
+        finish: impl FnOnce(&mut dyn FnMut() -> bool) -> Result<T, ReportError>,
+    ) -> Result<T, JobError> {
+        let mut stopped = None;
+        let mut goes_on = || match self.check() {
+            Ok(()) => true,
+            Err(error) => {
+                stopped = Some(error);
+                false
+            }
+        };
+        let finished = finish(&mut goes_on);
+        finished.map_err(|error| stopped.unwrap_or_else(|| error.into()))
     }
 
     /// A signed checkpoint that covers all that was read, if the owner may have one.
@@ -445,7 +460,6 @@ fn refused(error: ReadError) -> JobError {
 impl From<ReportError> for JobError {
     fn from(error: ReportError) -> Self {
         match error {
-            ReportError::Stopped => Self::Interrupted,
             ReportError::Disk(error) => disk(&error),
             ReportError::Definition(error) => {
                 ApiError::field(Code::InvalidEnum, &error.field, error.message.clone()).into()
@@ -645,7 +659,18 @@ mod tests {
         let pairs = filters_of("?action_type=delete&since=-24h&q=a%20b&tz=UTC").unwrap();
         let expected = [("action_type", "delete"), ("since", "-24h"), ("q", "a b"), ("tz", "UTC")];
         assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        for (query, field) in [("actr=ada", "actr"), ("limit=5", "limit"), ("tz=UTC&tz=UTC", "tz")] {
+        assert_eq!(filters_of("q=a b+c&action=%23").unwrap()[0].1, "a b c");
+        // Somebody may look for the sign that stands for what is no text.
+        assert_eq!(filters_of("q=%ef%bf%bd\u{fffd}").unwrap()[0].1, "\u{fffd}\u{fffd}");
+        for (query, field) in [
+            ("actr=ada", "actr"),
+            ("limit=5", "limit"),
+            ("tz=UTC&tz=UTC", "tz"),
+            // Nothing is dropped in silence.
+            ("action=a#&outcome=failure", "/query"),
+            ("#tenant=acme", "/query"),
+            ("q=%ff", "/query"),
+        ] {
             assert_eq!(filters_of(query).unwrap_err().errors[0].field, field, "{query}");
         }
     }

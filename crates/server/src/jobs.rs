@@ -5,7 +5,7 @@
 //! Invariant: what a job makes stands under its final name before its row says that it is completed.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -121,6 +121,11 @@ impl Jobs {
     /// How far a job is that runs here: what is done, and of how much once that is known.
     pub(crate) fn progress(&self, id: Uuid) -> Option<(u64, Option<u64>)> {
         self.running.lock().get(&id).map(|work| work.progress())
+    }
+
+    /// The jobs that run here.
+    pub(crate) fn running(&self) -> HashSet<Uuid> {
+        self.running.lock().keys().copied().collect()
     }
 
     /// Ends a job that runs here, because somebody wants that.
@@ -265,6 +270,7 @@ async fn run_lane(app: Arc<App>, kinds: &'static [JobKind]) {
 }
 
 async fn run_one(app: Arc<App>, job: Job) {
+    let mut stopped = app.stopped.clone();
     let work = Arc::new(Work::new());
     app.jobs.running.lock().insert(job.id, work.clone());
     if job.cancelling {
@@ -287,17 +293,26 @@ async fn run_one(app: Arc<App>, job: Job) {
         })
     };
     renewing.abort();
-    let ended = end(&app, &job, &work, result).await;
+    let ending = ending(&app, &job, &work, result);
+    let how = loop {
+        match write_down(&app, &job, &ending).await {
+            Ok(how) => break Some(how),
+            Err(error) => {
+                tracing::error!(%error, job = %job.id, "how a job ended could not be written down yet")
+            }
+        }
+        tokio::select! {
+            // The next process begins it again.
+            () = serve::stopped(&mut stopped) => break None,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    };
     gauge!("indelible_jobs_running", "kind" => job.kind.as_str()).decrement(1.0);
     app.jobs.running.lock().remove(&job.id);
     app.jobs.wake();
-    match ended {
-        Ok(how) => {
-            counter!("indelible_jobs_total", "kind" => job.kind.as_str(), "outcome" => how).increment(1);
-            tracing::info!(job = %job.id, kind = job.kind.as_str(), outcome = how, attempt = job.attempts, "job ended");
-        }
-        // Its lease runs out, and it is begun again.
-        Err(error) => tracing::error!(%error, job = %job.id, "how a job ended could not be written down"),
+    if let Some(how) = how {
+        counter!("indelible_jobs_total", "kind" => job.kind.as_str(), "outcome" => how).increment(1);
+        tracing::info!(job = %job.id, kind = job.kind.as_str(), outcome = how, attempt = job.attempts, "job ended");
     }
 }
 
@@ -326,76 +341,82 @@ async fn keep_lease(app: Arc<App>, id: Uuid, work: Arc<Work>, mut stopped: watch
     }
 }
 
-async fn end(
-    app: &App,
-    job: &Job,
-    work: &Work,
-    result: Result<Done, JobError>,
-) -> Result<&'static str, ControlError> {
-    let now = app.now();
-    let process = app.jobs.process;
-    let (done, total) = work.progress();
-    let untold = matches!(result, Err(JobError::Untold(_)));
-    let failed = |failure: &Failure| Ended {
-        state: JobState::Failed,
-        outcome: serde_json::to_string(&serde_json::json!({ "problem": failure })).ok(),
-        done,
-        total,
-        expires_at: None,
-        then: Vec::new(),
-    };
-    let ended = match result {
-        Ok(made) => Ended {
-            state: JobState::Completed,
-            outcome: Some(made.outcome),
-            done,
-            total,
-            expires_at: made.expires_at,
-            then: made.then,
-        },
-        Err(JobError::Interrupted) => match work.why() {
-            Some(Interruption::Cancelled) | None => {
-                let (state, expires_at) = (JobState::Cancelled, None);
-                Ended { state, outcome: None, done, total, expires_at, then: Vec::new() }
-            }
-            Some(Interruption::Lost) => return Ok("lost"),
-            Some(Interruption::Stopping) => {
-                return back(app, job.id, now, false, None).await.map(|()| "interrupted");
-            }
-        },
-        Err(JobError::Changed) => return back(app, job.id, now, false, None).await.map(|()| "begun again"),
-        Err(JobError::Later(failure) | JobError::Untold(failure))
-            if job.attempts < attempts_max(job.kind) =>
-        {
-            let attempt = usize::try_from(job.attempts.max(1) - 1).unwrap_or(usize::MAX);
-            let wait = waits(job.kind).get(attempt).copied().unwrap_or_default();
-            let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
-            let later = Timestamp::from_micros(now.as_micros().saturating_add(micros));
-            return back(app, job.id, later, true, Some((&failure, untold))).await.map(|()| "postponed");
-        }
-        Err(JobError::Later(failure) | JobError::Untold(failure) | JobError::Failed(failure)) => {
-            failed(&failure)
-        }
-    };
-    let Some(state) = app.control.end_job(job.id, process, &ended, now).await? else { return Ok("lost") };
-    if ended.state == JobState::Completed && state == JobState::Cancelled {
-        // Somebody was told that it ends. What is left of a file is swept away at the next start, at the latest.
-        let _gone = std::fs::remove_file(app.file_of(job.id));
-    }
-    Ok(state.as_str())
+/// What becomes of a job's row.
+enum Ending {
+    Ended(Ended),
+    /// It waits again; `counts`: whether this was an attempt.
+    Back {
+        run_at: Timestamp,
+        counts: bool,
+        outcome: Option<String>,
+        how: &'static str,
+    },
+    /// The row is another process's.
+    Lost,
 }
 
-async fn back(
-    app: &App,
-    id: Uuid,
-    run_at: Timestamp,
-    counts: bool,
-    failure: Option<(&Failure, bool)>,
-) -> Result<(), ControlError> {
-    let outcome = failure.and_then(|(failure, accepted)| {
-        serde_json::to_string(&serde_json::json!({ "problem": failure, "accepted": accepted })).ok()
-    });
-    app.control.postpone_job(id, app.jobs.process, run_at, counts, outcome.as_deref()).await
+fn ending(app: &App, job: &Job, work: &Work, result: Result<Done, JobError>) -> Ending {
+    let now = app.now();
+    let (done, total) = work.progress();
+    let ended = |state, outcome| Ended { state, outcome, done, total, expires_at: None, then: Vec::new() };
+    let again = |how| Ending::Back { run_at: now, counts: false, outcome: None, how };
+    match result {
+        Ok(made) => {
+            let ended = ended(JobState::Completed, Some(made.outcome));
+            Ending::Ended(Ended { expires_at: made.expires_at, then: made.then, ..ended })
+        }
+        Err(JobError::Interrupted) => match work.why() {
+            Some(Interruption::Cancelled) | None => Ending::Ended(ended(JobState::Cancelled, None)),
+            Some(Interruption::Lost) => Ending::Lost,
+            Some(Interruption::Stopping) => again("interrupted"),
+        },
+        Err(JobError::Changed) => again("begun again"),
+        Err(JobError::Later(failure)) if job.attempts < attempts_max(job.kind) => {
+            postponed(job, now, problem(&failure, false))
+        }
+        Err(JobError::Untold(failure)) if job.attempts < attempts_max(job.kind) => {
+            postponed(job, now, problem(&failure, true))
+        }
+        Err(JobError::Later(failure) | JobError::Untold(failure) | JobError::Failed(failure)) => {
+            Ending::Ended(ended(JobState::Failed, problem(&failure, false)))
+        }
+    }
+}
+
+/// To be begun again after the wait that its attempt has.
+fn postponed(job: &Job, now: Timestamp, outcome: Option<String>) -> Ending {
+    let attempt = usize::try_from(job.attempts.max(1) - 1).unwrap_or(usize::MAX);
+    let wait = waits(job.kind).get(attempt).copied().unwrap_or_default();
+    let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+    let run_at = Timestamp::from_micros(now.as_micros().saturating_add(micros));
+    Ending::Back { run_at, counts: true, outcome, how: "postponed" }
+}
+
+/// Why it was not done, as a row has it; `accepted`: a mail that was, and is only not told yet.
+fn problem(failure: &Failure, accepted: bool) -> Option<String> {
+    serde_json::to_string(&serde_json::json!({ "problem": failure, "accepted": accepted })).ok()
+}
+
+/// What became of it, as metrics have it.
+async fn write_down(app: &App, job: &Job, ending: &Ending) -> Result<&'static str, ControlError> {
+    let process = app.jobs.process;
+    match ending {
+        Ending::Lost => Ok("lost"),
+        Ending::Back { run_at, counts, outcome, how } => {
+            app.control.postpone_job(job.id, process, *run_at, *counts, outcome.as_deref()).await?;
+            Ok(how)
+        }
+        Ending::Ended(ended) => {
+            let Some(state) = app.control.end_job(job.id, process, ended, app.now()).await? else {
+                return Ok("lost");
+            };
+            if ended.state == JobState::Completed && state == JobState::Cancelled {
+                // Somebody was told that it ends. What is left of a file is swept away later.
+                let _gone = std::fs::remove_file(app.file_of(job.id));
+            }
+            Ok(state.as_str())
+        }
+    }
 }
 
 impl App {

@@ -8,7 +8,7 @@ use indelible_access::ScopedReader;
 use indelible_event::{Code, Timestamp};
 use indelible_search::{KNOWN_PARAMETERS, nearest_parameter};
 
-use crate::{error::ApiError, routes::input::deceives};
+use crate::{error::ApiError, extract::query_pairs, routes::input::deceives};
 
 /// What a query is kept for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +59,7 @@ impl PageQuery {
     ) -> Result<Self, ApiError> {
         let text = text.strip_prefix('?').unwrap_or(text).trim();
         let query = Self::kept(text);
-        // Bytes that are no UTF-8 are read as this sign.
-        let is_read =
-            query.pairs.iter().all(|(name, value)| !name.contains('\u{fffd}') && !value.contains('\u{fffd}'));
+        let is_read = query_pairs(text).is_some();
         if text.len() > QUERY_BYTES_MAX || deceives(text) || !is_read {
             let message = format!(
                 "expected the query of an address: percent-encoded UTF-8 of at most {QUERY_BYTES_MAX} bytes"

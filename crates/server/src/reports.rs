@@ -36,7 +36,7 @@ use crate::{
         users::manages,
     },
     serve,
-    sharing::{is_shared_with, saved_by},
+    sharing::is_shared_with,
 };
 
 /// What a report shows.
@@ -318,7 +318,14 @@ fn write(
                     Ok(())
                 })?,
             };
-            Ok(Made { name, format, written: builder.finish()?, left_out, seen, checkpoint })
+            Ok(Made {
+                name,
+                format,
+                written: sources.finish(|goes_on| builder.finish_while(goes_on))?,
+                left_out,
+                seen,
+                checkpoint,
+            })
         },
         &sources.reader,
     )?;
@@ -448,7 +455,7 @@ impl App {
         };
         let directory = self.control.directory();
         let told = OwnEvent::new("Stop schedule", "schedule.stop", "deactivate")
-            .touching_saved(saved_by(schedule.owner, &directory), &[], &[], &directory)
+            .touching_saved(schedule.owner, &[], &[], &directory)
             .to("schedule", &id.to_string(), &schedule.name)
             .parameter("owner", schedule.owner_name.clone())
             .parameter("reason", reason);

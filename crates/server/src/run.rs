@@ -232,6 +232,11 @@ async fn keep_up(app: Arc<App>, metrics: PrometheusHandle, mut stopped: watch::R
                 );
             }
         }
+        if round % 720 == 719
+            && let Err(error) = app.sweep_files().await
+        {
+            tracing::warn!(cause = error.cause(), "files of jobs could not be looked through");
+        }
         if round % 60 == 59 {
             // No settings entry is on its way into a row while this is held.
             let _turn = app.control_turn.lock().await;

@@ -5,7 +5,7 @@
 //! that it names. With a role or with everybody only complete user management shares, and answers for the text.
 
 use indelible_access::{Principal, PrincipalId, tenants_named_in};
-use indelible_control::{Directory, JobOwner, Owner, Permission, Reach, Sharing, TenantNumber, User};
+use indelible_control::{Directory, Owner, Permission, Reach, Sharing, TenantNumber, User};
 use indelible_event::Code;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -57,11 +57,7 @@ pub(crate) struct SharingRequest {
 impl Caller {
     /// Whose the caller's things are.
     pub(crate) fn owner(&self, directory: &Directory) -> Owner {
-        match self.principal.id {
-            PrincipalId::User { user, .. } => Owner::User(user),
-            PrincipalId::Key(id) => Owner::of_key(id, directory),
-            PrincipalId::AdminKey => Owner::Key(PrincipalId::AdminKey.bytes()),
-        }
+        self.principal.owner(directory)
     }
 
     fn knows(&self, tenant: TenantNumber, directory: &Directory) -> bool {
@@ -118,36 +114,30 @@ pub(crate) fn is_shared_with(
     }
 }
 
-/// Whose saved things those of a job's owner are.
-pub(crate) fn saved_by(owner: JobOwner, directory: &Directory) -> Owner {
-    match owner {
-        JobOwner::User(id) => Owner::User(id),
-        JobOwner::Key(id) => Owner::of_key(id, directory),
-        JobOwner::AdminKey => Owner::Key(PrincipalId::AdminKey.bytes()),
+impl OwnerView {
+    /// By the name of today.
+    pub(crate) fn new(owner: Owner, directory: &Directory) -> Self {
+        let name = match owner {
+            Owner::AdminKey => Some(ADMINISTRATOR_KEY.to_owned()),
+            Owner::Key(id) => directory.key(&id).map(|key| key.name.clone()),
+            Owner::User(id) => directory.user(id).map(|user| user.username.clone()),
+        };
+        Self::named(owner, name.unwrap_or_default())
+    }
+
+    /// By the name of then.
+    pub(crate) fn named(owner: Owner, name: String) -> Self {
+        let (kind, id) = match owner {
+            Owner::AdminKey => ("api_key", "administrator-key".to_owned()),
+            Owner::Key(id) => ("api_key", Uuid::from_bytes(id).to_string()),
+            Owner::User(id) => ("user", id.to_string()),
+        };
+        Self { kind, id, name }
     }
 }
 
-impl OwnerView {
-    pub(crate) fn new(owner: Owner, directory: &Directory) -> Self {
-        match owner {
-            Owner::User(id) => Self {
-                kind: "user",
-                id: id.to_string(),
-                name: directory.user(id).map(|user| user.username.clone()).unwrap_or_default(),
-            },
-            Owner::Key(id) if id == PrincipalId::AdminKey.bytes() => Self {
-                kind: "api_key",
-                id: "administrator-key".to_owned(),
-                name: "administrator key".to_owned(),
-            },
-            Owner::Key(id) => Self {
-                kind: "api_key",
-                id: Uuid::from_bytes(id).to_string(),
-                name: directory.key(&id).map(|key| key.name.clone()).unwrap_or_default(),
-            },
-        }
-    }
-}
+/// What the administrator's key is called.
+const ADMINISTRATOR_KEY: &str = "administrator key";
 
 impl SharingView {
     /// As anybody may see it who knows every tenant.
@@ -267,6 +257,12 @@ fn needs_complete_user_management(caller: &Caller) -> Result<(), ApiError> {
 }
 
 impl OwnEvent {
+    /// It says this: the chain that tells of it is read by nobody who does not know all tenants that it names.
+    pub(crate) fn saying(self, text: &str, directory: &Directory) -> Self {
+        let text = [(String::new(), text.to_owned())];
+        tenants_named_in(directory, &text).into_iter().fold(self, Self::touching)
+    }
+
     /// What is an owner's, has this text and is shared so is touched: the chain that tells of it is read by nobody who
     /// does not know all tenants that it names.
     pub(crate) fn touching_saved(
@@ -278,6 +274,7 @@ impl OwnEvent {
     ) -> Self {
         let told = match owner {
             Owner::User(id) => self.touching_of(directory.user(id).and_then(|user| user.tenant)),
+            Owner::AdminKey => self.touching_installation(),
             Owner::Key(id) => match directory.key(&id).map(|key| &key.reach) {
                 Some(Reach::Tenants(roots)) => roots.iter().fold(self, |told, root| told.touching(*root)),
                 Some(Reach::Everything) | None => self.touching_installation(),

@@ -207,6 +207,8 @@ fn wrong_wishes_are_refused_with_the_field_and_change_nothing() {
         (json!({"format": "csv", "zone": "Mars/Olympus"}), "invalid_filter", "/zone"),
         (json!({"format": "csv", "query": "actr=ada"}), "unknown_parameter", "actr"),
         (json!({"format": "csv", "query": "since=yesterday"}), "invalid_filter", "since"),
+        (json!({"format": "csv", "query": "tenant=acme#&outcome=failure"}), "invalid_filter", "/query"),
+        (json!({"format": "csv", "query": "q=%ff%fe"}), "invalid_filter", "/query"),
         (json!({"format": "csv", "as_of": "x"}), "invalid_cursor", "as_of"),
         (json!({"format": "csv", "name": "a\u{202e}b"}), "invalid_string", "/name"),
         (json!({"format": "json", "byte_order_mark": true}), "invalid_enum", "/byte_order_mark"),
@@ -478,26 +480,234 @@ fn a_stop_puts_it_back_and_it_is_no_attempt() {
 }
 
 #[test]
-fn an_owner_who_lost_the_right_gets_no_file() {
-    let World { installation, server, admin } = world(10);
+fn a_key_that_ended_gets_no_file_and_one_that_replaces_it_does() {
+    let World { installation: _installation, server, admin } = world(10);
     let key = admin.key(&["audit.read", "audit.export"], &["acme"]);
-    // Jobs wait while the server is down; the key ends before it is back.
-    let id = begun(&key, &json!({"format": "csv", "query": SENT}));
-    let export = end_of(&key, &id);
-    assert_eq!(export["state"], "completed");
+    let export = ended(&key, &json!({"format": "csv", "query": SENT}));
+    let path = format!("/v1/exports/{}", export["id"].as_str().unwrap());
+    let by_link = link(&key, &path);
     let keys = admin.read("/v1/keys");
-    let of_acme = keys["data"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|key| key["reach"]["tenants"] == json!(["acme"]))
-        .unwrap();
-    let link = key.request("POST", &format!("/v1/exports/{id}/link"), &[], b"").expect(201).json();
-    let by_link =
-        link["url"].as_str().unwrap().split_once("/v1/").map(|(_, rest)| format!("/v1/{rest}")).unwrap();
-    admin.delete(&format!("/v1/keys/{}", of_acme["id"].as_str().unwrap())).expect(204);
-    key.get(&format!("/v1/exports/{id}/download")).refused(401, "unauthorized");
+    let of_acme = |key: &&Value| key["reach"]["tenants"] == json!(["acme"]);
+    let id =
+        keys["data"].as_array().unwrap().iter().find(of_acme).unwrap()["id"].as_str().unwrap().to_owned();
+    let rotated = admin.write("POST", &format!("/v1/keys/{id}/rotation"), &json!({})).expect(201).json();
+    let newer = key.with_key(rotated["key"].as_str().unwrap());
+    admin.delete(&format!("/v1/keys/{id}")).expect(204);
+    key.get(&format!("{path}/download")).refused(401, "unauthorized");
+    assert_eq!(newer.read("/v1/exports")["data"][0]["mine"], true);
+    file(&newer, &export);
+    server.stranger().get(&by_link).expect(200);
+    let again = ended(&newer, &json!({"format": "csv", "query": SENT}));
+    assert_eq!(again["owner"]["id"], id, "one owner, whichever of its keys is used");
+    admin.delete(&format!("/v1/keys/{}", rotated["id"].as_str().unwrap())).expect(204);
     server.stranger().get(&by_link).refused(404, "not_found");
-    drop(server);
+}
+
+/// The path of a fresh link.
+fn link(api: &Api, export: &str) -> String {
+    let link = api.request("POST", &format!("{export}/link"), &[], b"").expect(201).json();
+    let (_, path) = link["url"].as_str().unwrap().split_once("/v1/").unwrap();
+    format!("/v1/{path}")
+}
+
+#[test]
+fn what_was_given_is_told_and_nothing_else() {
+    let World { installation: _installation, server, admin } = world(40);
+    let export = ended(&admin, &json!({"format": "csv", "query": SENT}));
+    let path = format!("/v1/exports/{}", export["id"].as_str().unwrap());
+    let (download, by_link) = (format!("{path}/download"), link(&admin, &path));
+    let nobody = server.stranger();
+    for (api, path) in [(&admin, &download), (&nobody, &by_link)] {
+        api.request("HEAD", path, &[], b"").expect(200);
+        api.request("GET", path, &[("range", "bytes=99999999-")], b"").expect(416);
+        for part in ["bytes=0-9", "bytes=10-19", "bytes=20-"] {
+            api.request("GET", path, &[("range", part)], b"").expect(206);
+        }
+    }
+    // Parts are one download each; of what they gave the first is told.
+    for told in admin.told("export.download", 2) {
+        let range = told["parameters"]["range"].as_str().unwrap();
+        assert!(range.starts_with("bytes 0-9/"), "{told}");
+    }
+    for _ in 0..2 {
+        admin.get(&download).expect(200);
+    }
+    admin.told("export.download", 4);
+    // A link is no way to fill the trail.
+    let answers: Vec<u16> = (0..100).map(|_| nobody.get(&by_link).status).collect();
+    assert_eq!(BTreeSet::from_iter(&answers), BTreeSet::from([&200, &429]));
+    let given = answers.iter().filter(|status| **status == 200).count();
+    admin.told("export.download", 4 + given);
+    admin.get(&download).expect(200);
+}
+
+#[test]
+fn a_tenant_that_moves_meanwhile_is_within_or_without_as_it_is_in_the_end() {
+    let World { installation: _installation, server: _server, admin } = world(20_000);
+    admin.tenant("north");
+    admin.write("PATCH", "/v1/tenants/acme", &json!({"parent": "north"})).expect(200);
+    let north = admin.key(&["audit.read", "audit.export"], &["north"]);
+    let id = begun(&north, &json!({"format": "ndjson", "query": SENT}));
+    within(LONG, "it has begun", || {
+        let done = north.read(&format!("/v1/exports/{id}"))["progress"]["done"].as_u64();
+        done.filter(|done| *done > 0)
+    });
+    admin.write("PATCH", "/v1/tenants/acme", &json!({"parent": null})).expect(200);
+    let export = end_of(&north, &id);
+    assert_eq!(
+        (&export["state"], &export["file"]["rows"], &export["attempts"]),
+        (&json!("completed"), &json!(0), &json!(1))
+    );
+    assert!(file(&north, &export).body.is_empty());
+}
+
+#[test]
+fn ones_own_events_are_taken_out_with_their_tenants_knowledge() {
+    let World { installation: _installation, server: _server, admin } = world(0);
+    let role = json!({"name": "Oneself", "permissions": ["audit.read", "audit.export"], "reach": "oneself"});
+    admin.write("POST", "/v1/roles", &role).expect(201);
+    admin.user("ada", Some("acme"), &json!([{"role": "Oneself", "territories": []}]), PASSWORD);
+    for (n, username) in [(0, "ada"), (1, "bo")] {
+        let actor = json!({"type": "user", "username": username, "tenant": "acme"});
+        admin
+            .send(&json!({"id": format!("e{n}"), "tenant": "acme", "action": "x", "actor": actor}))
+            .expect(201);
+    }
+    let ada = admin.signed_in("ada", PASSWORD);
+    let export = ended(&ada, &json!({"format": "csv", "query": "action=x"}));
+    assert_eq!(export["file"]["rows"], 1);
+    file(&ada, &export);
+    let manifest = ada.read(&format!("/v1/exports/{}/manifest", export["id"].as_str().unwrap()));
+    assert_eq!(manifest["tenants"], json!(["acme"]));
+    assert_eq!(admin.told("export.download", 1)[0]["tenant"], "acme");
+}
+
+#[test]
+fn no_chain_tells_the_name_of_a_tenant_beside_its_own() {
+    let World { installation: _installation, server: _server, admin } = world(2);
+    let both = admin.key(&["audit.read", "audit.export"], &["acme", "other"]);
+    let names = [("all of March", "acme"), ("acme versus other", "_installation")];
+    for (before, (name, chain)) in names.into_iter().enumerate() {
+        let export =
+            ended(&both, &json!({"name": name, "format": "csv", "query": format!("tenant=acme&{SENT}")}));
+        file(&both, &export);
+        assert_eq!(admin.told("export.create", before + 1)[before]["tenant"], chain, "{name}");
+    }
+    let acme = admin.key(&["audit.read"], &["acme"]);
+    let all = acme.read("/v1/events?limit=1000").to_string();
+    assert!(
+        all.contains("all of March") && all.contains("export.download") && !all.contains("versus"),
+        "{all}"
+    );
+}
+
+#[test]
+fn whoever_manages_users_sees_that_there_are_exports_and_not_where_events_are() {
+    let World { installation: _installation, server: _server, admin } = world(3);
+    let everything =
+        json!({"name": "Manager", "permissions": ["users.manage", "audit.export"], "reach": "everything"});
+    let own = json!({"name": "Reader", "permissions": ["audit.read"], "reach": "tenant"});
+    for role in [&everything, &own] {
+        admin.write("POST", "/v1/roles", role).expect(201);
+    }
+    let roles = |names: &[&str]| {
+        let role = |name: &&str| json!({"role": name, "territories": []});
+        Value::from_iter(names.iter().map(role))
+    };
+    admin.user("mia", Some("other"), &roles(&["Manager", "Reader"]), PASSWORD);
+    admin.user("max", Some("other"), &roles(&["Manager"]), PASSWORD);
+    let acme = admin.key(&["audit.read", "audit.export", "audit.verify"], &["acme"]);
+    let export = ended(&acme, &json!({"format": "csv", "query": SENT}));
+    assert_eq!(export["file"]["first"]["id"], "acme-000000");
+    let mia = admin.signed_in("mia", PASSWORD);
+    let seen = &mia.read("/v1/exports?owner=all")["data"][0];
+    assert_eq!((&seen["id"], &seen["file"]["rows"]), (&export["id"], &json!(3)));
+    for member in ["first", "last", "checkpoint"] {
+        assert_eq!(seen["file"][member], Value::Null, "{member}");
+    }
+    admin.signed_in("max", PASSWORD).get("/v1/exports?owner=all").refused(403, "forbidden");
+}
+
+#[test]
+fn files_have_room_and_whoever_has_none_left_is_told_so() {
+    let World { installation, server: _server, admin } =
+        world_in(Installation::new().with("EXPORT_BYTES_MAX", "1048576").with("JOBS_MAX", "1"), 4_000);
+    let wanted = json!({"format": "ndjson", "query": SENT});
+    let export = ended(&admin, &wanted);
+    assert!(export["file"]["bytes"].as_u64().unwrap() > 1 << 20);
+    let full = admin.write("POST", "/v1/exports", &wanted).refused(429, "rate_limited");
+    assert!(full["detail"].as_str().unwrap().contains("1048576"), "{full}");
+    // Somebody else has room of their own.
+    let acme = admin.key(&["audit.read", "audit.export"], &["acme"]);
+    ended(&acme, &json!({"format": "csv", "columns": ["time"], "query": SENT}));
+    admin.delete(&format!("/v1/exports/{}", export["id"].as_str().unwrap())).expect(200);
+    // Nor do those have more at one time who ask for all of them at once.
+    let slow = json!({"format": "xlsx", "query": SENT});
+    let answers: Vec<u16> = std::thread::scope(|scope| {
+        let ask = |_| scope.spawn(|| admin.write("POST", "/v1/exports", &slow).status);
+        let asked: Vec<_> = (0..40).map(ask).collect();
+        asked.into_iter().map(|answer| answer.join().unwrap()).collect()
+    });
+    let begun = answers.iter().filter(|status| **status == 202).count();
+    assert!((20..=24).contains(&begun), "{answers:?}");
     drop(installation);
+}
+
+#[test]
+fn a_file_that_is_gone_is_said_to_be_gone() {
+    let World { installation, server, admin } = world(3);
+    let wanted = json!({"format": "csv", "query": SENT});
+    let [asked, restarted] = [(); 2].map(|()| ended(&admin, &wanted)["id"].as_str().unwrap().to_owned());
+    for id in [&asked, &restarted] {
+        std::fs::remove_file(installation.data().join("exports").join(id)).unwrap();
+    }
+    admin.get(&format!("/v1/exports/{asked}/download")).refused(404, "not_found");
+    assert_eq!(admin.read(&format!("/v1/exports/{asked}"))["state"], "expired");
+    // As after a backup was restored without them; and what nobody knows of is swept away.
+    std::fs::write(installation.data().join("exports").join("leftover.part"), "x").unwrap();
+    server.stop();
+    let server = installation.start();
+    assert_eq!(server.admin().read(&format!("/v1/exports/{restarted}"))["state"], "expired");
+    assert!(files(&installation).is_empty());
+}
+
+#[test]
+fn the_command_fetches_a_file_whole_or_says_why_not() {
+    let World { installation, server, admin: _admin } =
+        world_in(Installation::new().with("EXPORT_ROWS_MAX", "7"), 10);
+    let output = installation.path("events.csv");
+    let name = output.to_str().unwrap();
+    let run = |arguments: &[&str]| {
+        let all = [&["export", "--tenant", "acme", "--since", "2026-01-01T00:00:00Z"], arguments].concat();
+        let ended = server.command(&installation, &all).output().unwrap();
+        (
+            ended.status.code(),
+            String::from_utf8(ended.stdout).unwrap(),
+            String::from_utf8(ended.stderr).unwrap(),
+        )
+    };
+    let whole = run(&["--id", "acme-000003", "--output", name]);
+    assert_eq!((whole.0, whole.1.as_str()), (Some(0), ""), "{whole:?}");
+    assert_eq!(records(&std::fs::read(&output).unwrap()).len(), 2);
+    let there = run(&["--output", name]);
+    assert!(there.0 == Some(2) && there.2.contains("--force"), "{there:?}");
+    // What a limit left out is said, and the file is there all the same.
+    let cut = run(&["--output", name, "--force", "--application", "!indelible"]);
+    assert!(cut.0 == Some(1) && cut.2.contains("3 events that match are not in the file"), "{cut:?}");
+    assert_eq!(records(&std::fs::read(&output).unwrap()).len(), 8);
+    let (code, out, _) = run(&["--id", "acme-000003", "--output", "-", "--format", "ndjson"]);
+    assert_eq!(
+        (code, serde_json::from_str::<Value>(&out).unwrap()["id"].clone()),
+        (Some(0), json!("acme-000003"))
+    );
+    let wrong = run(&["--columns", "time,tmie", "--output", "-"]);
+    assert!(wrong.0 == Some(2) && wrong.2.contains("/columns/1"), "{wrong:?}");
+    assert_eq!(files_beside(&output), ["events.csv"], "nothing half is left");
+}
+
+/// Names of files that begin like this one.
+fn files_beside(file: &std::path::Path) -> Vec<String> {
+    let dir = std::fs::read_dir(file.parent().unwrap()).unwrap();
+    let names = dir.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with("events")).collect()
 }

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use indelible_access::Principal;
-use indelible_control::{Job, JobKind, JobOwner, NewJob, Permission};
+use indelible_control::{Job, JobKind, NewJob, Owner, Permission};
 use indelible_event::{Code, Timestamp};
 use indelible_report::{Column, Columns, Format};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    files::{self, DownloadLink, JobOwnerView, Progress, corrupt, touched},
+    files::{self, DownloadLink, Progress, corrupt, touched},
     input::{checked_text, read_json},
     uncancelled,
 };
@@ -29,6 +29,7 @@ use crate::{
     files::{FileMade, filters_of, zone_named},
     jobs::Failure,
     recorder::{Origin, OwnEvent},
+    sharing::OwnerView,
 };
 
 /// What somebody wants to take out.
@@ -66,7 +67,7 @@ pub(crate) struct ExportView {
     byte_order_mark: bool,
     /// The moment that it is about.
     as_of: String,
-    owner: JobOwnerView,
+    owner: OwnerView,
     /// Whether it is the caller's own.
     mine: bool,
     /// queued, running, completed, failed, cancelled or expired.
@@ -126,8 +127,8 @@ fn view(app: &App, caller: &Principal, job: &Job) -> Result<ExportView, ApiError
         zone: spec.zone,
         byte_order_mark: spec.byte_order_mark,
         as_of: spec.as_of_time,
-        owner: JobOwnerView::of(job.owner, &job.owner_name),
-        mine: job.owner == caller.id.owner(),
+        owner: OwnerView::named(job.owner, job.owner_name.clone()),
+        mine: job.owner == caller.owner(&app.control.directory()),
         state: job.state.as_str(),
         progress: Progress::of(app, job),
         attempts: job.attempts,
@@ -177,9 +178,11 @@ pub(crate) async fn create(
         }
         let mut filters = filters_of(&wanted.query)?;
         let given = filters.iter().find(|(name, _)| name == "tz").map(|(_, zone)| zone.clone());
-        let own = match caller.principal.id.owner() {
-            JobOwner::User(user) => app.control.directory().user(user).and_then(|user| user.zone.clone()),
-            JobOwner::AdminKey | JobOwner::Key(_) => None,
+        let directory = app.control.directory();
+        let owner = caller.owner(&directory);
+        let own = match owner {
+            Owner::User(user) => directory.user(user).and_then(|user| user.zone.clone()),
+            Owner::AdminKey | Owner::Key(_) => None,
         };
         let zone = wanted.zone.or(given.clone()).or(own).unwrap_or_else(|| "UTC".to_owned());
         zone_named(&zone, "/zone")?;
@@ -189,7 +192,6 @@ pub(crate) async fn create(
         let as_of = reader.moment(wanted.as_of.as_deref(), now)?;
         // Whether it may be asked, and understood; what it finds is found later.
         reader.walk(&filters, &as_of, now)?;
-        let owner = caller.principal.id.owner();
         let _turn = app.asking_turn.lock().await;
         files::check_room(&app, JobKind::Export, owner).await?;
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&filters).finish();
@@ -215,7 +217,8 @@ pub(crate) async fn create(
         };
         let told = OwnEvent::new("Create export", "export.create", "export")
             .touching_of(touched(reader.touches(&filters, now)))
-            .by(&caller.principal, &caller.origin, &app.control.directory())
+            .saying(&name, &directory)
+            .by(&caller.principal, &caller.origin, &directory)
             .to("export", &job.id.to_string(), &name)
             .parameter("format", format.as_str())
             .parameter("columns", columns_told(&read))

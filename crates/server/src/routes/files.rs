@@ -11,7 +11,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use indelible_access::{Principal, ScopedReader};
-use indelible_control::{Job, JobFilter, JobKind, JobOwner, JobState, Permission};
+use indelible_control::{Job, JobFilter, JobKind, JobState, Owner, Permission};
 use indelible_event::{Code, Timestamp};
 use indelible_identity::Purpose;
 use serde::{Deserialize, Serialize};
@@ -28,28 +28,8 @@ use crate::{
     files::{FileMade, Outcome, tenant_names},
     looking::{address_id, place_of},
     recorder::{Origin, OwnEvent},
+    sharing::OwnerView,
 };
-
-/// Who asked for something.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct JobOwnerView {
-    /// `user` or `api_key`.
-    #[serde(rename = "type")]
-    kind: &'static str,
-    id: String,
-    name: String,
-}
-
-impl JobOwnerView {
-    pub(crate) fn of(owner: JobOwner, name: &str) -> Self {
-        let (kind, id) = match owner {
-            JobOwner::AdminKey => ("api_key", "administrator-key".to_owned()),
-            JobOwner::Key(id) => ("api_key", Uuid::from_bytes(id).to_string()),
-            JobOwner::User(id) => ("user", id.to_string()),
-        };
-        Self { kind, id, name: name.to_owned() }
-    }
-}
 
 /// How far it is.
 #[derive(Serialize, ToSchema)]
@@ -178,7 +158,7 @@ pub(crate) async fn of_caller(app: &App, caller: &Caller, kind: JobKind, id: &st
     caller.needs(words.permission)?;
     let none = || ApiError::new(Code::NotFound, words.none);
     let job = found(app, kind, Uuid::try_parse(id).map_err(|_| none())?).await?;
-    if job.owner == caller.principal.id.owner() || caller.principal.manages_users_completely() {
+    if job.owner == caller.owner(&app.control.directory()) || caller.principal.manages_users_completely() {
         Ok(job)
     } else {
         Err(none())
@@ -188,7 +168,7 @@ pub(crate) async fn of_caller(app: &App, caller: &Caller, kind: JobKind, id: &st
 /// One's own: what is in a file was found with its owner's reach, and is nobody else's to take out.
 async fn of_owner(app: &App, caller: &Caller, kind: JobKind, id: &str) -> Result<Job, ApiError> {
     let job = of_caller(app, caller, kind, id).await?;
-    if job.owner == caller.principal.id.owner() {
+    if job.owner == caller.owner(&app.control.directory()) {
         Ok(job)
     } else {
         Err(ApiError::new(Code::Forbidden, "only who asked for it downloads it"))
@@ -212,7 +192,7 @@ pub(crate) async fn list(
     let after = params.one("after")?;
     params.finish()?;
     let owner = match owner.as_deref() {
-        None | Some("me") => Some(caller.principal.id.owner()),
+        None | Some("me") => Some(caller.owner(&app.control.directory())),
         Some("all") => {
             caller.needs_complete_user_management()?;
             // What others asked for names what is in the trail.
@@ -236,7 +216,7 @@ pub(crate) async fn list(
 ///
 /// # Errors
 /// `rate_limited`.
-pub(crate) async fn check_room(app: &App, kind: JobKind, owner: JobOwner) -> Result<(), ApiError> {
+pub(crate) async fn check_room(app: &App, kind: JobKind, owner: Owner) -> Result<(), ApiError> {
     if app.control.open_jobs(kind, owner).await? >= OPEN_MAX {
         let message = format!("{OPEN_MAX} of yours wait or run; wait for one, or cancel one");
         return Err(ApiError::rate_limited(message, 10));
@@ -336,13 +316,15 @@ pub(crate) fn file_of(job: &Job) -> Result<(Outcome, FileMade), ApiError> {
     let file = file.ok_or_else(|| {
         let message = match job.state {
             JobState::Queued | JobState::Running => "it is not completed yet",
-            JobState::Expired => "its file was removed; make a new one",
+            JobState::Expired => GONE,
             _ => "it has no file",
         };
         ApiError::new(Code::NotFound, message)
     })?;
     Ok((outcome, file))
 }
+
+const GONE: &str = "its file was removed; make a new one";
 
 /// The file of one of the caller's own jobs, whole or in part.
 ///
@@ -398,7 +380,7 @@ pub(crate) async fn manifest(
         "tenants": tenant_names(&app.control.directory(), &outcome.tenants),
         "first": file.first,
         "last": file.last,
-        "owner": JobOwnerView::of(job.owner, &job.owner_name),
+        "owner": OwnerView::named(job.owner, job.owner_name.clone()),
         "created_at": job.created_at.to_rfc3339(),
         "completed_at": job.ended_at.map(Timestamp::to_rfc3339),
         "checkpoint": file.checkpoint,
@@ -503,7 +485,14 @@ async fn serve(
 async fn answer(app: &Arc<App>, job: &Job, file: &FileMade, request: Request) -> Result<Response, ApiError> {
     let path = app.file_of(job.id);
     let lost = |error: std::io::Error| ApiError::internal(format!("{}: {error}", path.display()));
-    let size = tokio::fs::metadata(&path).await.map_err(lost)?.len();
+    let size = match tokio::fs::metadata(&path).await {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            tracing::warn!(job = %job.id, "the file of a job is gone");
+            app.control.expire_job(job.id, app.now()).await?;
+            return Err(ApiError::new(Code::NotFound, GONE));
+        }
+        found => found.map_err(lost)?.len(),
+    };
     if size != file.bytes {
         return Err(ApiError::internal("a file has another size than when it was written"));
     }

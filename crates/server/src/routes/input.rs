@@ -6,7 +6,6 @@ use axum::{
 };
 use indelible_event::{Code, excerpt};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
 use crate::{app::App, body::receive, error::ApiError};
 
@@ -36,23 +35,6 @@ pub(crate) async fn read_json_or_nothing<T: for<'de> Deserialize<'de> + Default>
     }
     needs_json(headers)?;
     parse(&body.bytes)
-}
-
-/// Reads a change of something: what stands in the body is as it says, the rest as it is in `base`.
-pub(crate) async fn read_change<T: for<'de> Deserialize<'de>>(
-    app: &App,
-    headers: &HeaderMap,
-    body: Body,
-    mut base: Value,
-) -> Result<T, ApiError> {
-    let change: Value = read_json(app, headers, body).await?;
-    let Value::Object(change) = change else {
-        return Err(ApiError::field(Code::WrongType, "", "expected an object of what is to be other"));
-    };
-    if let Some(base) = base.as_object_mut() {
-        base.extend(change);
-    }
-    parse(base.to_string().as_bytes())
 }
 
 fn needs_json(headers: &HeaderMap) -> Result<(), ApiError> {

@@ -17,6 +17,7 @@ mod mail;
 mod mappings;
 mod profile;
 mod providers;
+mod report_runs;
 pub(crate) mod reports;
 mod roles;
 mod schedules;
@@ -148,12 +149,12 @@ fn api() -> OpenApiRouter<Arc<Gate>> {
         .routes(routes!(reports::list, reports::create))
         .routes(routes!(reports::preview_report))
         .routes(routes!(reports::one, reports::change, reports::delete))
-        .routes(routes!(reports::runs, reports::run))
-        .routes(routes!(reports::one_run, reports::delete_run))
-        .routes(routes!(reports::cancel_run))
-        .routes(routes!(reports::download_run))
-        .routes(routes!(reports::manifest_of_run))
-        .routes(routes!(reports::link_run))
+        .routes(routes!(report_runs::list, report_runs::create))
+        .routes(routes!(report_runs::one, report_runs::delete))
+        .routes(routes!(report_runs::cancel))
+        .routes(routes!(report_runs::download))
+        .routes(routes!(report_runs::manifest))
+        .routes(routes!(report_runs::link))
         .routes(routes!(schedules::list, schedules::create))
         .routes(routes!(schedules::preview))
         .routes(routes!(schedules::one, schedules::change, schedules::delete))

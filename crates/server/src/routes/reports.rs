@@ -1,40 +1,35 @@
-//! Reports: saved, shared, previewed, run; the files of their runs.
+//! Reports: their kinds, saved, shared, previewed. Their runs: `report_runs`.
 
 use std::time::Duration;
 
 use axum::{
     Json,
     body::Body,
-    extract::Request,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use indelible_access::{Step, Walked};
-use indelible_control::{
-    ControlError, Directory, Job, JobFilter, JobKind, JobOwner, JobState, NewJob, Permission, Report, Sharing,
-};
-use indelible_event::{Code, Timestamp};
+use indelible_control::{ControlError, Directory, Owner, Permission, Report, Sharing};
+use indelible_event::Code;
 use indelible_report::{ChartKind, Format, ReportKind, ReportPlan, preview};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    files::{self, DownloadLink, JobOwnerView, Progress, corrupt, touched},
-    input::{checked_text, read_change, read_json},
+    files::corrupt,
+    input::{checked_text, given, read_json},
     uncancelled,
 };
 use crate::{
     app::App,
     error::{ApiError, ProblemDetails},
     extract::{Caller, Params, PathPart, Ready},
-    files::{FileMade, filters_of, zone_named},
-    jobs::Failure,
+    files::{filters_of, zone_named},
     queries::Kind,
     recorder::OwnEvent,
-    reports::{DefinitionGiven, RunSpec, answer_of, format_named, query_with_zone},
-    sharing::{SharingRequest, SharingView, saved_by},
+    reports::{DefinitionGiven, query_with_zone},
+    sharing::{OwnerView, SharingRequest, SharingView},
 };
 
 /// A kind of report.
@@ -79,7 +74,7 @@ pub(crate) struct ReportView {
     query: String,
     /// IANA zone of its times.
     zone: String,
-    owner: JobOwnerView,
+    owner: OwnerView,
     /// Whether it is the caller's own.
     mine: bool,
     shared_with: SharingView,
@@ -116,18 +111,54 @@ pub(crate) struct ReportWanted {
     shared_with: Option<SharingRequest>,
 }
 
-/// A report that is run or looked at without being saved.
+/// What is to be other about a report; what is absent stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RunWanted {
-    /// A saved report's id.
+pub(crate) struct ReportChange {
     #[serde(default)]
-    report: Option<String>,
-    /// Or what to make.
+    name: Option<String>,
     #[serde(default)]
-    definition: Option<ReportWanted>,
-    /// csv, xlsx, pdf or html.
-    format: String,
+    kind: Option<String>,
+    /// Null: all of the kind.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<String>>)]
+    columns: Option<Option<Vec<String>>>,
+    /// Null: nothing.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<crate::reports::GroupsGiven>)]
+    group_by: Option<Option<crate::reports::GroupsGiven>>,
+    #[serde(default)]
+    totals: Option<bool>,
+    #[serde(default)]
+    query: Option<String>,
+    #[serde(default)]
+    zone: Option<String>,
+    #[serde(default)]
+    shared_with: Option<SharingRequest>,
+}
+
+impl ReportChange {
+    /// The report that it makes of this one.
+    fn of(self, old: &Report) -> Result<ReportWanted, ApiError> {
+        let definition: DefinitionGiven = serde_json::from_str(&old.definition).map_err(corrupt)?;
+        Ok(ReportWanted {
+            name: self.name.unwrap_or_else(|| old.name.clone()),
+            kind: self.kind.unwrap_or(definition.kind),
+            columns: self.columns.unwrap_or(definition.columns),
+            group_by: self.group_by.unwrap_or(definition.group_by),
+            totals: Some(self.totals.unwrap_or(definition.totals)),
+            query: Some(self.query.unwrap_or_else(|| without_zone(&old.query, &old.zone))),
+            zone: Some(self.zone.unwrap_or_else(|| old.zone.clone())),
+            shared_with: self.shared_with,
+        })
+    }
+}
+
+/// A query without the zone that it has only from its report: another zone of the report is another one of the query.
+fn without_zone(query: &str, zone: &str) -> String {
+    let pairs =
+        form_urlencoded::parse(query.as_bytes()).filter(|(name, value)| name != "tz" || value != zone);
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 /// What to show.
@@ -146,65 +177,12 @@ pub(crate) struct PreviewView {
     more: bool,
 }
 
-/// One mail of a run.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Delivery {
-    to: String,
-    /// waiting, sent or failed.
-    state: &'static str,
-    attempts: u32,
-    /// What the mail server said, where it did not take it.
-    answer: Option<String>,
-    /// When that was, or when it is tried again.
-    at: Option<String>,
-}
-
-/// A run of a report, whatever became of it.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct RunView {
-    id: String,
-    report: Option<String>,
-    report_name: String,
-    kind: String,
-    definition: DefinitionGiven,
-    format: String,
-    query: String,
-    zone: String,
-    /// The moment that it is about.
-    as_of: String,
-    schedule: Option<String>,
-    schedule_name: Option<String>,
-    owner: JobOwnerView,
-    mine: bool,
-    /// queued, running, completed, failed, cancelled or expired.
-    state: &'static str,
-    progress: Option<Progress>,
-    attempts: u32,
-    created_at: String,
-    started_at: Option<String>,
-    ended_at: Option<String>,
-    expires_at: Option<String>,
-    file: Option<FileMade>,
-    problem: Option<Failure>,
-    /// A mail for each recipient; none where the run was not to be sent.
-    deliveries: Vec<Delivery>,
-}
-
-/// A page of runs, newest first.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct RunList {
-    data: Vec<RunView>,
-    next: Option<String>,
-}
-
 /// Characters of a name.
 pub(crate) const NAME_MAX: usize = 200;
 /// Saved reports of one owner.
 const REPORTS_MAX: usize = 500;
 /// Events that a preview is made of, and how long it may take.
 const PREVIEW_EVENTS: usize = 200;
-/// Mails of one run that are shown.
-const DELIVERIES_MAX: u32 = 200;
 
 /// The kinds of reports that there are.
 #[utoipa::path(
@@ -236,15 +214,15 @@ pub(crate) async fn kinds(_: Ready, caller: Caller, params: Params) -> Result<Js
 }
 
 /// What a report is made of, checked.
-struct Checked {
-    name: String,
-    definition: DefinitionGiven,
-    query: String,
-    zone: String,
+pub(super) struct Checked {
+    pub(super) name: String,
+    pub(super) definition: DefinitionGiven,
+    pub(super) query: String,
+    pub(super) zone: String,
 }
 
 impl ReportWanted {
-    fn check(&self, app: &App, caller: &Caller, needs_name: bool) -> Result<Checked, ApiError> {
+    pub(super) fn check(&self, app: &App, caller: &Caller, needs_name: bool) -> Result<Checked, ApiError> {
         let name = match self.name.trim() {
             "" if !needs_name => String::new(),
             name => checked_text("/name", name, NAME_MAX)?,
@@ -259,9 +237,9 @@ impl ReportWanted {
         if kind.is_of_people() {
             caller.needs(Permission::UsersManage)?;
         }
-        let own = match caller.principal.id.owner() {
-            JobOwner::User(user) => app.control.directory().user(user).and_then(|user| user.zone.clone()),
-            JobOwner::AdminKey | JobOwner::Key(_) => None,
+        let own = match caller.owner(&app.control.directory()) {
+            Owner::User(user) => app.control.directory().user(user).and_then(|user| user.zone.clone()),
+            Owner::AdminKey | Owner::Key(_) => None,
         };
         let zone = self.zone.clone().or(own).unwrap_or_else(|| "UTC".to_owned());
         zone_named(&zone, "/zone")?;
@@ -287,8 +265,8 @@ fn view(report: &Report, caller: &Caller, directory: &Directory) -> Result<Repor
         definition: serde_json::from_str(&report.definition).map_err(corrupt)?,
         query: report.query.clone(),
         zone: report.zone.clone(),
-        owner: JobOwnerView::of(report.owner, &report.owner_name),
-        mine: report.owner == caller.principal.id.owner(),
+        owner: OwnerView::named(report.owner, report.owner_name.clone()),
+        mine: report.owner == caller.owner(directory),
         shared_with: SharingView::shown_to(caller, report.shared_with, directory),
         created_at: report.created_at.to_rfc3339(),
         changed_at: report.changed_at.to_rfc3339(),
@@ -303,7 +281,7 @@ pub(crate) fn text_of(name: &str, query: &str) -> Vec<(String, String)> {
 }
 
 pub(crate) fn is_open(report: &Report, caller: &Caller, directory: &Directory) -> bool {
-    report.owner == caller.principal.id.owner()
+    report.owner == caller.owner(directory)
         || report.shared_with != Sharing::Nobody
             && caller.shares(report.shared_with, &text_of(&report.name, &report.query), directory)
 }
@@ -322,7 +300,7 @@ pub(crate) async fn known(app: &App, caller: &Caller, id: &str) -> Result<Report
 
 async fn managed(app: &App, caller: &Caller, id: &str) -> Result<Report, ApiError> {
     let report = known(app, caller, id).await?;
-    if report.owner == caller.principal.id.owner() || caller.principal.manages_users_completely() {
+    if report.owner == caller.owner(&app.control.directory()) || caller.principal.manages_users_completely() {
         return Ok(report);
     }
     Err(ApiError::new(Code::Forbidden, "only who made a report changes it"))
@@ -336,12 +314,7 @@ fn told(app: &App, caller: &Caller, old: &Report, new: &Report, what: (&str, &st
     OwnEvent::new(action, code, kind)
         .by(&caller.principal, &caller.origin, &directory)
         .to("report", &new.id.to_string(), &new.name)
-        .touching_saved(
-            saved_by(new.owner, &directory),
-            &[old.shared_with, new.shared_with],
-            &text,
-            &directory,
-        )
+        .touching_saved(new.owner, &[old.shared_with, new.shared_with], &text, &directory)
 }
 
 /// The reports of the caller's own, and those shared with the caller.
@@ -386,7 +359,7 @@ pub(crate) async fn create(
             Some(sharing) => sharing.check(&app, &caller, &text_of(&checked.name, &checked.query))?,
             None => Sharing::Nobody,
         };
-        let owner = caller.principal.id.owner();
+        let owner = caller.owner(&app.control.directory());
         let all = app.control.reports().await?;
         if all.iter().filter(|report| report.owner == owner).count() >= REPORTS_MAX {
             return Err(ApiError::new(
@@ -440,7 +413,7 @@ pub(crate) async fn one(
 /// Changes a report; what is absent stays.
 #[utoipa::path(
     patch, path = "/v1/reports/{id}", operation_id = "change_report", tag = "reports", params(("id" = String, Path)),
-    request_body = ReportWanted,
+    request_body = ReportChange,
     responses((status = 200, body = ReportView), (status = 400, body = ProblemDetails), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn change(
@@ -453,10 +426,8 @@ pub(crate) async fn change(
 ) -> Result<Json<ReportView>, ApiError> {
     params.finish()?;
     let old = managed(&app, &caller, &id).await?;
-    let mut base: Value = serde_json::from_str(&old.definition).map_err(corrupt)?;
-    (base["name"], base["query"], base["zone"]) =
-        (old.name.as_str().into(), old.query.as_str().into(), old.zone.as_str().into());
-    let wanted: ReportWanted = read_change(&app, &headers, body, base).await?;
+    let change: ReportChange = read_json(&app, &headers, body).await?;
+    let wanted = change.of(&old)?;
     caller.still_valid(&app)?;
     uncancelled(async move {
         let checked = wanted.check(&app, &caller, true)?;
@@ -519,299 +490,6 @@ pub(crate) async fn delete(
         Ok(StatusCode::NO_CONTENT)
     })
     .await
-}
-
-/// Runs a report in the background.
-#[utoipa::path(
-    post, path = "/v1/report-runs", operation_id = "run_report", tag = "reports", request_body = RunWanted,
-    responses((status = 202, body = RunView), (status = 400, body = ProblemDetails), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails), (status = 429, body = ProblemDetails))
-)]
-pub(crate) async fn run(
-    Ready(app): Ready,
-    caller: Caller,
-    params: Params,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, ApiError> {
-    params.finish()?;
-    caller.needs(Permission::AuditReports)?;
-    let wanted: RunWanted = read_json(&app, &headers, body).await?;
-    caller.still_valid(&app)?;
-    uncancelled(async move {
-        let format = format_named(&wanted.format)?;
-        let (report, checked) = match (&wanted.report, &wanted.definition) {
-            (Some(id), None) => {
-                let report = known(&app, &caller, id).await?;
-                let definition = serde_json::from_str(&report.definition).map_err(corrupt)?;
-                let Report { id, name, query, zone, .. } = report;
-                (Some(id), Checked { name, definition, query, zone })
-            }
-            (None, Some(definition)) => {
-                let checked = definition.check(&app, &caller, false);
-                (None, checked.map_err(|error| error.of_part("/definition"))?)
-            }
-            _ => {
-                return Err(ApiError::field(
-                    Code::MissingField,
-                    "/report",
-                    "name a report, or give a definition",
-                ));
-            }
-        };
-        let now = app.now();
-        let (touched, moment) = may_run(&app, &caller, &checked.definition, &checked.query, now).await?;
-        let owner = caller.principal.id.owner();
-        let spec = RunSpec {
-            name: checked.name.clone(),
-            report,
-            definition: checked.definition.clone(),
-            format: format.as_str().to_owned(),
-            query: checked.query.clone(),
-            zone: checked.zone,
-            at: now.as_micros(),
-            as_of_time: now.to_rfc3339(),
-            as_of: Some(moment),
-            schedule: None,
-        };
-        let job = NewJob {
-            id: Uuid::now_v7(),
-            kind: JobKind::Report,
-            owner,
-            owner_name: caller.principal.name.clone(),
-            parent: report,
-            spec: serde_json::to_string(&spec).map_err(|error| ApiError::internal(error.to_string()))?,
-            run_at: now,
-        };
-        let told = OwnEvent::new("Run report", "report.run", "export")
-            .touching_of(touched)
-            .by(&caller.principal, &caller.origin, &app.control.directory())
-            .to("report", &job.id.to_string(), &checked.name)
-            .parameter("kind", checked.definition.kind.clone())
-            .parameter("format", format.as_str())
-            .parameter("query", checked.query);
-        app.record(&told).await?;
-        app.control.insert_job(&job, now).await?;
-        app.jobs.wake();
-        let job = files::found(&app, JobKind::Report, job.id).await?;
-        Ok((StatusCode::ACCEPTED, Json(run_view(&app, &caller, &job).await?)).into_response())
-    })
-    .await
-}
-
-/// Whether the caller may have this report run now: the one tenant whose events it is of, if it is one, and the sealed
-/// moment that it is about.
-///
-/// # Errors
-/// `forbidden`, `range_not_allowed`; `rate_limited` where too many of the caller's runs have not ended.
-pub(crate) async fn may_run(
-    app: &App,
-    caller: &Caller,
-    definition: &DefinitionGiven,
-    query: &str,
-    now: Timestamp,
-) -> Result<(Option<u64>, String), ApiError> {
-    let reader = app.trail.reader_for(&caller.principal, Permission::AuditReports)?;
-    let filters = filters_of(query)?;
-    let moment = reader.moment(None, now)?;
-    if definition.read()?.kind.is_of_people() {
-        caller.needs(Permission::UsersManage)?;
-    } else {
-        reader.walk(&filters, &moment, now)?;
-    }
-    files::check_room(app, JobKind::Report, caller.principal.id.owner()).await?;
-    Ok((touched(reader.touches(&filters, now)), moment))
-}
-
-/// A run as its caller sees it.
-pub(crate) async fn run_view(app: &App, caller: &Caller, job: &Job) -> Result<RunView, ApiError> {
-    let spec: RunSpec = serde_json::from_str(&job.spec).map_err(corrupt)?;
-    let outcome = files::outcome_shown(app, &caller.principal, job)?;
-    let mut deliveries = Vec::new();
-    if spec.schedule.is_some() {
-        let filter = JobFilter {
-            kind: JobKind::Mail,
-            owner: None,
-            parent: Some(job.id),
-            before: None,
-            limit: DELIVERIES_MAX,
-        };
-        for mail in app.control.jobs(&filter).await? {
-            deliveries.push(delivery(&mail)?);
-        }
-        deliveries.sort_by(|one, other| one.to.cmp(&other.to));
-    }
-    Ok(RunView {
-        id: job.id.to_string(),
-        report: spec.report.map(|id| id.to_string()),
-        report_name: spec.name,
-        kind: spec.definition.kind.clone(),
-        definition: spec.definition,
-        format: spec.format,
-        query: spec.query,
-        zone: spec.zone,
-        as_of: spec.as_of_time,
-        schedule: spec.schedule.as_ref().map(|schedule| schedule.id.to_string()),
-        schedule_name: spec.schedule.map(|schedule| schedule.name),
-        owner: JobOwnerView::of(job.owner, &job.owner_name),
-        mine: job.owner == caller.principal.id.owner(),
-        state: job.state.as_str(),
-        progress: Progress::of(app, job),
-        attempts: job.attempts,
-        created_at: job.created_at.to_rfc3339(),
-        started_at: job.started_at.map(Timestamp::to_rfc3339),
-        ended_at: job.ended_at.map(Timestamp::to_rfc3339),
-        expires_at: job.expires_at.map(Timestamp::to_rfc3339),
-        file: outcome.file,
-        problem: outcome.problem,
-        deliveries,
-    })
-}
-
-fn delivery(mail: &Job) -> Result<Delivery, ApiError> {
-    let spec: crate::reports::MailSpec = serde_json::from_str(&mail.spec).map_err(corrupt)?;
-    Ok(Delivery {
-        to: spec.to,
-        state: match mail.state {
-            JobState::Queued | JobState::Running => "waiting",
-            JobState::Completed | JobState::Expired => "sent",
-            JobState::Failed | JobState::Cancelled => "failed",
-        },
-        attempts: mail.attempts,
-        answer: answer_of(mail)?,
-        at: Some(mail.ended_at.unwrap_or(mail.run_at).to_rfc3339()),
-    })
-}
-
-/// The runs, newest first: the caller's own, or everybody's; of one report or schedule.
-#[utoipa::path(
-    get, path = "/v1/report-runs", operation_id = "list_report_runs", tag = "reports",
-    params(
-        ("owner" = Option<String>, Query, description = "me (default) or all, which needs complete user management"),
-        ("report" = Option<String>, Query, description = "of this report, run on demand"),
-        ("schedule" = Option<String>, Query, description = "of this schedule"),
-        ("limit" = Option<usize>, Query, description = "1 to 200, default 50"),
-        ("after" = Option<String>, Query, description = "cursor: older"),
-    ),
-    responses((status = 200, body = RunList), (status = 403, body = ProblemDetails))
-)]
-pub(crate) async fn runs(
-    Ready(app): Ready,
-    caller: Caller,
-    mut params: Params,
-) -> Result<Json<RunList>, ApiError> {
-    let (report, schedule) = (params.one("report")?, params.one("schedule")?);
-    let parent = match (report, schedule) {
-        (Some(_), Some(_)) => {
-            let message = "give one of report and schedule";
-            return Err(ApiError::field(Code::InvalidFilter, "schedule", message));
-        }
-        (Some(id), None) | (None, Some(id)) => Some(Uuid::try_parse(&id).map_err(|_| {
-            ApiError::field(Code::InvalidFilter, "report", "report and schedule take the id of one")
-        })?),
-        (None, None) => None,
-    };
-    let (jobs, next) = files::list(&app, &caller, JobKind::Report, params, parent).await?;
-    let mut data = Vec::with_capacity(jobs.len());
-    for job in &jobs {
-        data.push(run_view(&app, &caller, job).await?);
-    }
-    Ok(Json(RunList { data, next }))
-}
-
-/// One run.
-#[utoipa::path(
-    get, path = "/v1/report-runs/{id}", operation_id = "get_report_run", tag = "reports", params(("id" = String, Path)),
-    responses((status = 200, body = RunView), (status = 404, body = ProblemDetails))
-)]
-pub(crate) async fn one_run(
-    Ready(app): Ready,
-    caller: Caller,
-    PathPart(id): PathPart,
-    params: Params,
-) -> Result<Json<RunView>, ApiError> {
-    params.finish()?;
-    let job = files::of_caller(&app, &caller, JobKind::Report, &id).await?;
-    run_view(&app, &caller, &job).await.map(Json)
-}
-
-/// Ends a run that waits or runs.
-#[utoipa::path(
-    post, path = "/v1/report-runs/{id}/cancel", operation_id = "cancel_report_run", tag = "reports", params(("id" = String, Path)),
-    responses((status = 200, body = RunView), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails))
-)]
-pub(crate) async fn cancel_run(
-    Ready(app): Ready,
-    caller: Caller,
-    PathPart(id): PathPart,
-    params: Params,
-) -> Result<Json<RunView>, ApiError> {
-    params.finish()?;
-    let job = files::cancel(app.clone(), caller.clone(), JobKind::Report, &id).await?;
-    run_view(&app, &caller, &job).await.map(Json)
-}
-
-/// Removes the file of a run; its row stays.
-#[utoipa::path(
-    delete, path = "/v1/report-runs/{id}", operation_id = "delete_report_run", tag = "reports", params(("id" = String, Path)),
-    responses((status = 200, body = RunView), (status = 404, body = ProblemDetails), (status = 409, body = ProblemDetails))
-)]
-pub(crate) async fn delete_run(
-    Ready(app): Ready,
-    caller: Caller,
-    PathPart(id): PathPart,
-    params: Params,
-) -> Result<Json<RunView>, ApiError> {
-    params.finish()?;
-    let job = files::delete(app.clone(), caller.clone(), JobKind::Report, &id).await?;
-    run_view(&app, &caller, &job).await.map(Json)
-}
-
-/// The file of a run.
-#[utoipa::path(
-    get, path = "/v1/report-runs/{id}/download", operation_id = "download_report_run", tag = "reports",
-    params(("id" = String, Path)),
-    responses((status = 200, description = "the file"), (status = 206, description = "a part of it"), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
-)]
-pub(crate) async fn download_run(
-    Ready(app): Ready,
-    caller: Caller,
-    PathPart(id): PathPart,
-    params: Params,
-    request: Request,
-) -> Result<Response, ApiError> {
-    params.finish()?;
-    files::download(&app, &caller, JobKind::Report, &id, request).await
-}
-
-/// What is in the file of a run, and what proves it.
-#[utoipa::path(
-    get, path = "/v1/report-runs/{id}/manifest", operation_id = "get_report_run_manifest", tag = "reports",
-    params(("id" = String, Path)),
-    responses((status = 200, body = Object), (status = 404, body = ProblemDetails))
-)]
-pub(crate) async fn manifest_of_run(
-    Ready(app): Ready,
-    caller: Caller,
-    PathPart(id): PathPart,
-    params: Params,
-) -> Result<Json<Value>, ApiError> {
-    params.finish()?;
-    files::manifest(&app, &caller, JobKind::Report, &id).await.map(Json)
-}
-
-/// Makes an address of a run's file that needs no sign-in, for some hours.
-#[utoipa::path(
-    post, path = "/v1/report-runs/{id}/link", operation_id = "link_report_run", tag = "reports", params(("id" = String, Path)),
-    responses((status = 201, body = DownloadLink), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
-)]
-pub(crate) async fn link_run(
-    Ready(app): Ready,
-    caller: Caller,
-    PathPart(id): PathPart,
-    params: Params,
-) -> Result<Response, ApiError> {
-    params.finish()?;
-    files::link(app, caller, JobKind::Report, &id).await
 }
 
 /// What a report will look like: its first rows, at once.

@@ -10,14 +10,14 @@ use indelible_control::{Directory, JobFilter, JobKind, Permission, Schedule};
 use indelible_event::{Code, Timestamp};
 use indelible_report::Timing;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    files::{self, JobOwnerView},
-    input::{checked_text, read_change, read_json},
-    reports::{NAME_MAX, RunView, is_open as is_report_open, known, may_run, run_view},
+    files,
+    input::{checked_text, given, read_json},
+    report_runs::{self, RunView, may_run},
+    reports::{NAME_MAX, is_open as is_report_open, known},
     uncancelled,
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     files::zone_named,
     recorder::OwnEvent,
     reports::{format_named, next_run, run_of},
-    sharing::saved_by,
+    sharing::OwnerView,
 };
 
 /// When and why the server stopped a schedule.
@@ -61,7 +61,7 @@ pub(crate) struct ScheduleView {
     stopped: Option<StoppedView>,
     next_run_at: Option<String>,
     last_run: Option<RunView>,
-    owner: JobOwnerView,
+    owner: OwnerView,
     mine: bool,
     created_at: String,
     changed_at: String,
@@ -97,6 +97,46 @@ pub(crate) struct ScheduleWanted {
     enabled: Option<bool>,
 }
 
+/// What is to be other about a schedule; what is absent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScheduleChange {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    report: Option<String>,
+    #[serde(default)]
+    format: Option<String>,
+    #[serde(default)]
+    when: Option<String>,
+    #[serde(default)]
+    zone: Option<String>,
+    #[serde(default)]
+    recipients: Option<Vec<String>>,
+    /// Null: the report's name.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    subject: Option<Option<String>>,
+    #[serde(default)]
+    enabled: Option<bool>,
+}
+
+impl ScheduleChange {
+    /// The schedule that it makes of this one.
+    fn of(self, old: &Schedule) -> ScheduleWanted {
+        ScheduleWanted {
+            name: self.name.unwrap_or_else(|| old.name.clone()),
+            report: self.report.unwrap_or_else(|| old.report.to_string()),
+            format: self.format.unwrap_or_else(|| old.format.clone()),
+            when: self.when.unwrap_or_else(|| old.timing.clone()),
+            zone: Some(self.zone.unwrap_or_else(|| old.zone.clone())),
+            recipients: self.recipients.unwrap_or_else(|| old.recipients.clone()),
+            subject: self.subject.unwrap_or_else(|| old.subject.clone()),
+            enabled: Some(self.enabled.unwrap_or(old.enabled)),
+        }
+    }
+}
+
 /// A timing to look at.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -126,7 +166,7 @@ async fn view(app: &App, caller: &Caller, schedule: &Schedule) -> Result<Schedul
     let filter =
         JobFilter { kind: JobKind::Report, owner: None, parent: Some(schedule.id), before: None, limit: 1 };
     let last_run = match app.control.jobs(&filter).await?.first() {
-        Some(job) => Some(run_view(app, caller, job).await?),
+        Some(job) => Some(report_runs::view(app, caller, job).await?),
         None => None,
     };
     let timing = Timing::parse(&schedule.timing).ok();
@@ -148,8 +188,8 @@ async fn view(app: &App, caller: &Caller, schedule: &Schedule) -> Result<Schedul
         stopped: schedule.stopped.clone().map(|(at, reason)| StoppedView { at: at.to_rfc3339(), reason }),
         next_run_at: schedule.next_run.map(Timestamp::to_rfc3339),
         last_run,
-        owner: JobOwnerView::of(schedule.owner, &schedule.owner_name),
-        mine: schedule.owner == caller.principal.id.owner(),
+        owner: OwnerView::named(schedule.owner, schedule.owner_name.clone()),
+        mine: schedule.owner == caller.owner(&app.control.directory()),
         created_at: schedule.created_at.to_rfc3339(),
         changed_at: schedule.changed_at.to_rfc3339(),
     })
@@ -229,11 +269,11 @@ async fn of_caller(app: &App, caller: &Caller, id: &str) -> Result<Schedule, Api
     caller.needs(Permission::AuditReports)?;
     let none = || ApiError::new(Code::NotFound, "no such schedule of yours");
     let schedule = app.control.schedule(Uuid::try_parse(id).map_err(|_| none())?).await?.ok_or_else(none)?;
-    if is_open(&schedule, caller) { Ok(schedule) } else { Err(none()) }
+    if is_open(&schedule, caller, &app.control.directory()) { Ok(schedule) } else { Err(none()) }
 }
 
-fn is_open(schedule: &Schedule, caller: &Caller) -> bool {
-    schedule.owner == caller.principal.id.owner() || caller.principal.manages_users_completely()
+fn is_open(schedule: &Schedule, caller: &Caller, directory: &Directory) -> bool {
+    schedule.owner == caller.owner(directory) || caller.principal.manages_users_completely()
 }
 
 pub(crate) fn told(
@@ -248,7 +288,7 @@ pub(crate) fn told(
     OwnEvent::new(action, code, kind)
         .by(&caller.principal, &caller.origin, directory)
         .to("schedule", &schedule.id.to_string(), &schedule.name)
-        .touching_saved(saved_by(schedule.owner, directory), &[], &text, directory)
+        .touching_saved(schedule.owner, &[], &text, directory)
 }
 
 /// The schedules of the caller's own; everybody's for complete user management.
@@ -264,7 +304,9 @@ pub(crate) async fn list(
     params.finish()?;
     caller.needs(Permission::AuditReports)?;
     let mut data = Vec::new();
-    for schedule in app.control.schedules().await?.iter().filter(|schedule| is_open(schedule, &caller)) {
+    let directory = app.control.directory();
+    let is_open = |schedule: &&Schedule| is_open(schedule, &caller, &directory);
+    for schedule in app.control.schedules().await?.iter().filter(is_open) {
         data.push(view(&app, &caller, schedule).await?);
     }
     Ok(Json(ScheduleList { data }))
@@ -288,7 +330,7 @@ pub(crate) async fn create(
     caller.still_valid(&app)?;
     uncancelled(async move {
         let now = app.now();
-        let owner = caller.principal.id.owner();
+        let owner = caller.owner(&app.control.directory());
         let all = app.control.schedules().await?;
         if all.iter().filter(|schedule| schedule.owner == owner).count() >= SCHEDULES_MAX {
             let message = format!("you have {SCHEDULES_MAX} schedules; delete one first");
@@ -348,7 +390,7 @@ pub(crate) async fn one(
 /// Changes a schedule; what is absent stays. It still runs with its owner's reach.
 #[utoipa::path(
     patch, path = "/v1/schedules/{id}", operation_id = "change_schedule", tag = "reports", params(("id" = String, Path)),
-    request_body = ScheduleWanted,
+    request_body = ScheduleChange,
     responses((status = 200, body = ScheduleView), (status = 400, body = ProblemDetails), (status = 403, body = ProblemDetails), (status = 404, body = ProblemDetails))
 )]
 pub(crate) async fn change(
@@ -361,15 +403,12 @@ pub(crate) async fn change(
 ) -> Result<Json<ScheduleView>, ApiError> {
     params.finish()?;
     let old = of_caller(&app, &caller, &id).await?;
-    let base = json!({
-        "name": old.name, "report": old.report.to_string(), "format": old.format, "when": old.timing, "zone": old.zone,
-        "recipients": old.recipients, "subject": old.subject, "enabled": old.enabled,
-    });
-    let wanted: ScheduleWanted = read_change(&app, &headers, body, base).await?;
+    let change: ScheduleChange = read_json(&app, &headers, body).await?;
+    let wanted = change.of(&old);
     caller.still_valid(&app)?;
     uncancelled(async move {
         // Its mails go out with the owner's reach: nobody else turns them to themselves.
-        let is_owner = old.owner == caller.principal.id.owner();
+        let is_owner = old.owner == caller.owner(&app.control.directory());
         let mut new = wanted.check(&app, &caller, old.clone()).await?;
         if !is_owner {
             if new.recipients != old.recipients || new.report != old.report {
@@ -435,7 +474,7 @@ pub(crate) async fn run(
 ) -> Result<Response, ApiError> {
     params.finish()?;
     let schedule = of_caller(&app, &caller, &id).await?;
-    if schedule.owner != caller.principal.id.owner() {
+    if schedule.owner != caller.owner(&app.control.directory()) {
         return Err(ApiError::new(Code::Forbidden, "only its owner runs a schedule by hand"));
     }
     uncancelled(async move {
@@ -443,11 +482,15 @@ pub(crate) async fn run(
         let report = app.report_of(&schedule, &caller.principal).await?;
         let report = report.map_err(|reason| ApiError::new(Code::Forbidden, reason))?;
         let definition = serde_json::from_str(&report.definition).map_err(files::corrupt)?;
+        let _turn = app.asking_turn.lock().await;
         let (touched, moment) = may_run(&app, &caller, &definition, &report.query, now).await?;
         let job = run_of(&report, &schedule, now, Some(moment))?;
+        let directory = app.control.directory();
         let told = OwnEvent::new("Run report", "report.run", "export")
             .touching_of(touched)
-            .by(&caller.principal, &caller.origin, &app.control.directory())
+            .saying(&report.name, &directory)
+            .saying(&schedule.name, &directory)
+            .by(&caller.principal, &caller.origin, &directory)
             .to("report", &job.id.to_string(), &report.name)
             .parameter("schedule", schedule.name.clone())
             .parameter("format", schedule.format.clone())
@@ -456,7 +499,7 @@ pub(crate) async fn run(
         app.control.insert_job(&job, now).await?;
         app.jobs.wake();
         let job = files::found(&app, JobKind::Report, job.id).await?;
-        Ok((StatusCode::ACCEPTED, Json(run_view(&app, &caller, &job).await?)).into_response())
+        Ok((StatusCode::ACCEPTED, Json(report_runs::view(&app, &caller, &job).await?)).into_response())
     })
     .await
 }

@@ -185,13 +185,14 @@ fn read_cursor(text: &str) -> Result<Place, ApiError> {
 }
 
 /// What of a view is read by those with whom it is shared.
-fn text_of(name: &str, query: &PageQuery) -> Vec<(String, String)> {
-    let name = ("name".to_owned(), name.to_owned());
-    query.pairs.iter().cloned().chain([name]).collect()
+fn text_of(name: &str, query: &PageQuery, columns: Option<&[String]>) -> Vec<(String, String)> {
+    let said = |what: &str, text: &str| (what.to_owned(), text.to_owned());
+    let columns = columns.unwrap_or_default().iter().map(|column| said("columns", column));
+    query.pairs.iter().cloned().chain([said("name", name)]).chain(columns).collect()
 }
 
 fn shares(caller: &Caller, view: &View, directory: &Directory) -> bool {
-    let text = || text_of(&view.name, &PageQuery::kept(&view.query));
+    let text = || text_of(&view.name, &PageQuery::kept(&view.query), view.columns.as_deref());
     view.shared_with != Sharing::Nobody && caller.shares(view.shared_with, &text(), directory)
 }
 
@@ -264,7 +265,8 @@ pub(crate) async fn create(
         let _turn = caller.turn(&app).await?;
         let name = checked_text("/name", &request.name, NAME_MAX)?;
         let query = checked_query(&app, &caller, &request.query)?;
-        let text = text_of(&name, &query);
+        let columns = request.columns.map(checked_columns).transpose()?;
+        let text = text_of(&name, &query, columns.as_deref());
         let shared_with = match &request.shared_with {
             Some(sharing) => sharing.check(&app, &caller, &text)?,
             None => Sharing::Nobody,
@@ -276,7 +278,7 @@ pub(crate) async fn create(
             owner: caller.owner(&app.control.directory()),
             name,
             query: query.text,
-            columns: request.columns.map(checked_columns).transpose()?,
+            columns,
             shared_with,
             created_at: now,
             changed_at: now,
@@ -329,7 +331,7 @@ fn told(
     let views: Vec<_> = old.into_iter().chain(new).collect();
     let mut told = OwnEvent::new(action, code, kind).by(&caller.principal, &caller.origin, &directory);
     for view in &views {
-        let text = text_of(&view.name, &PageQuery::kept(&view.query));
+        let text = text_of(&view.name, &PageQuery::kept(&view.query), view.columns.as_deref());
         told = told.touching_saved(view.owner, &[view.shared_with], &text, &directory);
     }
     if let Some(view) = views.last() {
@@ -377,7 +379,7 @@ pub(crate) async fn change(
         if let Some(columns) = request.columns {
             view.columns = columns.map(checked_columns).transpose()?;
         }
-        let text = text_of(&view.name, &PageQuery::kept(&view.query));
+        let text = text_of(&view.name, &PageQuery::kept(&view.query), view.columns.as_deref());
         match &request.shared_with {
             Some(sharing) => view.shared_with = sharing.check(&app, &caller, &text)?,
             None => sharing::check(&caller, view.shared_with, &text, &app.control.directory())?,

@@ -10,7 +10,7 @@ type Answer<T> = T extends readonly (infer One)[] ? Answer<One>[] : T extends ob
 /** Of that with whom something is shared, each kind has its own members. */
 type Shared<T> = Omit<Answer<T>, 'shared_with'> & { shared_with: SharedWith };
 
-export type Person = Answer<Bodies['JobOwnerView']>;
+export type Person = Answer<Bodies['OwnerView']>;
 export type Place = Answer<Bodies['EventPlace']>;
 export type JobFile = Answer<Bodies['FileMade']>;
 export type Export = Answer<Bodies['ExportView']>;
@@ -31,6 +31,7 @@ export type ViewChange = Bodies['ViewChange'];
 export type ReportKind = Answer<Bodies['KindView']>;
 export type Report = Shared<Bodies['ReportView']>;
 export type ReportRequest = Bodies['ReportWanted'];
+export type ReportChange = Bodies['ReportChange'];
 /** A report as the editor has it: everything is said. */
 export type ReportDefinition = Pick<Report, 'name' | 'kind' | 'query' | 'zone' | 'columns' | 'group_by' | 'totals'>;
 export type Preview = Answer<Bodies['PreviewView']>;
@@ -38,6 +39,7 @@ export type Delivery = Answer<Bodies['Delivery']>;
 
 export type Schedule = Answer<Bodies['ScheduleView']>;
 export type ScheduleRequest = Bodies['ScheduleWanted'];
+export type ScheduleChange = Bodies['ScheduleChange'];
 export type WhenPreview = Answer<Bodies['TimingView']>;
 
 /** Told by the schema in words only. */
@@ -157,7 +159,7 @@ export class Jobs {
     return this.api.read((client) => client.POST('/v1/reports', { body, ...TEXT }));
   }
 
-  changeReport(id: string, body: ReportRequest): Promise<Report> {
+  changeReport(id: string, body: ReportChange): Promise<Report> {
     return this.api.read((client) => client.PATCH('/v1/reports/{id}', { body, ...ofOne(id) }));
   }
 
@@ -189,9 +191,8 @@ export class Jobs {
     return this.api.read((client) => client.POST('/v1/schedules', { body, ...TEXT }));
   }
 
-  changeSchedule(id: string, body: Partial<ScheduleRequest>): Promise<Schedule> {
-    // The schema has the body of a new one; what is absent stays.
-    return this.api.read((client) => client.PATCH('/v1/schedules/{id}', { body: body as ScheduleRequest, ...ofOne(id) }));
+  changeSchedule(id: string, body: ScheduleChange): Promise<Schedule> {
+    return this.api.read((client) => client.PATCH('/v1/schedules/{id}', { body, ...ofOne(id) }));
   }
 
   deleteSchedule(id: string): Promise<void> {
