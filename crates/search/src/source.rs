@@ -3,7 +3,6 @@
 //! The ledger is the truth. The index follows it, and asks it again for whatever it lost.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use indelible_event::{Derived, Event};
 use indelible_ledger::{LedgerReader, Stored};
