@@ -15,12 +15,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Row, Sqlite, Transaction, sqlite::SqliteRow};
 
 use crate::{
-    ControlError, Directory, TenantNumber,
+    ControlError, Directory, INSTALLATION_NUMBER, TenantNumber,
     store::{from_sql, to_sql},
 };
-
-/// The installation, as a place.
-pub const INSTALLATION: TenantNumber = 0;
 
 /// Most days of a period: a thousand years.
 pub const DAYS_MAX: u32 = 365_250;
@@ -101,7 +98,7 @@ pub struct Classes<'a> {
 /// Where a period holds.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
-    /// This tenant and those below it; [`INSTALLATION`]: all.
+    /// This tenant and those below it; [`INSTALLATION_NUMBER`]: all.
     pub tenant: TenantNumber,
     /// These of its events; `None`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,7 +140,7 @@ impl Periods {
     /// The period of a tenant's events of these classes.
     pub fn of(&self, directory: &Directory, tenant: TenantNumber, classes: &Classes<'_>) -> Period {
         let upwards = directory.upwards(tenant).map(|tenant| tenant.number);
-        let found = upwards.chain([INSTALLATION]).find_map(|tenant| self.at(tenant, classes));
+        let found = upwards.chain([INSTALLATION_NUMBER]).find_map(|tenant| self.at(tenant, classes));
         found.unwrap_or(Period::ForEver)
     }
 
@@ -266,7 +263,7 @@ pub(crate) fn check(
     place: &Place,
     period: Option<Period>,
 ) -> Result<(), ControlError> {
-    if place.tenant != INSTALLATION && directory.tenant(place.tenant).is_none() {
+    if place.tenant != INSTALLATION_NUMBER && directory.tenant(place.tenant).is_none() {
         return Err(ControlError::NoSuchTenant);
     }
     let value = place.class.as_ref().map_or("-", Class::value);

@@ -39,8 +39,8 @@ const LATER: Timestamp = at(400 * DAY);
 async fn the_most_specific_place_decides() {
     let mut base = world().await;
     for change in [
-        kept(INSTALLATION, None, days(400)),
-        kept(INSTALLATION, action_type("delete"), Some(Period::ForEver)),
+        kept(INSTALLATION_NUMBER, None, days(400)),
+        kept(INSTALLATION_NUMBER, action_type("delete"), Some(Period::ForEver)),
         kept(1, None, days(90)),
         kept(1, application("pbx"), days(30)),
         kept(2, action_type("view"), days(7)),
@@ -56,7 +56,7 @@ async fn the_most_specific_place_decides() {
     let recording =
         Classes { action_type: "view", categories: &["user", "call_recording"], application: None };
     for (tenant, classes, expected) in [
-        (INSTALLATION, classes("view", None), days(400)),
+        (INSTALLATION_NUMBER, classes("view", None), days(400)),
         (3, classes("view", Some("pbx")), days(400)),
         (3, classes("delete", None), Some(Period::ForEver)),
         (1, classes("delete", None), days(90)),
@@ -79,7 +79,7 @@ async fn the_most_specific_place_decides() {
 #[tokio::test]
 async fn days_count_from_the_later_of_time_and_receipt_and_end_on_the_microsecond() {
     let mut base = world().await;
-    base.make(kept(INSTALLATION, None, days(30))).await.unwrap();
+    base.make(kept(INSTALLATION_NUMBER, None, days(30))).await.unwrap();
     let directory = base.now();
     let judge = |days_min| Judge::new(&directory, LATER, TWO_DAYS, days_min);
     let end = LATER.as_micros() - 30 * DAY;
@@ -103,7 +103,7 @@ async fn days_count_from_the_later_of_time_and_receipt_and_end_on_the_microsecon
 #[tokio::test]
 async fn a_shorter_period_waits_and_can_be_undone_and_a_longer_one_counts_at_once() {
     let mut base = world().await;
-    base.make(kept(INSTALLATION, None, days(100))).await.unwrap();
+    base.make(kept(INSTALLATION_NUMBER, None, days(100))).await.unwrap();
     let old = at(150 * DAY);
     let mut index = 10;
     let mut set = async |base: &Database, when: i64, change: Change| {
@@ -116,16 +116,16 @@ async fn a_shorter_period_waits_and_can_be_undone_and_a_longer_one_counts_at_onc
     };
     // At 180 days it is 30 days old.
     let now = 180 * DAY;
-    set(&base, now, kept(INSTALLATION, None, days(10))).await;
+    set(&base, now, kept(INSTALLATION_NUMBER, None, days(10))).await;
     assert!(!expires(&base, now, 3), "at once");
     assert!(!expires(&base, now + 2 * DAY - 1, 3), "not yet");
     assert!(expires(&base, now + 2 * DAY, 3), "after two days");
-    set(&base, now + DAY, kept(INSTALLATION, None, days(100))).await;
+    set(&base, now + DAY, kept(INSTALLATION_NUMBER, None, days(100))).await;
     assert!(!expires(&base, now + 20 * DAY, 3), "it was undone");
     // Shortened, lengthened for an hour, shortened again: the last one waits.
     let now = 200 * DAY;
     for (hour, period) in [(0, 10), (70, 400), (71, 10)] {
-        set(&base, now + hour * DAY / 24, kept(INSTALLATION, None, days(period))).await;
+        set(&base, now + hour * DAY / 24, kept(INSTALLATION_NUMBER, None, days(period))).await;
     }
     assert!(!expires(&base, now + 71 * DAY / 24 + 2 * DAY - 1, 3));
     assert!(expires(&base, now + 71 * DAY / 24 + 2 * DAY, 3));
@@ -135,7 +135,7 @@ async fn a_shorter_period_waits_and_can_be_undone_and_a_longer_one_counts_at_onc
     assert!(!expires(&base, now + 11 * DAY, 3));
     assert!(expires(&base, now + 12 * DAY, 3));
     // What was set by a clock ahead of this one is not passed over.
-    set(&base, now + 100 * DAY, kept(INSTALLATION, None, days(400))).await;
+    set(&base, now + 100 * DAY, kept(INSTALLATION_NUMBER, None, days(400))).await;
     assert!(!expires(&base, now + 20 * DAY, 3));
 }
 
@@ -143,7 +143,7 @@ async fn a_shorter_period_waits_and_can_be_undone_and_a_longer_one_counts_at_onc
 async fn a_tenant_that_was_moved_keeps_what_it_has_for_the_cooling_off_time() {
     let mut base = world().await;
     base.make(kept(3, None, days(1))).await.unwrap();
-    base.make(kept(INSTALLATION, None, days(300))).await.unwrap();
+    base.make(kept(INSTALLATION_NUMBER, None, days(300))).await.unwrap();
     let old = at(150 * DAY);
     base.control.apply(20, at(200 * DAY), &moved(1, Some(3))).await.unwrap();
     let base = base.reopened().await;
@@ -169,7 +169,7 @@ async fn what_can_not_be_is_refused() {
         (kept(1, action_type(&"x".repeat(257)), days(1)), "WrongRetention"),
         (kept(1, None, days(DAYS_MAX + 1)), "WrongRetention"),
         (kept(1, action_type(&"x".repeat(256)), days(DAYS_MAX)), "good"),
-        (kept(INSTALLATION, None, None), "good"),
+        (kept(INSTALLATION_NUMBER, None, None), "good"),
     ] {
         let found = base.make(change.clone()).await.err().map(|error| format!("{error:?}"));
         let found = found.as_deref().unwrap_or("good").split([' ', '{']).next().unwrap().to_owned();
@@ -182,7 +182,7 @@ fn the_form_in_the_ledger_stays() {
     for (change, text) in [
         (kept(2, None, days(30)), r#"{"type":"retention_set","tenant":2,"period":{"days":30}}"#),
         (
-            kept(INSTALLATION, application("pbx"), Some(Period::ForEver)),
+            kept(INSTALLATION_NUMBER, application("pbx"), Some(Period::ForEver)),
             r#"{"type":"retention_set","tenant":0,"class":{"application":"pbx"},"period":"for_ever"}"#,
         ),
         (

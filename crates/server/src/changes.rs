@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering;
 
-use indelible_control::{Change, ControlError, Directory, INSTALLATION, TenantNumber};
+use indelible_control::{Change, ControlError, Directory, TenantNumber};
 use indelible_event::Timestamp;
 use indelible_ledger::{Outcome, Receipt};
 use indelible_verify::{ChainId, Kind};
@@ -60,7 +60,7 @@ impl App {
         self.control.check(&change)?;
         let chain = match &change {
             Change::TenantAuditing { tenant } | Change::TenantSet { tenant, .. } => self.chain_of(*tenant)?,
-            Change::RetentionSet { place, .. } if place.tenant != INSTALLATION => {
+            Change::RetentionSet { place, .. } if place.tenant != INSTALLATION_NUMBER => {
                 self.chain_of(place.tenant)?
             }
             _ => self.installation_chain()?,
