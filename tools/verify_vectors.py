@@ -80,6 +80,14 @@ def consistency(case):
     v.need(not proof, "consistency", "the proof is too long")
 
 
+def map_proof(case):
+    end, siblings = case["end"], [H(hash) for hash in case["siblings"]]
+    other, value = (H(end[name]) if name in end else None for name in ("other", "value"))
+    got = v.map_value(H(case["key"]), other, value, siblings, H(case["root"]))
+    if "why" not in case:
+        assert (got and got.hex()) == case["value"]
+
+
 def tile_path(case):
     assert v.tile_path(case["level"], int(case["index"]), case["width"]) == case["path"]
 
@@ -135,6 +143,7 @@ FILES = {
     "trees": (tree, None),
     "inclusion": (inclusion, inclusion),
     "consistency": (consistency, consistency),
+    "maps": (map_proof, map_proof),
     "tile_paths": (tile_path, None),
     "checkpoints": (checkpoint, checkpoint),
     "tlog_proofs": (tlog_proof, tlog_proof),

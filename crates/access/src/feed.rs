@@ -87,16 +87,16 @@ impl ScopedReader {
         let (found, cost) =
             inner.search.ascending(&scope, &Query::all(), from.index..u64::MAX, limit, budget)?;
         add(&mut standing.cost, &cost);
-        let events = self.views(&found.indices, PAGE_BYTES_MAX)?;
-        let whole = events.len() == found.indices.len();
-        let index = if whole { found.through } else { found.indices[events.len()] };
+        let views = self.views(&found.indices, PAGE_BYTES_MAX)?;
+        let whole = views.read == found.indices.len();
+        let index = if whole { found.through } else { found.indices[views.read] };
         let position = Position { index, reach: mark(index), trail: self.trail_before(index)? };
         Ok(FeedPage {
             next: inner.seal.seal_position(&position, &feed_digest()).map_err(ReadError::Randomness)?,
-            more: !whole || events.len() == limit,
+            more: !whole || views.read == limit,
             position: FeedPosition { index, reach: Some(position.reach), reach_changed },
             reach_changed,
-            events,
+            events: views.events.into_iter().map(|(_, event)| event).collect(),
             standing,
         })
     }

@@ -152,14 +152,14 @@ impl ScopedReader {
         let range = from.0..end.max(from.0);
         let (found, cost) = self.trail.inner.search.ascending(&self.scope(), &query, range, limit, budget)?;
         let views = self.views(&found.indices, BATCH_BYTES_MAX)?;
-        let whole = views.len() == found.indices.len();
-        let through = if whole { found.through } else { found.indices[views.len()] };
-        let more = !whole || views.len() == limit;
-        let cursor = |(event, index): (EventView, &u64)| {
+        let whole = views.read == found.indices.len();
+        let through = if whole { found.through } else { found.indices[views.read] };
+        let more = !whole || views.read == limit;
+        let cursor = |(index, event): (u64, EventView)| {
             let cursor = self.follow_cursor(filters, FollowPosition(index + 1))?;
             Ok::<_, ReadError>(Followed { event, cursor })
         };
-        let events = views.into_iter().zip(&found.indices).map(cursor).collect::<Result<_, _>>()?;
+        let events = views.events.into_iter().map(cursor).collect::<Result<_, _>>()?;
         Ok(FollowBatch { events, position: FollowPosition(through), more, cost })
     }
 

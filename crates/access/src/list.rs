@@ -87,14 +87,15 @@ impl ScopedReader {
         if backward {
             indices.reverse();
         }
-        let mut events = self.views(&indices, PAGE_BYTES_MAX)?;
-        let left_out = page.hits.len() - events.len();
+        let views = self.views(&indices, PAGE_BYTES_MAX)?;
+        let left_out = page.hits.len() - views.read;
+        let mut events: Vec<_> = views.events.into_iter().map(|(_, event)| event).collect();
         if backward {
             page.hits.drain(..left_out);
             page.has_prev |= left_out > 0;
             events.reverse();
         } else {
-            page.hits.truncate(events.len());
+            page.hits.truncate(views.read);
             page.has_next |= left_out > 0;
         }
         let total = if request.total {

@@ -47,6 +47,14 @@ pub struct Standing {
     pub cost: Cost,
 }
 
+/// Events that were read by their leaf indices.
+pub(crate) struct Views {
+    /// With their indices; those that were removed since they were found are not among them.
+    pub(crate) events: Vec<(u64, EventView)>,
+    /// Indices that were read, removed ones too; there was no room for the rest.
+    pub(crate) read: usize,
+}
+
 impl ScopedReader {
     pub(crate) fn new(trail: Trail, principal: &Principal) -> Self {
         Self {
@@ -357,21 +365,26 @@ impl ScopedReader {
         if hit.time.as_micros() < self.range.shown_since(now) {
             return Err(ReadError::RangeNotAllowed(self.range.without_a_range(now)));
         }
-        Ok((inner.ledger.record(hit.index)?, cost))
+        // Removed since the search found it: it is not there any more.
+        let record = inner.ledger.record(hit.index)?.whole().ok_or(ReadError::NotFound)?;
+        Ok((record, cost))
     }
 
-    /// The events at these leaf indices, in this order, until their bodies come to `bytes_max`; at least one where there
-    /// are any. The caller has found the indices within the reach.
-    pub(crate) fn views(&self, indices: &[u64], bytes_max: usize) -> Result<Vec<EventView>, ReadError> {
-        let mut views = Vec::with_capacity(indices.len());
+    /// The events at these leaf indices, in this order, until their bodies come to `bytes_max`; at least one is read where
+    /// there are any. The caller has found the indices within the reach.
+    pub(crate) fn views(&self, indices: &[u64], bytes_max: usize) -> Result<Views, ReadError> {
+        let mut views = Views { events: Vec::with_capacity(indices.len()), read: 0 };
         let mut bytes = 0;
         for part in indices.chunks(RECORDS_AT_ONCE) {
-            for record in self.trail.inner.ledger.records_at(part)? {
-                bytes += record.body.len();
-                if bytes > bytes_max && !views.is_empty() {
-                    return Ok(views);
+            for stored in self.trail.inner.ledger.records_at(part)? {
+                if let Some(record) = stored.whole() {
+                    bytes += record.body.len();
+                    if bytes > bytes_max && !views.events.is_empty() {
+                        return Ok(views);
+                    }
+                    views.events.push((record.index, self.view(&record)));
                 }
-                views.push(self.view(&record));
+                views.read += 1;
             }
         }
         Ok(views)
@@ -395,7 +408,7 @@ impl ScopedReader {
         if progress.indexed_size < progress.durable_size {
             let waiting = self.trail.inner.ledger.record(progress.indexed_size);
             let waiting =
-                waiting.map_or(progress.complete_through, |record| before(record.received_at().as_micros()));
+                waiting.map_or(progress.complete_through, |stored| before(stored.received_at().as_micros()));
             through = through.min(waiting);
         }
         self.rounded(through)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indelible_control::{Control, Permission};
 use indelible_event::Timestamp;
-use indelible_ledger::{ChainInfo, LedgerReader, Record, SignedCheckpoint};
+use indelible_ledger::{ChainInfo, LedgerReader, Record, SignedCheckpoint, Stored};
 use indelible_merkle::{Hash, TilePath};
 use indelible_search::{Catalogue, Decode, Progress, Search};
 use indelible_verify::{ChainId, Kind};
@@ -201,8 +201,7 @@ impl OwnEntries {
     /// # Errors
     /// The ledger's.
     pub fn entry(&self, index: u64) -> Result<Option<OwnEntry>, ReadError> {
-        let record = self.ledger.record(index)?;
-        Ok(own(&record))
+        Ok(self.ledger.record(index)?.whole().and_then(|record| own(&record)))
     }
 
     /// Calls `take` with each of the server's own entries from `from` on.
@@ -215,7 +214,12 @@ impl OwnEntries {
         while next < size {
             let records = self.ledger.records(next..size.min(next + SCANNED_AT_ONCE))?;
             next += records.len() as u64;
-            records.iter().filter_map(|record| own(record)).for_each(&mut take);
+            // What was removed was an event, and none of the server's own entries.
+            records
+                .into_iter()
+                .filter_map(Stored::whole)
+                .filter_map(|record| own(&record))
+                .for_each(&mut take);
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! An event as the API gives it back: the fields as sent, and what the server adds.
 
-use indelible_control::{Directory, TenantNumber};
+use indelible_control::Directory;
 use indelible_event::{Client, Event, EventTime, Outcome, Source, TimeSource, Timestamp};
 use indelible_ledger::Record;
 use indelible_search::Decode;
@@ -20,9 +20,6 @@ pub struct EventView {
 
 /// The name under which the installation's own chain is found and shown; no tenant can have it.
 pub const INSTALLATION: &str = "_installation";
-
-/// The number of the installation itself, which has no row.
-pub const INSTALLATION_NUMBER: TenantNumber = 0;
 
 /// What the codes of events begin with that tell of looking, which the server itself writes.
 pub const LOOKING: &str = "looking.";

@@ -118,29 +118,32 @@ impl ScopedReader {
     /// As [`Self::list`].
     pub fn walk_on(&self, walk: &mut Walk, budget: &Budget) -> Result<Step, ReadError> {
         let inner = &self.trail.inner;
-        while walk.found.is_empty() {
-            if walk.index == walk.end {
-                return Ok(Step::End);
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        while records.is_empty() {
+            while walk.found.is_empty() {
+                if walk.index == walk.end {
+                    return Ok(Step::End);
+                }
+                let range = walk.index..walk.end;
+                let (found, _) =
+                    inner.search.ascending(&walk.scope, &walk.query, range, INDICES_AT_ONCE, budget)?;
+                if found.indices.is_empty() && found.through == walk.index {
+                    return Ok(Step::Wait);
+                }
+                walk.index = found.through;
+                walk.found = found.indices.into();
             }
-            let range = walk.index..walk.end;
-            let (found, _) =
-                inner.search.ascending(&walk.scope, &walk.query, range, INDICES_AT_ONCE, budget)?;
-            if found.indices.is_empty() && found.through == walk.index {
-                return Ok(Step::Wait);
+            while let Some(index) = walk.found.front() {
+                // What was removed since it was found is not there any more.
+                if let Some(record) = inner.ledger.record(*index)?.whole() {
+                    bytes += record.body.len();
+                    if bytes > BYTES_AT_ONCE && !records.is_empty() {
+                        break;
+                    }
+                    records.push(record);
+                }
+                walk.found.pop_front();
             }
-            walk.index = found.through;
-            walk.found = found.indices.into();
-        }
-        let mut records = Vec::new();
-        let mut bytes = 0;
-        while let Some(index) = walk.found.front() {
-            let record = inner.ledger.record(*index)?;
-            bytes += record.body.len();
-            if bytes > BYTES_AT_ONCE && !records.is_empty() {
-                break;
-            }
-            records.push(record);
-            walk.found.pop_front();
         }
         Ok(Step::Events(self.walked(records, &walk.scope)))
     }

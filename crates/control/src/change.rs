@@ -9,9 +9,10 @@ use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, Control, ControlError, Directory, KeyRecord, Reach, Role, RoleGrant, RoleReach, TenantKind,
-    TenantNumber, TenantState,
+    ApiKey, Control, ControlError, Directory, KeyRecord, Period, Place, Reach, Role, RoleGrant, RoleReach,
+    TenantKind, TenantNumber, TenantState,
     directory::fold_name,
+    retention,
     store::{from_sql, to_sql},
     tenants::check_tenant_name,
 };
@@ -63,6 +64,14 @@ pub enum Change {
     RoleRemoved {
         /// Which role.
         role: Uuid,
+    },
+    /// Events of a place are kept so long from now on; a shorter period waits until it counts.
+    RetentionSet {
+        /// Which events.
+        #[serde(flatten)]
+        place: Place,
+        /// How long; `None`: the place has no period of its own.
+        period: Option<Period>,
     },
     /// A user has these roles from now on, and no others.
     GrantsSet {
@@ -239,6 +248,7 @@ fn check(directory: &Directory, change: &Change) -> Result<(), ControlError> {
             Some(_) => Ok(()),
             None => Err(ControlError::NoSuchRole),
         },
+        Change::RetentionSet { place, period } => retention::check(directory, place, *period),
         Change::GrantsSet { user, grants } => {
             let user = directory.user(*user).ok_or(ControlError::NoSuchUser)?;
             check_grants(directory, user.tenant, grants)
@@ -317,7 +327,7 @@ async fn write(
                 .await?;
             Ok(())
         }
-        Change::TenantSet { tenant, set } => write_tenant(rows, directory, *tenant, set).await,
+        Change::TenantSet { tenant, set } => write_tenant(rows, directory, at, *tenant, set).await,
         Change::TenantRemoved { tenant } => {
             // What is audited stays, whatever an entry says.
             if directory.tenant(*tenant).is_none_or(|tenant| tenant.auditing) {
@@ -329,6 +339,7 @@ async fn write(
                 "UPDATE users SET tenant = NULL, state = 'disabled' WHERE tenant = ?",
                 "UPDATE views SET shared = 'nobody', shared_tenant = NULL WHERE shared_tenant = ?",
                 "DELETE FROM former_names WHERE tenant = ?",
+                "DELETE FROM retention WHERE tenant = ?",
                 "DELETE FROM tenants WHERE number = ?",
             ] {
                 sqlx::query(statement).bind(to_sql(*tenant)).execute(&mut **rows).await?;
@@ -375,6 +386,7 @@ async fn write(
             }
             Ok(())
         }
+        Change::RetentionSet { place, period } => retention::write(rows, at, place, *period).await,
         Change::GrantsSet { user, grants } => write_grants(rows, directory, *user, grants).await,
     }
 }
@@ -382,6 +394,7 @@ async fn write(
 async fn write_tenant(
     rows: &mut Transaction<'_, Sqlite>,
     directory: &Directory,
+    at: Timestamp,
     number: TenantNumber,
     set: &TenantSet,
 ) -> Result<(), ControlError> {
@@ -418,6 +431,13 @@ async fn write_tenant(
     .bind(to_sql(number))
     .execute(&mut **rows)
     .await?;
+    if set.parent.is_some_and(|parent| parent != tenant.parent) {
+        sqlx::query("UPDATE tenants SET placed_at = ? WHERE number = ?")
+            .bind(at.as_micros())
+            .bind(to_sql(number))
+            .execute(&mut **rows)
+            .await?;
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use indelible_event::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, KeyId, Reach, Role, Tenant, TenantKind, TenantNumber, TenantState, User, UserState,
+    ApiKey, KeyId, Reach, Retention, Role, Tenant, TenantKind, TenantNumber, TenantState, User, UserState,
     keys::hash_secret,
 };
 
@@ -25,6 +25,7 @@ pub struct Directory {
     by_username: HashMap<String, Uuid>,
     by_email: HashMap<String, Vec<Uuid>>,
     installation_audited_since: Option<Timestamp>,
+    retention: Retention,
 }
 
 /// All that a directory is made of.
@@ -37,6 +38,7 @@ pub(crate) struct Loaded {
     pub(crate) roles: Vec<Role>,
     pub(crate) users: Vec<User>,
     pub(crate) installation_audited_since: Option<Timestamp>,
+    pub(crate) retention: Retention,
 }
 
 impl Directory {
@@ -49,6 +51,7 @@ impl Directory {
                 .collect(),
             roles: Role::ready_made().into_iter().chain(loaded.roles).collect(),
             installation_audited_since: loaded.installation_audited_since,
+            retention: loaded.retention,
             ..Self::default()
         };
         for user in loaded.users {
@@ -109,6 +112,11 @@ impl Directory {
     /// Since when tenants begin with auditing on; `None`: they do not.
     pub fn installation_audited_since(&self) -> Option<Timestamp> {
         self.installation_audited_since
+    }
+
+    /// How long events are kept.
+    pub fn retention(&self) -> &Retention {
+        &self.retention
     }
 
     /// Every role, the ready-made ones first.

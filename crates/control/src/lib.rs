@@ -17,6 +17,7 @@ mod permission;
 mod providers;
 mod range;
 mod reports;
+mod retention;
 mod roles;
 mod sessions;
 mod store;
@@ -38,11 +39,13 @@ pub use permission::{Permission, PermissionSet, UnknownPermission};
 pub use providers::StoredProvider;
 pub use range::{CalendarSpan, NoCalendarSpan, RangeLimit};
 pub use reports::{Begun, OPEN_RUNS_MAX, Report, Schedule};
+pub use retention::{Class, Classes, DAYS_MAX, Judge, Period, Periods, Place, Retention};
 pub use roles::{Role, RoleGrant, RoleReach};
 pub use sessions::{LinkPurpose, SecretHash, Session};
 pub use store::{Control, ControlError, StoredRules};
 pub use tenants::{
-    Tenant, TenantKind, TenantNameError, TenantNumber, TenantState, check_tenant_name, is_of_tenant_names,
+    INSTALLATION_NUMBER, Tenant, TenantKind, TenantNameError, TenantNumber, TenantState, check_tenant_name,
+    is_of_tenant_names,
 };
 pub use users::{User, UserState};
 pub use views::{Sharing, View, new_slug};

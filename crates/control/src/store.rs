@@ -20,8 +20,8 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use uuid::Uuid;
 
 use crate::{
-    ApiKey, Directory, KeyId, PermissionSet, RangeLimit, Role, RoleGrant, RoleReach, Tenant, TenantKind,
-    TenantNumber, TenantState, User, UserState,
+    ApiKey, Directory, KeyId, PermissionSet, RangeLimit, Retention, Role, RoleGrant, RoleReach, Tenant,
+    TenantKind, TenantNumber, TenantState, User, UserState,
     change::{INSTALLATION_AUDITED_SINCE, audited_since},
     directory::{Loaded, fold_name},
     sessions::{SessionTable, load_sessions},
@@ -116,6 +116,12 @@ pub enum ControlError {
         role: String,
         /// Its reach.
         reach: &'static str,
+    },
+    /// A period of retention that can't be.
+    #[error("{what}")]
+    WrongRetention {
+        /// What it may be.
+        what: &'static str,
     },
     /// An owner has as many as one may have.
     #[error("there are {max} {what} already; delete some")]
@@ -433,6 +439,13 @@ async fn load(pool: &SqlitePool) -> Result<Directory, ControlError> {
     users.iter_mut().for_each(|user| user.grants.sort());
     let audited = sqlx::query("SELECT value FROM settings WHERE name = ?").bind(INSTALLATION_AUDITED_SINCE);
     let audited = audited.fetch_optional(pool).await?.map(|row| row.try_get("value")).transpose()?;
+    let mut retention = Retention::default();
+    all("retention").await?.iter().try_for_each(|row| retention.add(row))?;
+    for row in &tenants {
+        if let Some(placed) = row.try_get("placed_at")? {
+            retention.placed_at(from_sql(row.try_get("number")?)?, Timestamp::from_micros(placed));
+        }
+    }
     Ok(Directory::new(Loaded {
         tenants: tenants.iter().map(tenant_from).collect::<Result<_, _>>()?,
         former_names: former
@@ -443,6 +456,7 @@ async fn load(pool: &SqlitePool) -> Result<Directory, ControlError> {
         roles: all("roles").await?.iter().map(role_from).collect::<Result<_, _>>()?,
         users,
         installation_audited_since: audited.map(audited_since).transpose()?,
+        retention,
     }))
 }
 

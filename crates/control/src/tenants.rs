@@ -7,6 +7,9 @@ use uuid::Uuid;
 /// A tenant's immutable number; 0 is the installation itself, which has no row.
 pub type TenantNumber = u64;
 
+/// The number of the installation itself, which has no row.
+pub const INSTALLATION_NUMBER: TenantNumber = 0;
+
 /// One tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenant {

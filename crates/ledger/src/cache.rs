@@ -13,8 +13,8 @@ use crate::content::Block;
 pub(crate) enum CacheKey {
     /// A WAL frame by its number.
     Frame(u64),
-    /// A block of the content segment that starts at this index.
-    Block(u64, usize),
+    /// A block of the content segment that starts at this index, and how often that was written again.
+    Block(u64, u32, usize),
 }
 
 /// Blocks that are kept, however small: each has a slot in the table beside its bytes.
@@ -56,6 +56,11 @@ impl Cache {
             held.forget(self.bytes_max);
         }
         Ok(block)
+    }
+
+    /// Forgets every block: contents were removed.
+    pub(crate) fn clear(&self) {
+        *self.held.lock() = Held::default();
     }
 }
 

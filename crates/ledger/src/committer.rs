@@ -53,6 +53,9 @@ impl Committer {
         }
         if let Some(draft) = draft {
             let durable = self.shared.durable_size();
+            if self.shared.rotate.swap(false, Ordering::AcqRel) {
+                self.wal.rotate();
+            }
             let started = Instant::now();
             let published = self.wal.write(&draft, durable, stamp(self.clock.now())).and_then(|frame| {
                 let counters = &self.shared.counters;

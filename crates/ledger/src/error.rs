@@ -57,6 +57,12 @@ pub enum StoreError {
         /// Entries that are durable.
         size: u64,
     },
+    /// What was asked for can't be, whatever the disk does.
+    #[error("{what}")]
+    Refused {
+        /// Why, in words.
+        what: String,
+    },
     /// The database of idempotency keys answered with an error.
     #[error("idempotency keys: {0}")]
     Replays(#[from] fjall::Error),

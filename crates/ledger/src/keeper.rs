@@ -94,6 +94,7 @@ impl Sealer {
             done &= shared.trouble("tree", self.write_out()).is_some();
         }
         done &= shared.trouble("seal", self.seal_due()).is_some();
+        self.remove_due();
         let now_us = stamp(self.clock.now());
         if now_us.abs_diff(self.forgot_us) >= FORGET_EVERY_US {
             self.forgot_us = now_us;
@@ -130,7 +131,7 @@ impl Sealer {
     }
 
     /// Seals while more than the configured amount waits.
-    fn seal_due(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn seal_due(&mut self) -> Result<(), StoreError> {
         while self.is_due() {
             self.seal_next()?;
         }

@@ -12,6 +12,7 @@
 //! | `sequencer`, `recent`, `replays`, `chains` | order: ids, numbers, links |
 //! | `committer`, `wal` | frames, made durable one at a time |
 //! | `shared`, `read`, `reader`, `cache`, `status` | the durable state and reading it |
+//! | `removing` | contents that go for ever |
 //! | `keeper`, `content`, `tree`, `flat`, `leaf`, `ids`, `files` | what is written behind the WAL |
 //! | `recover`, `follow`, `check` | opening, and checking everything against everything |
 
@@ -37,6 +38,7 @@ mod read;
 mod reader;
 mod recent;
 mod recover;
+mod removing;
 mod replays;
 mod request;
 mod sequencer;
@@ -57,8 +59,8 @@ pub use config::LedgerConfig;
 pub use error::{AppendError, CheckError, OpenError, ReadError, StoreError};
 pub use reader::LedgerReader;
 pub use request::{
-    AppendRequest, ChainOpen, NewEvent, OnConflict, Outcome, Placed, Receipt, Record, Replay, ReplayKey,
-    SignedCheckpoint,
+    AppendRequest, ChainOpen, NewEvent, OnConflict, Outcome, Placed, Receipt, Record, Removal, RemovalDone,
+    RemovedEntry, Replay, ReplayKey, SignedCheckpoint, Stored,
 };
 pub use status::LedgerStatus;
 pub use work::{ID_BYTES_MAX, REPLAY_KEY_BYTES_MAX};

@@ -10,7 +10,7 @@ use indelible_merkle::{Hash, TileSource};
 use indelible_verify::{Entry, Envelope, Kind, Salt, commitment};
 
 use crate::cache::CacheKey;
-use crate::content::{Block, Content, ContentSegment};
+use crate::content::{Block, Content, ContentSegment, Kept, Removed};
 use crate::flat::Record32;
 use crate::ids::IdStore;
 use crate::leaf::{LeafRecord, NO_PREVIOUS};
@@ -18,7 +18,7 @@ use crate::recent::placed;
 use crate::replays::{ReplayValue, Run};
 use crate::shared::Shared;
 use crate::wal::FrameAt;
-use crate::{Outcome, Placed, Record, StoreError};
+use crate::{Outcome, Placed, Record, RemovedEntry, StoreError, Stored};
 
 /// Where an entry's content is.
 enum Source {
@@ -67,16 +67,32 @@ impl Shared {
     }
 
     /// One durable entry.
-    pub(crate) fn record(&self, index: u64) -> Result<Arc<Record>, StoreError> {
+    pub(crate) fn record(&self, index: u64) -> Result<Stored, StoreError> {
         self.in_range(index, 1)?;
         match self.source(index)? {
-            Source::Memory(record) => Ok(record),
+            Source::Memory(record) => Ok(Stored::Whole(record)),
             source => self.take(&source, index, &self.beside(index..index + 1)?),
         }
     }
 
+    /// The kind of the entry that tells why an entry lost its content, if it did. It need not be durable yet.
+    pub(crate) fn removed_as(&self, index: u64) -> Result<Option<Kind>, StoreError> {
+        let was_written_again = {
+            let view = self.view.read();
+            let at = view.segments.partition_point(|segment| segment.entry.end <= index);
+            view.segments.get(at).is_some_and(|segment| segment.entry.generation > 0)
+        };
+        if !was_written_again {
+            return Ok(None);
+        }
+        match self.record(index)? {
+            Stored::Whole(_) => Ok(None),
+            Stored::Removed(removed) => Ok(Some(Kind(self.leaf_record(removed.by)?.kind))),
+        }
+    }
+
     /// Durable entries at neighbouring indexes.
-    pub(crate) fn records(&self, range: Range<u64>) -> Result<Vec<Arc<Record>>, StoreError> {
+    pub(crate) fn records(&self, range: Range<u64>) -> Result<Vec<Stored>, StoreError> {
         self.in_range(range.start, range.end.saturating_sub(range.start))?;
         if let Some(records) = self.in_memory(&range) {
             return Ok(records);
@@ -87,7 +103,7 @@ impl Shared {
             let beside = self.beside(neighbours.clone())?;
             for index in neighbours {
                 records.push(match self.source(index)? {
-                    Source::Memory(record) => record,
+                    Source::Memory(record) => Stored::Whole(record),
                     source => self.take(&source, index, &beside)?,
                 });
             }
@@ -113,12 +129,13 @@ impl Shared {
         }
     }
 
-    fn in_memory(&self, range: &Range<u64>) -> Option<Vec<Arc<Record>>> {
+    fn in_memory(&self, range: &Range<u64>) -> Option<Vec<Stored>> {
         let view = self.view.read();
         let first = view.ring.front()?.index;
         let start = usize::try_from(range.start.checked_sub(first)?).ok()?;
         let end = usize::try_from(range.end.checked_sub(first)?).ok()?;
-        (start <= end && end <= view.ring.len()).then(|| view.ring.range(start..end).cloned().collect())
+        let whole = |record: &Arc<Record>| Stored::Whole(record.clone());
+        (start <= end && end <= view.ring.len()).then(|| view.ring.range(start..end).map(whole).collect())
     }
 
     fn source(&self, index: u64) -> Result<Source, StoreError> {
@@ -153,22 +170,42 @@ impl Shared {
                 .get(CacheKey::Frame(frame.number), || Ok(Block::of_frame(frame.first, frame.read()?.0))),
             Source::Segment(segment) => {
                 let number = segment.block_of(index)?;
-                self.cache.get(CacheKey::Block(segment.entry.first, number), || segment.read_block(number))
+                let key = CacheKey::Block(segment.entry.first, segment.entry.generation, number);
+                self.cache.get(key, || segment.read_block(number))
             }
         }
     }
 
-    fn take(&self, source: &Source, index: u64, beside: &Beside) -> Result<Arc<Record>, StoreError> {
+    fn take(&self, source: &Source, index: u64, beside: &Beside) -> Result<Stored, StoreError> {
         let block = self.block(source, index)?;
         let damaged = |what: String| match source {
             Source::Segment(segment) => StoreError::corrupt(&segment.path, 0, what),
             Source::Frame(frame) => StoreError::corrupt(&frame.segment.path, frame.offset, what),
             Source::Memory(_) => StoreError::corrupt(&self.paths.root, 0, what),
         };
-        let content = block
+        let kept = block
             .get(index)
             .ok_or_else(|| damaged(format!("entry {index} is not where the locator points")))?;
-        self.assemble(index, &content, beside)?.map(Arc::new).map_err(damaged)
+        let stored = match kept {
+            Kept::Content(content) => {
+                self.assemble(index, &content, beside)?.map(|record| Stored::Whole(Arc::new(record)))
+            }
+            Kept::Removed(removed) => {
+                self.entry_of_removed(&removed, beside)?.map(|entry| Stored::Removed(Arc::new(entry)))
+            }
+        };
+        stored.map_err(damaged)
+    }
+
+    /// What is left of an entry whose content was removed.
+    fn entry_of_removed(
+        &self,
+        removed: &Removed,
+        beside: &Beside,
+    ) -> Result<Result<RemovedEntry, String>, StoreError> {
+        let Removed { index, by, commitment } = *removed;
+        let entry = self.entry(index, commitment, beside)?;
+        Ok(entry.map(|(entry, leaf_hash)| RemovedEntry { index, entry, leaf_hash, by }))
     }
 
     /// Puts a record together and compares it with its leaf hash; the inner error says what does not fit.
@@ -178,6 +215,24 @@ impl Shared {
         content: &Content<'_>,
         beside: &Beside,
     ) -> Result<Result<Record, String>, StoreError> {
+        let salt = Salt(content.salt);
+        let commitment = commitment(&salt, content.envelope, content.body);
+        let (entry, leaf_hash) = match self.entry(index, commitment, beside)? {
+            Ok(found) => found,
+            Err(what) => return Ok(Err(what)),
+        };
+        Ok(Envelope::decode(content.envelope)
+            .map(|envelope| Record { index, entry, leaf_hash, salt, envelope, body: content.body.to_vec() })
+            .map_err(|error| format!("envelope of entry {index}: {error}")))
+    }
+
+    /// Puts an entry together and compares it with its leaf hash; the inner error says what does not fit.
+    fn entry(
+        &self,
+        index: u64,
+        commitment: Hash,
+        beside: &Beside,
+    ) -> Result<Result<(Entry, Hash), String>, StoreError> {
         let (Some(leaf), Some(stored)) = (beside.leaf(index), beside.hash(index)) else {
             return Err(self.lost(index));
         };
@@ -194,22 +249,19 @@ impl Shared {
             // The entry before in a busy chain is mostly a neighbour.
             previous => beside.hash(previous).map_or_else(|| self.tree.leaf(previous), Ok)?,
         };
-        let salt = Salt(content.salt);
         let entry = Entry {
             kind: Kind(leaf.kind),
             chain_id,
             tenant_seq: leaf.tenant_seq,
             received_at_us: leaf.received_us,
             prev,
-            commitment: commitment(&salt, content.envelope, content.body),
+            commitment,
         };
         let leaf_hash = entry.leaf_hash();
         if leaf_hash != stored {
             return Ok(Err(format!("entry {index} does not give its leaf hash")));
         }
-        Ok(Envelope::decode(content.envelope)
-            .map(|envelope| Record { index, entry, leaf_hash, salt, envelope, body: content.body.to_vec() })
-            .map_err(|error| format!("envelope of entry {index}: {error}")))
+        Ok(Ok((entry, leaf_hash)))
     }
 
     /// A remembered answer in the id index that still counts at `now_us`.
@@ -252,10 +304,12 @@ impl Shared {
         count: u32,
         kind: fn(Placed) -> Outcome,
     ) -> Result<(), StoreError> {
-        for record in self.records(first..first.saturating_add(u64::from(count)))? {
-            let entry = &record.entry;
-            let at = placed(&record.envelope.event_id, record.index, entry.tenant_seq, entry.received_at_us);
-            out.push(kind(at));
+        for stored in self.records(first..first.saturating_add(u64::from(count)))? {
+            let entry = stored.entry();
+            let (index, tenant_seq, received_us) = (stored.index(), entry.tenant_seq, entry.received_at_us);
+            // The id went with the content; whoever sent it has the first answer.
+            let id = stored.whole().map_or_else(String::new, |record| record.envelope.event_id.clone());
+            out.push(kind(placed(&id, index, tenant_seq, received_us)));
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::chains::ChainInfo;
 use crate::disk::DirLock;
 use crate::keeper::merkle;
 use crate::shared::Shared;
-use crate::{LedgerStatus, ReadError, Record, SignedCheckpoint, StoreError};
+use crate::{LedgerStatus, ReadError, SignedCheckpoint, StoreError, Stored};
 
 /// Reads durable entries. Clones share one ledger and outlive its writer.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ impl LedgerReader {
     ///
     /// # Errors
     /// [`StoreError::OutOfRange`] from the durable size on, [`StoreError::Corrupt`], [`StoreError::Io`].
-    pub fn record(&self, index: u64) -> Result<Arc<Record>, ReadError> {
+    pub fn record(&self, index: u64) -> Result<Stored, ReadError> {
         self.shared.record(index)
     }
 
@@ -56,7 +56,7 @@ impl LedgerReader {
     ///
     /// # Errors
     /// As [`LedgerReader::record`], for the first entry that cannot be read.
-    pub fn records(&self, range: Range<u64>) -> Result<Vec<Arc<Record>>, ReadError> {
+    pub fn records(&self, range: Range<u64>) -> Result<Vec<Stored>, ReadError> {
         self.shared.records(range)
     }
 
@@ -64,7 +64,7 @@ impl LedgerReader {
     ///
     /// # Errors
     /// As [`LedgerReader::record`], for the first entry that cannot be read.
-    pub fn records_at(&self, indexes: &[u64]) -> Result<Vec<Arc<Record>>, ReadError> {
+    pub fn records_at(&self, indexes: &[u64]) -> Result<Vec<Stored>, ReadError> {
         indexes.iter().map(|index| self.shared.record(*index)).collect()
     }
 
@@ -174,8 +174,8 @@ impl LedgerReader {
     pub fn entries_tile(&self, n: u64, width: usize) -> Result<Option<Vec<u8>>, ReadError> {
         let Some(start) = self.tile_start(0, n, width) else { return Ok(None) };
         let mut out = Vec::with_capacity(width * (2 + ENTRY_LEN));
-        for record in self.shared.records(start..start + width as u64)? {
-            let entry = record.entry.encode();
+        for stored in self.shared.records(start..start + width as u64)? {
+            let entry = stored.entry().encode();
             let len = u16::try_from(entry.len()).expect("an entry has 99 bytes");
             out.extend_from_slice(&len.to_be_bytes());
             out.extend_from_slice(&entry);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use indelible_event::Timestamp;
 use indelible_merkle::Hash;
-use indelible_verify::{ChainId, Entry, Envelope, Salt};
+use indelible_verify::{ChainId, Entry, Envelope, Kind, Salt};
 
 /// Events to be stored in one durable step.
 #[derive(Clone, Debug)]
@@ -157,10 +157,103 @@ pub struct Record {
     pub body: Vec<u8>,
 }
 
+/// An entry whose content was removed: its place, its time and its proof stay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemovedEntry {
+    /// Leaf index.
+    pub index: u64,
+    /// What the leaf hashes.
+    pub entry: Entry,
+    /// The leaf's hash.
+    pub leaf_hash: Hash,
+    /// Leaf index of the entry that tells why.
+    pub by: u64,
+}
+
+/// An entry as far as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// With its content.
+    Whole(Arc<Record>),
+    /// Without.
+    Removed(Arc<RemovedEntry>),
+}
+
+impl Stored {
+    /// Leaf index.
+    pub fn index(&self) -> u64 {
+        match self {
+            Self::Whole(record) => record.index,
+            Self::Removed(removed) => removed.index,
+        }
+    }
+
+    /// What the leaf hashes.
+    pub fn entry(&self) -> &Entry {
+        match self {
+            Self::Whole(record) => &record.entry,
+            Self::Removed(removed) => &removed.entry,
+        }
+    }
+
+    /// The leaf's hash.
+    pub fn leaf_hash(&self) -> Hash {
+        match self {
+            Self::Whole(record) => record.leaf_hash,
+            Self::Removed(removed) => removed.leaf_hash,
+        }
+    }
+
+    /// Time received.
+    pub fn received_at(&self) -> Timestamp {
+        received_at(self.entry())
+    }
+
+    /// The entry with its content, unless that was removed.
+    pub fn whole(self) -> Option<Arc<Record>> {
+        match self {
+            Self::Whole(record) => Some(record),
+            Self::Removed(_) => None,
+        }
+    }
+}
+
+/// Content that is to go, for ever.
+#[derive(Clone, Debug)]
+pub struct Removal {
+    /// Leaf index of the entry that tells why; durable already.
+    pub by: u64,
+    /// Leaf indices of the events, ascending, each once, all below `by`.
+    pub indices: Vec<u64>,
+    /// Kind of the entry that tells that it is done.
+    pub kind: Kind,
+    /// Its chain.
+    pub chain: ChainId,
+}
+
+/// What a removal did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RemovalDone {
+    /// Entries that have lost their content; those that had lost it before not counted again.
+    pub removed: u64,
+    /// Bytes of envelopes and bodies that went.
+    pub content_bytes: u64,
+    /// Content segments that were written again.
+    pub segments: u64,
+    /// Bytes on disk of these segments before.
+    pub bytes_before: u64,
+    /// And after.
+    pub bytes_after: u64,
+}
+
+fn received_at(entry: &Entry) -> Timestamp {
+    Timestamp::from_micros(i64::try_from(entry.received_at_us).unwrap_or(i64::MAX))
+}
+
 impl Record {
     /// Time received.
     pub fn received_at(&self) -> Timestamp {
-        Timestamp::from_micros(i64::try_from(self.entry.received_at_us).unwrap_or(i64::MAX))
+        received_at(&self.entry)
     }
 
     /// Roughly the memory that the record takes, in bytes.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use indelible_merkle::{Checkpoint, Hash, SigningKey};
 use parking_lot::{Condvar, Mutex, RwLock};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::cache::Cache;
 use crate::chains::{ChainInfo, ChainTable};
@@ -24,7 +24,7 @@ use crate::leaf::LeafRecord;
 use crate::pending::Pending;
 use crate::tree::TreeFiles;
 use crate::wal::FrameAt;
-use crate::{LedgerConfig, Record, SignedCheckpoint, StoreError};
+use crate::{LedgerConfig, Record, RemovalDone, SignedCheckpoint, StoreError};
 
 /// Names of everything in the data directory.
 #[derive(Clone, Debug)]
@@ -95,6 +95,20 @@ pub(crate) struct IdWork {
     pub(crate) entries: usize,
 }
 
+/// A step of a removal, and whom to answer.
+pub(crate) struct RemovalWork {
+    pub(crate) step: RemovalStep,
+    pub(crate) answer: oneshot::Sender<Result<RemovalDone, StoreError>>,
+}
+
+/// What the thread that seals does for a removal.
+pub(crate) enum RemovalStep {
+    /// Writes the content segments of these events again without them.
+    Rewrite { by: u64, indices: Vec<u64> },
+    /// Seals everything, so that no WAL segment but the one that is written to has contents.
+    Seal,
+}
+
 /// Numbers that only ever grow.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -107,6 +121,7 @@ pub(crate) struct Counters {
     pub(crate) seals: AtomicU64,
     pub(crate) refused_busy: AtomicU64,
     pub(crate) refused_full: AtomicU64,
+    pub(crate) removed: AtomicU64,
 }
 
 /// Adds to a counter.
@@ -146,6 +161,10 @@ pub(crate) struct Shared {
     pub(crate) clock_step: Mutex<Option<ClockStep>>,
     /// What does not work although the ledger goes on, by the part that has the trouble.
     pub(crate) troubles: Mutex<BTreeMap<&'static str, String>>,
+    /// Contents that are to be removed, for the thread that seals.
+    pub(crate) removals: Mutex<VecDeque<RemovalWork>>,
+    /// The next frame begins a new segment, so that the one before it can go.
+    pub(crate) rotate: AtomicBool,
     pub(crate) closing: AtomicBool,
     pub(crate) dead: AtomicBool,
 }

@@ -89,6 +89,11 @@ fn spawn_all(parts: Parts, queue: &Arc<Queue<Work>>, lock: Option<DirLock>) -> R
 }
 
 impl Running {
+    /// Has the background look for work at once.
+    pub(crate) fn wake_sealer(&self) {
+        self.sealer.thread().unpark();
+    }
+
     /// Stores what is queued and ends every thread, the ones that others wait for last.
     pub(crate) fn close(self, shared: &Shared, queue: &Queue<Work>) {
         queue.close();
@@ -214,4 +219,6 @@ fn run_sealer(mut sealer: Sealer) {
         let pause = if sealer.step() { SEAL_EVERY } else { AFTER_TROUBLE };
         std::thread::park_timeout(pause);
     }
+    // Nobody does what is left; whoever waits for it learns so.
+    sealer.shared.removals.lock().clear();
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use indelible_verify::{ChainId, ENVELOPE_STRING_MAX, Kind};
@@ -16,12 +17,12 @@ use crate::pending::Ticket;
 use crate::queue::Queue;
 use crate::reader::LedgerReader;
 use crate::recover::{self, Parts};
-use crate::shared::{Paths, Shared, count};
+use crate::shared::{Paths, RemovalStep, RemovalWork, Shared, count};
 use crate::threads::{self, Running};
 use crate::work::{Answer, Prepared, REQUEST_BYTES_MAX, Task, Work, stamp};
 use crate::{
     AppendError, AppendRequest, ChainOpen, LedgerConfig, LedgerStatus, NewEvent, OpenError, OpenProgress,
-    Outcome, ReadError, Receipt, Replay, ReplayKey, StoreError,
+    Outcome, ReadError, Receipt, Removal, RemovalDone, Replay, ReplayKey, StoreError,
 };
 
 /// Entries that may wait for the id index before senders are told to come back.
@@ -189,6 +190,65 @@ impl LedgerWriter {
         body: Vec<u8>,
     ) -> Result<Receipt, AppendError> {
         self.send_system(kind, chain, body)?.blocking_recv().unwrap_or(Err(AppendError::Closed))
+    }
+
+    /// Removes the contents of events for ever: envelope, body and salt. Their entries, links and proofs stay.
+    ///
+    /// When this returns, no file of the ledger has the contents any more, and an entry of the kind and chain given tells
+    /// so: `told` gives its body. Interrupted, by a crash say, it is called again with the same removal. Blocks until done,
+    /// which takes about as long as writing the segments that the events are in; appends and reads go on.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where an index is no event's, or not below the entry that tells why; nothing is removed from
+    /// its segment then. [`StoreError::Io`], [`StoreError::Corrupt`]: call it again once that is mended.
+    ///
+    /// # Panics
+    /// When called from within an asynchronous task.
+    pub fn remove_blocking(
+        &self,
+        removal: Removal,
+        told: impl FnOnce(&RemovalDone) -> Vec<u8>,
+    ) -> Result<RemovalDone, StoreError> {
+        let Removal { by, indices, kind, chain } = removal;
+        self.may_remove(by, &indices)?;
+        let done = self.seal_thread(RemovalStep::Rewrite { by, indices })?;
+        self.inner.shared.rotate.store(true, Ordering::Release);
+        let refused = |error: AppendError| {
+            let source = std::io::Error::other(error);
+            StoreError::io("write to", &self.inner.shared.paths.wal, source)
+        };
+        // It begins a new segment of the WAL, so that the ones with the contents can go.
+        self.append_system_blocking(kind, chain, told(&done)).map_err(refused)?;
+        self.seal_thread(RemovalStep::Seal)?;
+        Ok(done)
+    }
+
+    fn may_remove(&self, by: u64, indices: &[u64]) -> Result<(), StoreError> {
+        let refused = |what: &str| Err(StoreError::Refused { what: what.to_owned() });
+        if indices.windows(2).any(|pair| pair[0] >= pair[1]) {
+            return refused("indices must ascend");
+        }
+        if indices.last().is_some_and(|last| *last >= by) {
+            return refused("the entry that tells why must come behind the events");
+        }
+        let telling = self.inner.shared.leaf_record(by).map(|leaf| Kind(leaf.kind))?;
+        if ![Kind::RETENTION, Kind::ERASURE].contains(&telling) {
+            return refused("the entry that tells why is neither of retention nor of erasure");
+        }
+        Ok(())
+    }
+
+    fn seal_thread(&self, step: RemovalStep) -> Result<RemovalDone, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.inner.shared.removals.lock().push_back(RemovalWork { step, answer });
+        match &*self.inner.running.lock() {
+            Some(running) => running.wake_sealer(),
+            None => self.inner.shared.removals.lock().clear(),
+        }
+        answered.blocking_recv().unwrap_or_else(|_| {
+            let source = std::io::Error::other("the ledger is closed");
+            Err(StoreError::io("rewrite", &self.inner.shared.paths.content, source))
+        })
     }
 
     /// The remembered answer to an idempotency key that was used within the last 24 hours, if its request has been

@@ -78,6 +78,9 @@ pub enum Error {
     /// A checkpoint of another log than the key's.
     #[error("checkpoint origin is not the name of the key that signed it")]
     OriginMismatch,
+    /// A proof about a key of a map that is for another key, or leads to another root.
+    #[error("map proof does not lead from the key to the root")]
+    MapProof,
     /// Not a C2SP tlog-proof.
     #[error("tlog-proof is malformed")]
     MalformedTlogProof,

@@ -13,6 +13,7 @@
 //! | [`prove`](inclusion_proof) | proofs read from stored levels |
 //! | [`check`](verify_inclusion) | proofs checked with nothing but hashes |
 //! | [`key`](SigningKey), [`note`](Note), [`checkpoint`](Checkpoint) | signed notes and what they say |
+//! | [`map`](SparseMap) | a hash over values by key, with proofs |
 //! | [`tlog_proof`](TlogProof) | the text form of an inclusion proof |
 
 mod check;
@@ -20,6 +21,7 @@ mod checkpoint;
 mod error;
 mod hash;
 mod key;
+mod map;
 mod note;
 mod path;
 mod prove;
@@ -38,6 +40,7 @@ pub use checkpoint::Checkpoint;
 pub use error::{Error, ReadError};
 pub use hash::{HASH_LEN, Hash, empty_root, leaf_hash, node_hash};
 pub use key::{SigningKey, VerifierKey};
+pub use map::{MapKey, MapProof, PathEnd, SparseMap};
 pub use note::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, NoteSignature};
 pub use path::TilePath;
 pub use prove::{consistency_proof, inclusion_proof, root_at};

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use indelible_event::{
     Actor, Client, Event, Outcome, OutcomeResult, RuleSet, Severity, Source, Target, TimeSource, Timestamp,
 };
-use indelible_ledger::Record;
+use indelible_ledger::{Record, Stored};
 use indelible_search::{
     Budget, Decode, Decoded, Direction, EventSource, FacetField, PageRequest, Query, Reach, Search,
     SearchConfig, SourceError,
@@ -155,7 +155,7 @@ impl EventSource for Made {
         self.size.subscribe()
     }
 
-    fn records(&self, range: Range<u64>) -> Result<Vec<Arc<Record>>, SourceError> {
+    fn records(&self, range: Range<u64>) -> Result<Vec<Stored>, SourceError> {
         let record = |index: u64| {
             let tenant = tenant(index);
             let entry = Entry {
@@ -181,7 +181,14 @@ impl EventSource for Made {
                 people: People::default(),
             };
             let (leaf_hash, salt) = ([index as u8; 32], Salt([0; 16]));
-            Arc::new(Record { index, entry, leaf_hash, salt, envelope, body: index.to_string().into_bytes() })
+            Stored::Whole(Arc::new(Record {
+                index,
+                entry,
+                leaf_hash,
+                salt,
+                envelope,
+                body: index.to_string().into_bytes(),
+            }))
         };
         Ok(range.map(record).collect())
     }

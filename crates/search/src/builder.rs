@@ -129,7 +129,7 @@ fn fill(state: &State, range: &Range<u64>) -> Result<(), SearchError> {
                 blocks.push(Block::new(next));
             }
             if let Some(block) = blocks.last_mut() {
-                block.push(record.received_at().as_micros(), record.leaf_hash, doc.as_ref());
+                block.push(record.received_at().as_micros(), record.leaf_hash(), doc.as_ref());
             }
             next += 1;
         }

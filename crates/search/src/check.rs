@@ -162,18 +162,18 @@ impl Run<'_> {
         while next < meta.end {
             let records = batches.next(self.source, next..meta.end)?;
             for record in &records {
-                next = record.index + 1;
-                if next == meta.end && hex(&record.leaf_hash) != meta.last_leaf {
-                    self.report.add(&meta.name, Some(record.index), "the ledger has another entry there");
+                next = record.index() + 1;
+                if next == meta.end && hex(&record.leaf_hash()) != meta.last_leaf {
+                    self.report.add(&meta.name, Some(record.index()), "the ledger has another entry there");
                 }
                 let Some(expected) = document(self.decode, record) else { continue };
                 if doc >= split.docs() {
-                    self.report.add(&meta.name, Some(record.index), "an event is missing");
+                    self.report.add(&meta.name, Some(record.index()), "an event is missing");
                     continue;
                 }
                 let what = columns.differ(&expected, doc)?.or_else(|| fingerprints.differ(&expected, doc));
                 if let Some(what) = what {
-                    self.report.add(&meta.name, Some(record.index), what);
+                    self.report.add(&meta.name, Some(record.index()), what);
                 }
                 self.report.events += 1;
                 doc += 1;

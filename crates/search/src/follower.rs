@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use indelible_ledger::Record;
+use indelible_ledger::Stored;
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
@@ -128,7 +128,7 @@ impl<'a> Follower<'a> {
     }
 
     /// The next records before `size`; at least one.
-    fn next_records(&mut self, size: u64) -> Result<Vec<Arc<Record>>, SearchError> {
+    fn next_records(&mut self, size: u64) -> Result<Vec<Stored>, SearchError> {
         if let Some((records, batches)) = self.helper.as_mut().and_then(|helper| helper.ahead(self.next)) {
             self.batches = batches;
             return Ok(records);
@@ -137,11 +137,11 @@ impl<'a> Follower<'a> {
     }
 
     /// Puts the next record, with its document if it is an event, at the end of the tail.
-    fn push(&mut self, record: &Record, doc: Option<&Doc>) {
+    fn push(&mut self, stored: &Stored, doc: Option<&Doc>) {
         let (mut full, mut large) = (false, false);
         if let Some(active) = self.state.view().blocks.last() {
             let mut block = active.write();
-            block.push(record.received_at().as_micros(), record.leaf_hash, doc);
+            block.push(stored.received_at().as_micros(), stored.leaf_hash(), doc);
             full = block.is_full();
             let config = &self.state.config;
             large = self.unflushed_events + block.places.len() >= config.flush_events

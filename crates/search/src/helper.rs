@@ -6,11 +6,10 @@
 //! records come back in their order, then what was read ahead.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Builder, Scope};
 
-use indelible_ledger::Record;
+use indelible_ledger::Stored;
 
 use crate::doc::Doc;
 use crate::source::Batches;
@@ -19,14 +18,14 @@ use crate::state::State;
 /// What the helper does for one batch.
 struct Task {
     /// To be derived.
-    records: Vec<Arc<Record>>,
+    records: Vec<Stored>,
     /// To be read from its beginning, as far as one batch goes.
     ahead: Range<u64>,
     batches: Batches,
 }
 
 /// A batch that was read ahead; `None` where that failed: the follower finds out why when it reads itself.
-type Ahead = Option<(Vec<Arc<Record>>, Batches)>;
+type Ahead = Option<(Vec<Stored>, Batches)>;
 
 /// The thread, as the follower holds it; it ends when this is dropped.
 pub(crate) struct Helper {
@@ -56,7 +55,7 @@ impl Helper {
 
     /// Has records derived, and what begins with `ahead` read. To be followed by [`Helper::docs`], then by
     /// [`Helper::ahead`].
-    pub(crate) fn give(&mut self, records: Vec<Arc<Record>>, ahead: Range<u64>, batches: Batches) {
+    pub(crate) fn give(&mut self, records: Vec<Stored>, ahead: Range<u64>, batches: Batches) {
         self.reads_from = Some(ahead.start);
         // A helper that ended is noticed when its answer does not come.
         let _ = self.tasks.send(Task { records, ahead, batches });

@@ -71,7 +71,7 @@ impl History {
         let Some(last) = size.checked_sub(1) else { return Ok(History { size, last_leaf: [0; 32] }) };
         let records = source.records(last..size).map_err(SearchError::Source)?;
         match records.first() {
-            Some(record) => Ok(History { size, last_leaf: record.leaf_hash }),
+            Some(record) => Ok(History { size, last_leaf: record.leaf_hash() }),
             None => Err(SearchError::Source("it gave no records though it has some".into())),
         }
     }

@@ -3,10 +3,9 @@
 //! The ledger is the truth. The index follows it, and asks it again for whatever it lost.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use indelible_event::{Derived, Event};
-use indelible_ledger::{LedgerReader, Record};
+use indelible_ledger::{LedgerReader, Stored};
 use indelible_verify::Envelope;
 use tokio::sync::watch;
 
@@ -27,7 +26,7 @@ pub trait EventSource: Send + Sync + 'static {
     ///
     /// # Errors
     /// When they can't be read; never an empty answer instead.
-    fn records(&self, range: Range<u64>) -> Result<Vec<Arc<Record>>, SourceError>;
+    fn records(&self, range: Range<u64>) -> Result<Vec<Stored>, SourceError>;
 }
 
 impl EventSource for LedgerReader {
@@ -39,7 +38,7 @@ impl EventSource for LedgerReader {
         LedgerReader::subscribe(self)
     }
 
-    fn records(&self, range: Range<u64>) -> Result<Vec<Arc<Record>>, SourceError> {
+    fn records(&self, range: Range<u64>) -> Result<Vec<Stored>, SourceError> {
         Ok(LedgerReader::records(self, range)?)
     }
 }
@@ -80,16 +79,20 @@ impl Batches {
         &mut self,
         source: &dyn EventSource,
         range: Range<u64>,
-    ) -> Result<Vec<Arc<Record>>, SearchError> {
+    ) -> Result<Vec<Stored>, SearchError> {
         let until = range.end.min(range.start + self.records);
         let records = source.records(range.start..until).map_err(SearchError::Source)?;
         if records.is_empty() {
             return Err(SearchError::Source("it gave no records though it has some".into()));
         }
-        if records.iter().zip(range.start..).any(|(record, index)| record.index != index) {
+        if records.iter().zip(range.start..).any(|(record, index)| record.index() != index) {
             return Err(SearchError::Source("it gave records out of order".into()));
         }
-        let bytes: usize = records.iter().map(|record| record.body.len()).sum();
+        let body = |stored: &Stored| match stored {
+            Stored::Whole(record) => record.body.len(),
+            Stored::Removed(_) => 0,
+        };
+        let bytes: usize = records.iter().map(body).sum();
         self.records = match bytes {
             _ if bytes > BATCH_BYTES => (self.records / 2).max(1),
             _ if bytes < BATCH_BYTES / 4 => (self.records * 2).min(BATCH_RECORDS),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use indelible_ledger::Record;
+use indelible_ledger::{Record, Stored};
 use indelible_verify::Kind;
 use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::watch;
@@ -230,9 +230,9 @@ impl State {
         [&errors.following, &errors.building, &errors.merging].into_iter().flatten().next().cloned()
     }
 
-    /// Derives the document of a record, or `None` if it is not an event.
-    pub(crate) fn document(&self, record: &Record) -> Option<Doc> {
-        document(&*self.decode, record)
+    /// Derives the document of an entry, or `None` if it is not an event or was removed.
+    pub(crate) fn document(&self, stored: &Stored) -> Option<Doc> {
+        document(&*self.decode, stored)
     }
 
     /// Tries again to open a split that could not be read at the start.
@@ -275,9 +275,14 @@ impl State {
     }
 }
 
-/// The document of a record, or `None` if it is not an event. A decoder that panics on one event must not stop the
-/// index for all others.
-pub(crate) fn document(decode: &dyn Decode, record: &Record) -> Option<Doc> {
+/// The document of an entry, or `None` if it is not an event or was removed. A decoder that panics on one event must not
+/// stop the index for all others.
+pub(crate) fn document(decode: &dyn Decode, stored: &Stored) -> Option<Doc> {
+    let Stored::Whole(record) = stored else { return None };
+    document_of(decode, record)
+}
+
+fn document_of(decode: &dyn Decode, record: &Record) -> Option<Doc> {
     if record.entry.kind != Kind::EVENT {
         return None;
     }
@@ -314,7 +319,7 @@ fn open_split(
         return Err(damaged("it covers entries that the ledger does not have"));
     }
     match source.records(meta.end - 1..meta.end) {
-        Ok(last) if last.first().is_some_and(|record| hex(&record.leaf_hash) == meta.last_leaf) => {}
+        Ok(last) if last.first().is_some_and(|record| hex(&record.leaf_hash()) == meta.last_leaf) => {}
         Ok(_) => return Err(damaged("it covers entries of another history")),
         // A ledger that can't be read now says nothing against the split.
         Err(error) => tracing::warn!(split = meta.name, error, "split could not be compared with the ledger"),

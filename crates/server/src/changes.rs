@@ -60,6 +60,9 @@ impl App {
         self.control.check(&change)?;
         let chain = match &change {
             Change::TenantAuditing { tenant } | Change::TenantSet { tenant, .. } => self.chain_of(*tenant)?,
+            Change::RetentionSet { place, .. } if place.tenant != INSTALLATION_NUMBER => {
+                self.chain_of(place.tenant)?
+            }
             _ => self.installation_chain()?,
         };
         let entry = ChangeEntry { change, told: Told::new(told, &self.control.directory())? };

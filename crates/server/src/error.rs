@@ -248,6 +248,9 @@ impl From<ControlError> for ApiError {
             ControlError::TenantInUse | ControlError::ReportInUse => {
                 Self::new(Code::IdConflict, error.to_string())
             }
+            ControlError::WrongRetention { .. } => {
+                Self::field(Code::NumberOutOfRange, "/period", error.to_string())
+            }
             ControlError::WrongGrant { .. } => Self::field(Code::InvalidFilter, "/roles", error.to_string()),
             _ => Self::internal(chain(&error)),
         }

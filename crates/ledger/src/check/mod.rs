@@ -63,6 +63,8 @@ pub struct CheckReport {
     pub wal_frames: u64,
     /// Hashes in the tree files that were compared.
     pub tree_hashes: u64,
+    /// Entries whose content was removed.
+    pub removed: u64,
     /// Ids that were compared.
     pub ids: u64,
     /// Size of the newest checkpoint known to have left the machine.

@@ -1,5 +1,6 @@
 //! Walking every entry in order, sealed ones first, and comparing each with all that is stored about it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use indelible_merkle::{Hash, Tree, level_len};
@@ -9,7 +10,7 @@ use super::files::Sequential;
 use super::{CheckProgress, CheckReport, check_released};
 use crate::StoreError;
 use crate::chains::ChainTable;
-use crate::content::{Block, Content, ContentSegment};
+use crate::content::{Block, Content, ContentSegment, Kept};
 use crate::disk::Disk;
 use crate::files::{Manifest, Released};
 use crate::follow::Fixed;
@@ -36,13 +37,18 @@ pub(super) struct Walker<'a> {
     tree: Tree,
     chains: ChainTable,
     received_us: u64,
+    /// Removed entries before the id index's mark: it may have their ids still.
+    removed_ids: u64,
+    /// Entries that are to tell why contents were removed, and those that can.
+    removed_by: BTreeSet<u64>,
+    telling: BTreeSet<u64>,
 }
 
 /// Where an entry's parts come from.
 struct Stored<'a> {
     place: &'a dyn Fn() -> String,
     fixed: Fixed,
-    content: Option<Content<'a>>,
+    kept: Option<Kept<'a>>,
 }
 
 impl<'a> Walker<'a> {
@@ -90,6 +96,9 @@ impl<'a> Walker<'a> {
             tree: Tree::new(),
             chains: ChainTable::default(),
             received_us: 0,
+            removed_ids: 0,
+            removed_by: BTreeSet::new(),
+            telling: BTreeSet::new(),
         };
         walker.look_at_root();
         Ok(walker)
@@ -126,13 +135,17 @@ impl<'a> Walker<'a> {
             blocks.push(self.report.note(block)?);
             self.report.content_blocks += 1;
         }
-        let mut located: Vec<Option<(u16, Content<'_>)>> =
+        let mut located: Vec<Option<(u16, Kept<'_>)>> =
             vec![None; usize::try_from(end - first).expect("a segment's rows fit memory")];
         for (number, block) in (0u16..).zip(&blocks) {
-            for (index, content) in block.iter().flat_map(Block::iter) {
+            let contents = block.iter().flat_map(Block::iter);
+            let contents = contents.map(|(index, content)| (index, Kept::Content(content)));
+            let removed = block.iter().flat_map(Block::removed);
+            let removed = removed.map(|removed| (removed.index, Kept::Removed(*removed)));
+            for (index, kept) in contents.chain(removed) {
                 let at = index.checked_sub(first).and_then(|at| usize::try_from(at).ok());
                 match at.and_then(|at| located.get_mut(at)) {
-                    Some(slot) if slot.is_none() => *slot = Some((number, content)),
+                    Some(slot) if slot.is_none() => *slot = Some((number, kept)),
                     _ => {
                         let place = format!(
                             "{} at offset {}",
@@ -156,9 +169,8 @@ impl<'a> Walker<'a> {
                 self.report.problem(segment.path.display().to_string(), "entries are missing");
             }
         }
-        let contents: Vec<Option<Content<'_>>> =
-            located.iter().map(|slot| slot.map(|(_, content)| content)).collect();
-        self.rows(first, end, &contents, &segment.path)
+        let kept: Vec<Option<Kept<'_>>> = located.iter().map(|slot| slot.map(|(_, kept)| kept)).collect();
+        self.rows(first, end, &kept, &segment.path)
     }
 
     /// Checks sealed entries, those without content as far as that goes.
@@ -166,13 +178,12 @@ impl<'a> Walker<'a> {
         &mut self,
         first: u64,
         end: u64,
-        contents: &[Option<Content<'_>>],
+        rows: &[Option<Kept<'_>>],
         path: &Path,
     ) -> Result<(), StoreError> {
         for index in first..end {
             let place = || format!("{} entry {index}", path.display());
-            let content =
-                usize::try_from(index - first).ok().and_then(|at| contents.get(at).copied().flatten());
+            let kept = usize::try_from(index - first).ok().and_then(|at| rows.get(at).copied().flatten());
             let Some(record) = self.leaves.get(index)? else {
                 // Said once for the whole file; nothing can be derived without it.
                 self.skip(index)?;
@@ -196,7 +207,7 @@ impl<'a> Walker<'a> {
                 tenant_seq: leaf.tenant_seq,
                 received_us: leaf.received_us,
             };
-            self.entry(Stored { place: &place, fixed, content })?;
+            self.entry(Stored { place: &place, fixed, kept })?;
         }
         Ok(())
     }
@@ -212,19 +223,23 @@ impl<'a> Walker<'a> {
 
     /// Checks one entry against everything stored about it, and goes on from what is stored where it differs.
     fn entry(&mut self, stored: Stored<'_>) -> Result<(), StoreError> {
-        let Stored { place, fixed, content } = stored;
+        let Stored { place, fixed, kept } = stored;
         let index = self.tree.size();
         let kind = Kind(fixed.kind);
         if fixed.received_us < self.received_us {
             self.report.problem(place(), "it was received before the entry in front of it");
         }
         self.received_us = self.received_us.max(fixed.received_us);
+        if [Kind::RETENTION, Kind::ERASURE].contains(&kind) {
+            self.telling.insert(index);
+        }
         let sealed_hash = match self.levels.first_mut() {
             Some(level) => level.get(index)?,
             None => None,
         };
-        let link = match content {
-            Some(content) => self.chains.link(fixed.chain, kind, content.body),
+        let link = match kept {
+            Some(Kept::Content(content)) => self.chains.link(fixed.chain, kind, content.body),
+            Some(Kept::Removed(_)) => self.chains.link(fixed.chain, kind, &[]),
             None => self.known_link(fixed.chain),
         };
         let (chain_id, prev) = match link {
@@ -234,7 +249,7 @@ impl<'a> Walker<'a> {
                 return self.grow(sealed_hash.unwrap_or_default());
             }
         };
-        let Some(content) = content else {
+        let Some(kept) = kept else {
             // The block's own problem is in the report; the chain goes on from the stored hash.
             let hash = sealed_hash.unwrap_or_default();
             self.advance(index, &fixed, chain_id, hash);
@@ -246,18 +261,37 @@ impl<'a> Walker<'a> {
             tenant_seq: fixed.tenant_seq,
             received_at_us: fixed.received_us,
             prev,
-            commitment: commitment(&Salt(content.salt), content.envelope, content.body),
+            commitment: match kept {
+                Kept::Content(content) => commitment(&Salt(content.salt), content.envelope, content.body),
+                Kept::Removed(removed) => removed.commitment,
+            },
         };
         let leaf_hash = entry.leaf_hash();
-        if let Err(what) = self.chains.apply(index, fixed.chain, &entry, leaf_hash, content.body) {
+        let body = if let Kept::Content(content) = kept { content.body } else { &[] };
+        if let Err(what) = self.chains.apply(index, fixed.chain, &entry, leaf_hash, body) {
             self.report.problem(place(), what);
             self.advance(index, &fixed, chain_id, sealed_hash.unwrap_or(leaf_hash));
         }
-        match Envelope::decode(content.envelope) {
-            Ok(envelope) => self.id(place, index, &fixed, &envelope, content.body)?,
-            Err(error) => self.report.problem(place(), format!("envelope: {error}")),
+        match kept {
+            Kept::Content(content) => match Envelope::decode(content.envelope) {
+                Ok(envelope) => self.id(place, index, &fixed, &envelope, content.body)?,
+                Err(error) => self.report.problem(place(), format!("envelope: {error}")),
+            },
+            Kept::Removed(removed) => self.removed(place, &fixed, removed.by),
         }
         self.grow(leaf_hash)
+    }
+
+    /// Counts an entry whose content was removed; only events may be, and by an entry behind them.
+    fn removed(&mut self, place: &dyn Fn() -> String, fixed: &Fixed, by: u64) {
+        self.report.removed += 1;
+        if self.ids.is_some_and(|(_, mark)| self.tree.size() < mark.size) {
+            self.removed_ids += 1;
+        }
+        if Kind(fixed.kind) != Kind::EVENT {
+            self.report.problem(place(), "its content was removed, and it is no event");
+        }
+        self.removed_by.insert(by);
     }
 
     /// Id and link of a chain whose newest entry lost its content.
@@ -399,7 +433,7 @@ impl<'a> Walker<'a> {
                 tenant_seq: row.tenant_seq,
                 received_us: row.received_us,
             };
-            self.entry(Stored { place, fixed, content: Some(content) })?;
+            self.entry(Stored { place, fixed, kept: Some(Kept::Content(content)) })?;
             at = end;
         }
         if self.tree.root() != header.root {
@@ -416,13 +450,17 @@ impl<'a> Walker<'a> {
         if let Some(released) = &self.released {
             check_released(&mut self.report, self.paths, released, self.released_root);
         }
+        for by in self.removed_by.difference(&self.telling) {
+            let what = format!("entry {by} is to tell why contents were removed, and does not");
+            self.report.problem(self.paths.content.display().to_string(), what);
+        }
         if let Some((ids, mark)) = self.ids {
             let (count, expected) = (ids.count(), mark.size);
             let place = self.paths.ids.display().to_string();
             if mark.size > self.tree.size() {
                 self.report
                     .problem(place, format!("the id index reaches to {expected}, the ledger is shorter"));
-            } else if count != expected {
+            } else if count > expected || count < expected - self.removed_ids {
                 self.report.problem(place, format!("the id index has {count} ids for {expected} entries"));
             } else if expected < self.tree.size() {
                 let behind = self.tree.size() - expected;

@@ -1,5 +1,7 @@
 //! One block: a run of rows packed together, with everything needed to unpack it in its header.
 
+use indelible_merkle::Hash;
+
 use crate::codec::{Fields, Short, checked};
 use crate::wal::{Unpacked, unpack};
 
@@ -14,11 +16,25 @@ const CODEC_ZSTD: u8 = 1;
 const CIPHER_NONE: u8 = 0;
 /// Bytes of a row's head inside the block: index, salt, envelope length, body length.
 const ROW_HEAD_LEN: usize = 8 + 16 + 4 + 4;
+/// Bytes of a row whose content was removed: index, entry that tells why, commitment.
+const REMOVED_ROW_LEN: usize = 8 + 8 + 32;
+/// Rows of removed content after which a block is closed.
+pub(crate) const REMOVED_ROWS_TARGET: usize = BLOCK_RAW_TARGET / REMOVED_ROW_LEN;
 const ZSTD_LEVEL: i32 = 1;
+
+/// What the rows of a block are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// Contents.
+    Content,
+    /// What stays where contents were removed.
+    Removed,
+}
 
 /// The head of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BlockHeader {
+    pub(crate) holds: Holds,
     pub(crate) rows: u32,
     pub(crate) raw_len: u32,
     pub(crate) stored_len: u32,
@@ -33,7 +49,7 @@ impl BlockHeader {
     fn encode(&self) -> [u8; BLOCK_HEADER_LEN] {
         let mut out = Vec::with_capacity(BLOCK_HEADER_LEN);
         out.extend_from_slice(&MAGIC);
-        out.extend_from_slice(&[VERSION, CODEC_ZSTD, CIPHER_NONE, 0]);
+        out.extend_from_slice(&[VERSION, CODEC_ZSTD, CIPHER_NONE, self.holds.byte()]);
         // Dictionary id and key id: none in version 1.
         out.extend_from_slice(&[0; 4]);
         out.extend_from_slice(&[0; 16]);
@@ -56,6 +72,7 @@ impl BlockHeader {
             let (magic, kind, dictionary, key) =
                 (f.array::<4>()?, f.array::<4>()?, f.u32()?, f.array::<16>()?);
             let header = Self {
+                holds: Holds::Content,
                 rows: f.u32()?,
                 raw_len: f.u32()?,
                 stored_len: f.u32()?,
@@ -69,10 +86,24 @@ impl BlockHeader {
         if magic != MAGIC {
             return Err("no block starts here".to_owned());
         }
-        if kind != [VERSION, CODEC_ZSTD, CIPHER_NONE, 0] || dictionary != 0 || key != [0; 16] {
-            return Err(format!("block of unknown version, codec, cipher or flags {kind:?}"));
+        let holds = [Holds::Content, Holds::Removed].into_iter().find(|holds| holds.byte() == kind[3]);
+        match holds {
+            Some(holds)
+                if kind[..3] == [VERSION, CODEC_ZSTD, CIPHER_NONE] && dictionary == 0 && key == [0; 16] =>
+            {
+                Ok(Self { holds, ..header })
+            }
+            _ => Err(format!("block of unknown version, codec, cipher or rows {kind:?}")),
         }
-        Ok(header)
+    }
+}
+
+impl Holds {
+    fn byte(self) -> u8 {
+        match self {
+            Self::Content => 0,
+            Self::Removed => 1,
+        }
     }
 }
 
@@ -82,6 +113,22 @@ pub(crate) struct Content<'a> {
     pub(crate) salt: [u8; 16],
     pub(crate) envelope: &'a [u8],
     pub(crate) body: &'a [u8],
+}
+
+/// What stays of an entry whose content was removed, beside its leaf record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Removed {
+    pub(crate) index: u64,
+    /// Leaf index of the entry that tells why.
+    pub(crate) by: u64,
+    pub(crate) commitment: Hash,
+}
+
+/// What a block has of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept<'a> {
+    Content(Content<'a>),
+    Removed(Removed),
 }
 
 /// Gathers rows and packs them.
@@ -122,18 +169,40 @@ impl BlockBuilder {
     ) -> std::io::Result<(BlockHeader, Vec<u8>)> {
         let mut raw = std::mem::take(&mut self.heads);
         raw.append(&mut self.data);
-        let stored = zstd::bulk::compress(&raw, ZSTD_LEVEL)?;
-        let len = |bytes: &[u8]| u32::try_from(bytes.len()).expect("a block is far below 4 GiB");
-        let header = BlockHeader {
-            rows: std::mem::take(&mut self.rows),
-            raw_len: len(&raw),
-            stored_len: len(&stored),
-            expiry_day,
-            tenant_number,
-            data_crc: crc32fast::hash(&stored),
-        };
-        Ok((header, [&header.encode()[..], &stored].concat()))
+        pack(Holds::Content, std::mem::take(&mut self.rows), &raw, expiry_day, tenant_number)
     }
+}
+
+/// The bytes of a block of rows without content, header included: all indices, then all entries that tell why, then
+/// all commitments.
+pub(crate) fn pack_removed(rows: &[Removed], tenant_number: u64) -> std::io::Result<(BlockHeader, Vec<u8>)> {
+    let mut raw = Vec::with_capacity(rows.len() * REMOVED_ROW_LEN);
+    rows.iter().for_each(|row| raw.extend_from_slice(&row.index.to_be_bytes()));
+    rows.iter().for_each(|row| raw.extend_from_slice(&row.by.to_be_bytes()));
+    rows.iter().for_each(|row| raw.extend_from_slice(&row.commitment));
+    let count = u32::try_from(rows.len()).expect("a block is far below 4 GiB");
+    pack(Holds::Removed, count, &raw, 0, tenant_number)
+}
+
+fn pack(
+    holds: Holds,
+    rows: u32,
+    raw: &[u8],
+    expiry_day: u32,
+    tenant_number: u64,
+) -> std::io::Result<(BlockHeader, Vec<u8>)> {
+    let stored = zstd::bulk::compress(raw, ZSTD_LEVEL)?;
+    let len = |bytes: &[u8]| u32::try_from(bytes.len()).expect("a block is far below 4 GiB");
+    let header = BlockHeader {
+        holds,
+        rows,
+        raw_len: len(raw),
+        stored_len: len(&stored),
+        expiry_day,
+        tenant_number,
+        data_crc: crc32fast::hash(&stored),
+    };
+    Ok((header, [&header.encode()[..], &stored].concat()))
 }
 
 /// An unpacked block.
@@ -142,6 +211,8 @@ pub(crate) struct Block {
     /// Ascending by index.
     rows: Vec<BlockRow>,
     raw: Vec<u8>,
+    /// Ascending by index; a block has either contents or these.
+    removed: Vec<Removed>,
 }
 
 #[derive(Debug)]
@@ -161,10 +232,30 @@ impl Block {
             return Err("the block does not match its CRC".to_owned());
         }
         let raw = unpack(stored, header.raw_len)?;
-        let mut rows =
-            Self::rows(header.rows as usize, &raw).map_err(|Short| "the block's rows do not fit it")?;
+        let (count, short) = (header.rows as usize, |Short| "the block's rows do not fit it");
+        if header.holds == Holds::Removed {
+            let mut removed = Self::removed_rows(count, &raw).map_err(short)?;
+            removed.sort_unstable_by_key(|row| row.index);
+            return Ok(Self { rows: Vec::new(), raw: Vec::new(), removed });
+        }
+        let mut rows = Self::rows(count, &raw).map_err(short)?;
         rows.sort_unstable_by_key(|row| row.index);
-        Ok(Self { rows, raw })
+        Ok(Self { rows, raw, removed: Vec::new() })
+    }
+
+    fn removed_rows(count: usize, raw: &[u8]) -> Result<Vec<Removed>, Short> {
+        if count.checked_mul(REMOVED_ROW_LEN) != Some(raw.len()) {
+            return Err(Short);
+        }
+        let (indices, rest) = raw.split_at(count * 8);
+        let (bys, commitments) = rest.split_at(count * 8);
+        let (mut indices, mut bys, mut commitments) =
+            (Fields::new(indices), Fields::new(bys), Fields::new(commitments));
+        let row = |_| {
+            let (index, by) = (indices.u64()?, bys.u64()?);
+            Ok(Removed { index, by, commitment: commitments.array()? })
+        };
+        (0..count).map(row).collect()
     }
 
     /// The content of a WAL frame, which holds its rows in order.
@@ -175,7 +266,7 @@ impl Block {
             at = middle + row.body_len as usize;
             BlockRow { index, salt: row.salt, start, middle, end: at }
         });
-        Self { rows: rows.collect(), raw: frame.raw }
+        Self { rows: rows.collect(), raw: frame.raw, removed: Vec::new() }
     }
 
     fn rows(count: usize, raw: &[u8]) -> Result<Vec<BlockRow>, Short> {
@@ -192,16 +283,25 @@ impl Block {
 
     /// Bytes in memory.
     pub(crate) fn memory(&self) -> u64 {
-        (self.raw.len() + self.rows.len() * size_of::<BlockRow>()) as u64
+        let rows = self.rows.len() * size_of::<BlockRow>() + self.removed.len() * size_of::<Removed>();
+        (self.raw.len() + rows) as u64
     }
 
-    /// The content of `index`, if this block has it.
-    pub(crate) fn get(&self, index: u64) -> Option<Content<'_>> {
-        let at = self.rows.binary_search_by_key(&index, |row| row.index).ok()?;
-        Some(self.content(&self.rows[at]))
+    /// What this block has of `index`.
+    pub(crate) fn get(&self, index: u64) -> Option<Kept<'_>> {
+        if let Ok(at) = self.rows.binary_search_by_key(&index, |row| row.index) {
+            return Some(Kept::Content(self.content(&self.rows[at])));
+        }
+        let at = self.removed.binary_search_by_key(&index, |row| row.index).ok()?;
+        Some(Kept::Removed(self.removed[at]))
     }
 
-    /// Every row, ascending by index.
+    /// Every row without content, ascending by index.
+    pub(crate) fn removed(&self) -> &[Removed] {
+        &self.removed
+    }
+
+    /// Every row with content, ascending by index.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, Content<'_>)> {
         self.rows.iter().map(|row| (row.index, self.content(row)))
     }
@@ -233,10 +333,25 @@ mod tests {
         };
         let (read, block) = parse(&bytes).unwrap();
         assert_eq!((read, read.rows, read.tenant_number), (header, 2, 7));
-        assert_eq!((block.get(4), block.get(9), block.get(5)), (Some(content(2)), Some(content(1)), None));
+        let kept = |n| Some(Kept::Content(content(n)));
+        assert_eq!((block.get(4), block.get(9), block.get(5)), (kept(2), kept(1), None));
         assert_eq!(block.iter().map(|(index, _)| index).collect::<Vec<_>>(), [4, 9]);
+        notices_every_flipped_bit(&bytes, parse);
+        let removed = [4u64, 9].map(|index| Removed { index, by: 70 + index, commitment: [index as u8; 32] });
+        let (header, bytes) = pack_removed(&removed, 7).unwrap();
+        let (read, block) = parse(&bytes).unwrap();
+        assert_eq!((read, read.rows, read.holds), (header, 2, Holds::Removed));
+        assert_eq!((block.get(4), block.get(5)), (Some(Kept::Removed(removed[0])), None));
+        assert_eq!((block.removed(), block.iter().count()), (&removed[..], 0));
+        notices_every_flipped_bit(&bytes, parse);
+    }
+
+    fn notices_every_flipped_bit(
+        bytes: &[u8],
+        parse: impl Fn(&[u8]) -> Result<(BlockHeader, Block), String>,
+    ) {
         for bit in 0..bytes.len() * 8 {
-            let mut bad = bytes.clone();
+            let mut bad = bytes.to_owned();
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(parse(&bad).is_err(), "bit {bit}");
         }

@@ -6,13 +6,21 @@
 
 mod block;
 mod read;
+mod rewrite;
 mod write;
 
-pub(crate) use block::{Block, Content};
+pub(crate) use block::{Block, Content, Kept, Removed};
 pub(crate) use read::ContentSegment;
+pub(crate) use rewrite::rewrite_segment;
 pub(crate) use write::{SealRow, write_segment};
 
-/// The name of the segment with these indexes.
-pub(crate) fn segment_name(first: u64, end: u64) -> String {
-    format!("{first:012x}-{end:012x}.seg")
+use crate::files::SegmentEntry;
+
+/// The name of a segment: of its indexes, and how often it was written again.
+pub(crate) fn segment_name(entry: &SegmentEntry) -> String {
+    let SegmentEntry { first, end, generation, .. } = entry;
+    match generation {
+        0 => format!("{first:012x}-{end:012x}.seg"),
+        _ => format!("{first:012x}-{end:012x}.{generation:x}.seg"),
+    }
 }

@@ -36,7 +36,7 @@ impl ContentSegment {
         log_id: &[u8; 16],
         entry: SegmentEntry,
     ) -> Result<Self, StoreError> {
-        let path = dir.join(segment_name(entry.first, entry.end));
+        let path = dir.join(segment_name(&entry));
         let file = disk.open(&path, Access::Read).map_err(|source| StoreError::io("open", &path, source))?;
         let len = file.len().map_err(|source| StoreError::io("measure", &path, source))?;
         if len != entry.bytes || len < (SEGMENT_HEADER_LEN + FOOTER_LEN) as u64 {
@@ -93,8 +93,26 @@ impl ContentSegment {
         self.blocks.get(number).map_or(0, |line| line.offset)
     }
 
+    /// Reads the whole locator: for each index the number of its block.
+    pub(super) fn locator(&self) -> Result<Vec<u16>, StoreError> {
+        let rows = usize::try_from(self.entry.end - self.entry.first).expect("a segment's rows fit memory");
+        let bytes = read_at(&*self.file, &self.path, self.locator_offset, rows * 2)?;
+        if crc32fast::hash(&bytes) != self.locator_crc {
+            return Err(StoreError::corrupt(&self.path, self.locator_offset, "the locator is damaged"));
+        }
+        let (pairs, _) = bytes.as_chunks::<2>();
+        Ok(pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect())
+    }
+
     /// Reads and unpacks one block.
     pub(crate) fn read_block(&self, number: usize) -> Result<Block, StoreError> {
+        let (header, bytes) = self.read_packed(number)?;
+        let damaged = |what: String| StoreError::corrupt(&self.path, self.block_offset(number), what);
+        Block::unpack(&header, &bytes[BLOCK_HEADER_LEN..]).map_err(damaged)
+    }
+
+    /// Reads one block as it is, header included; whether its data is whole shows when it is unpacked.
+    pub(super) fn read_packed(&self, number: usize) -> Result<(BlockHeader, Vec<u8>), StoreError> {
         let line = self
             .blocks
             .get(number)
@@ -108,7 +126,7 @@ impl ContentSegment {
         if header.rows != line.rows || header.stored_len as usize != stored.len() {
             return Err(damaged("the block header does not agree with the block index".to_owned()));
         }
-        Block::unpack(&header, stored).map_err(damaged)
+        Ok((header, bytes))
     }
 }
 

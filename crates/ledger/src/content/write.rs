@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::block::{BlockBuilder, Content};
+use super::block::{BlockBuilder, BlockHeader, Content};
 use super::segment_name;
 use crate::StoreError;
 use crate::codec::checked;
@@ -37,68 +37,113 @@ pub(crate) fn write_segment(
     rows: &mut [SealRow<'_>],
 ) -> Result<SegmentEntry, StoreError> {
     let end = first + rows.len() as u64;
-    let path = dir.join(segment_name(first, end));
+    let entry = SegmentEntry { first, end, bytes: 0, footer_crc: 0, generation: 0 };
+    let packed = encode(log_id, first, rows);
+    let bytes = packed.map_err(|e| StoreError::io("pack", &dir.join(segment_name(&entry)), e))?;
+    store(disk, dir, entry, &bytes)
+}
+
+/// Gives the bytes of a segment its name, durable when this returns.
+pub(super) fn store(
+    disk: &dyn Disk,
+    dir: &Path,
+    entry: SegmentEntry,
+    packed: &(Vec<u8>, u32),
+) -> Result<SegmentEntry, StoreError> {
+    let (bytes, footer_crc) = packed;
+    let path = dir.join(segment_name(&entry));
     let fresh = path.with_extension("tmp");
-    let (bytes, footer_crc) = encode(log_id, first, rows).map_err(|e| StoreError::io("pack", &fresh, e))?;
     let write = || {
         remove_if_there(disk, &fresh)?;
         let file = disk.open(&fresh, Access::Create)?;
-        file.write_all_at(&bytes, 0)?;
+        file.write_all_at(bytes, 0)?;
         file.sync()?;
         disk.rename(&fresh, &path)?;
         disk.sync_dir(dir)
     };
     write().map_err(|source| StoreError::io("write", &fresh, source))?;
-    Ok(SegmentEntry { first, end, bytes: bytes.len() as u64, footer_crc })
+    Ok(SegmentEntry { bytes: bytes.len() as u64, footer_crc: *footer_crc, ..entry })
 }
 
 /// The whole file and the CRC at its end.
 fn encode(log_id: &[u8; 16], first: u64, rows: &mut [SealRow<'_>]) -> std::io::Result<(Vec<u8>, u32)> {
     rows.sort_unstable_by_key(|row| (row.expiry_day, row.tenant_number, row.index));
-    let mut out = MAGIC.to_vec();
-    out.extend_from_slice(log_id);
-    out.extend_from_slice(&first.to_be_bytes());
-    out.extend_from_slice(&(first + rows.len() as u64).to_be_bytes());
-    seal(&mut out);
-    let mut locator = vec![0u8; rows.len() * 2];
-    let (mut lines, mut blocks) = (Vec::new(), 0usize);
+    let mut file = SegmentBuilder::new(log_id, first, rows.len());
     let mut builder = BlockBuilder::default();
     let mut rest = &*rows;
     while let Some(head) = rest.first() {
         // A block holds one expiry day only, so that it can go as a whole.
         let mut taken = 0;
         for row in rest.iter().take_while(|row| row.expiry_day == head.expiry_day) {
-            if builder.is_full() && blocks + 1 < BLOCKS_MAX {
+            if builder.is_full() && file.blocks() + 1 < BLOCKS_MAX {
                 break;
             }
             builder.push(row.index, &row.content);
-            let at = usize::try_from(row.index - first).expect("rows are in memory") * 2;
-            let number = u16::try_from(blocks).expect("blocks are bounded by BLOCKS_MAX");
-            locator[at..at + 2].copy_from_slice(&number.to_be_bytes());
             taken += 1;
         }
         let (header, block) = builder.pack(head.expiry_day, head.tenant_number)?;
         debug_assert!(builder.is_empty());
-        lines.extend_from_slice(&(out.len() as u64).to_be_bytes());
-        lines.extend_from_slice(&u32::try_from(block.len()).expect("far below 4 GiB").to_be_bytes());
-        lines.extend_from_slice(&header.rows.to_be_bytes());
-        lines.extend_from_slice(&head.tenant_number.to_be_bytes());
-        lines.extend_from_slice(&head.expiry_day.to_be_bytes());
-        out.extend_from_slice(&block);
-        blocks += 1;
+        file.push(&header, &block, rest[..taken].iter().map(|row| row.index));
         rest = &rest[taken..];
     }
-    let index_offset = out.len() as u64;
-    out.extend_from_slice(&lines);
-    out.extend_from_slice(&locator);
-    let mut footer = index_offset.to_be_bytes().to_vec();
-    footer.extend_from_slice(&u32::try_from(blocks).expect("bounded").to_be_bytes());
-    footer.extend_from_slice(&crc32fast::hash(&lines).to_be_bytes());
-    footer.extend_from_slice(&crc32fast::hash(&locator).to_be_bytes());
-    footer.extend_from_slice(&MAGIC);
-    let crc = seal(&mut footer);
-    out.extend_from_slice(&footer);
-    Ok((out, crc))
+    Ok(file.finish())
+}
+
+/// Puts the file together: header, blocks, block index, locator, footer.
+pub(super) struct SegmentBuilder {
+    first: u64,
+    out: Vec<u8>,
+    lines: Vec<u8>,
+    locator: Vec<u8>,
+    blocks: u32,
+}
+
+impl SegmentBuilder {
+    pub(super) fn new(log_id: &[u8; 16], first: u64, rows: usize) -> Self {
+        let mut out = MAGIC.to_vec();
+        out.extend_from_slice(log_id);
+        out.extend_from_slice(&first.to_be_bytes());
+        out.extend_from_slice(&(first + rows as u64).to_be_bytes());
+        seal(&mut out);
+        Self { first, out, lines: Vec::new(), locator: vec![0; rows * 2], blocks: 0 }
+    }
+
+    /// Blocks so far.
+    pub(super) fn blocks(&self) -> usize {
+        self.blocks as usize
+    }
+
+    /// Adds a block with the rows of these indexes. There must be fewer than [`BLOCKS_MAX`].
+    pub(super) fn push(&mut self, header: &BlockHeader, block: &[u8], indices: impl Iterator<Item = u64>) {
+        let number = u16::try_from(self.blocks).expect("blocks are bounded by BLOCKS_MAX").to_be_bytes();
+        for index in indices {
+            let at = usize::try_from(index - self.first).expect("rows are in memory") * 2;
+            self.locator[at..at + 2].copy_from_slice(&number);
+        }
+        self.lines.extend_from_slice(&(self.out.len() as u64).to_be_bytes());
+        let len = u32::try_from(block.len()).expect("far below 4 GiB");
+        self.lines.extend_from_slice(&len.to_be_bytes());
+        self.lines.extend_from_slice(&header.rows.to_be_bytes());
+        self.lines.extend_from_slice(&header.tenant_number.to_be_bytes());
+        self.lines.extend_from_slice(&header.expiry_day.to_be_bytes());
+        self.out.extend_from_slice(block);
+        self.blocks += 1;
+    }
+
+    /// The whole file and the CRC at its end.
+    pub(super) fn finish(self) -> (Vec<u8>, u32) {
+        let Self { mut out, lines, locator, blocks, .. } = self;
+        let mut footer = (out.len() as u64).to_be_bytes().to_vec();
+        footer.extend_from_slice(&blocks.to_be_bytes());
+        footer.extend_from_slice(&crc32fast::hash(&lines).to_be_bytes());
+        footer.extend_from_slice(&crc32fast::hash(&locator).to_be_bytes());
+        footer.extend_from_slice(&MAGIC);
+        let crc = seal(&mut footer);
+        for part in [lines, locator, footer] {
+            out.extend_from_slice(&part);
+        }
+        (out, crc)
+    }
 }
 
 /// Appends the CRC of what is there and returns it.

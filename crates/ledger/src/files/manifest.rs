@@ -14,7 +14,8 @@ use crate::disk::{Disk, read_file, replace_file};
 use crate::wal::FramePlace;
 
 const MAGIC: [u8; 7] = *b"IDLMAN\0";
-const VERSION: u8 = 1;
+/// 1 had no generations of content segments: all were 0.
+const VERSION: u8 = 2;
 
 /// One sealed content segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) struct SegmentEntry {
     pub(crate) bytes: u64,
     /// CRC at the end of the file, which covers its block index.
     pub(crate) footer_crc: u32,
+    /// How often it was written again because content was removed.
+    pub(crate) generation: u32,
 }
 
 /// The state at the last seal.
@@ -101,6 +104,7 @@ impl Manifest {
                 out.extend_from_slice(&field.to_be_bytes());
             }
             out.extend_from_slice(&segment.footer_crc.to_be_bytes());
+            out.extend_from_slice(&segment.generation.to_be_bytes());
         }
         out.extend_from_slice(&count(self.chains.len()));
         for chain in self.chains.iter() {
@@ -121,7 +125,8 @@ impl Manifest {
 
     fn decode(head: &[u8]) -> Result<Option<Self>, Short> {
         let mut f = Fields::new(head);
-        if f.array()? != MAGIC || f.u8()? != VERSION {
+        let (magic, version) = (f.array()?, f.u8()?);
+        if magic != MAGIC || !(1..=VERSION).contains(&version) {
             return Ok(None);
         }
         let text = |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Short);
@@ -140,7 +145,9 @@ impl Manifest {
         };
         for _ in 0..f.u32()? {
             let (first, end, bytes) = (f.u64()?, f.u64()?, f.u64()?);
-            manifest.segments.push(SegmentEntry { first, end, bytes, footer_crc: f.u32()? });
+            let footer_crc = f.u32()?;
+            let generation = if version == 1 { 0 } else { f.u32()? };
+            manifest.segments.push(SegmentEntry { first, end, bytes, footer_crc, generation });
         }
         for _ in 0..f.u32()? {
             let (chain, tenant_uuid) = (ChainId(f.array()?), f.array()?);

@@ -38,11 +38,14 @@ pub(super) fn fill_ids(
         let end = size.min(at.size + REFILL_STEP);
         let mut batch = IdBatch::default();
         for index in at.size..end {
-            let record = shared.record(index)?;
-            let leaf = shared.leaf_record(index)?;
-            let entry = IdEntry { index, tag: tagger.tag(&record.body) };
-            batch.ids.push((id_key(leaf.chain, &record.envelope.event_id), entry));
-            at.leaf = record.leaf_hash;
+            let stored = shared.record(index)?;
+            at.leaf = stored.leaf_hash();
+            // Ids of removed events were removed with them: nothing is left to fill in.
+            if let Some(record) = stored.whole() {
+                let leaf = shared.leaf_record(index)?;
+                let entry = IdEntry { index, tag: tagger.tag(&record.body) };
+                batch.ids.push((id_key(leaf.chain, &record.envelope.event_id), entry));
+            }
         }
         at.size = end;
         batch.mark = Some(at);

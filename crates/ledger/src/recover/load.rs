@@ -92,6 +92,8 @@ impl Loaded {
             wal_reserved: AtomicU64::new(0),
             clock_step: Mutex::default(),
             troubles: Mutex::default(),
+            removals: Mutex::default(),
+            rotate: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             dead: AtomicBool::new(false),
             vkey: manifest.vkey.clone(),

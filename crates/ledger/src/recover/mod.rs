@@ -158,8 +158,7 @@ impl Parts {
 
 /// Removes what an interrupted process left unnamed.
 fn clean(disk: &dyn Disk, paths: &Paths, manifest: &Manifest, replayed: &Replayed) -> Result<(), StoreError> {
-    let named: Vec<String> =
-        manifest.segments.iter().map(|entry| segment_name(entry.first, entry.end)).collect();
+    let named: Vec<String> = manifest.segments.iter().map(segment_name).collect();
     for dir in [&paths.wal, &paths.content, &paths.root] {
         let names = disk.list(dir).map_err(|source| StoreError::io("list", dir, source))?;
         let stray = |name: &String| {

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use sha2::{Digest as _, Sha256};
 
+use indelible_verify::Kind;
+
 use super::Sequencer;
 use crate::ids::{BodyTag, id_key};
 use crate::recent::{RecentId, placed};
@@ -69,10 +71,15 @@ impl Sequencer {
                 return Ok(Some((*tag == event.tag, Plan::DuplicateOf(*position))));
             }
             let found = if fresh { None } else { self.find(key)? };
-            Ok(found.map(|found| {
-                let at = placed(id, found.entry.index, found.tenant_seq, found.received_us);
-                (found.entry.tag == event.tag, Plan::Duplicate(at))
-            }))
+            let Some(found) = found else { return Ok(None) };
+            let at = placed(id, found.entry.index, found.tenant_seq, found.received_us);
+            Ok(match self.shared.removed_as(found.entry.index)? {
+                // An id is taken for as long as its event is kept.
+                Some(Kind::RETENTION) => None,
+                // What was erased doesn't come back by a sender's retry, whatever it says now.
+                Some(_) => Some((true, Plan::Duplicate(at))),
+                None => Some((found.entry.tag == event.tag, Plan::Duplicate(at))),
+            })
         };
         match look(&key, id, !event.id_given)? {
             None => return Ok(Plan::New { id: None, key }),

@@ -7,6 +7,7 @@ mod history;
 mod model;
 mod process;
 mod read_only;
+mod removing;
 mod rig;
 mod rules;
 mod threads;

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::process;
 use super::rig::{Rig, config, event, events, read_and_verify, request, tenant};
 use crate::disk::Disk;
-use crate::{Ledger, LedgerReader, OpenError, OpenProgress, StoreError, SystemClock, check, recover};
+use crate::{Ledger, LedgerReader, OpenError, OpenProgress, StoreError, Stored, SystemClock, check, recover};
 
 fn look(dir: &Path) -> Result<LedgerReader, OpenError> {
     Ledger::open_read_only(dir, config(), &|_| {})
@@ -46,7 +46,7 @@ fn changes_nothing(dir: &Path) -> Vec<String> {
     assert_eq!(*reader.subscribe().borrow(), size);
     assert_eq!(reader.status().size, size);
     for index in 0..size {
-        assert_eq!(reader.record(index).unwrap(), records[index as usize]);
+        assert_eq!(reader.record(index).unwrap(), Stored::Whole(records[index as usize].clone()));
     }
     assert_eq!(reader.tile(0, 0, 2).unwrap().unwrap()[..32], records[0].leaf_hash);
     if reader.released_checkpoint().size < size {
@@ -150,7 +150,7 @@ fn one_writer_or_many_readers_have_a_directory() {
     let clone = first.clone();
     for reader in [first, second, clone] {
         assert!(matches!(open(), Err(StoreError::Locked { .. })));
-        assert_eq!(reader.record(0).unwrap().index, 0);
+        assert_eq!(reader.record(0).unwrap().index(), 0);
     }
     open().unwrap();
 }

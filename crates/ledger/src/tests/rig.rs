@@ -15,11 +15,11 @@ use crate::disk::sim::SimDisk;
 use crate::disk::{Disk, random};
 use crate::ids::{IdStore, Ids, MemoryIds};
 use crate::recover::{self, Parts};
-use crate::shared::Paths;
+use crate::shared::{Paths, RemovalStep, RemovalWork};
 use crate::work::{Answer, Prepared, Task, Work, stamp};
 use crate::{
     AppendRequest, ChainOpen, CheckReport, Clock, LedgerConfig, LedgerReader, NewEvent, OnConflict, Record,
-    SignedCheckpoint, StoreError,
+    RemovalDone, SignedCheckpoint, StoreError, Stored,
 };
 
 /// A clock that moves when it is told to.
@@ -210,6 +210,29 @@ impl Rig {
         parts.sealer.step();
     }
 
+    /// Has the background do a step of a removal.
+    pub(super) fn removal_step(&mut self, step: RemovalStep) -> Result<RemovalDone, StoreError> {
+        let (answer, mut answered) = oneshot::channel();
+        let parts = self.parts();
+        parts.shared.removals.lock().push_back(RemovalWork { step, answer });
+        parts.sealer.remove_due();
+        answered.try_recv().expect("the step was done")
+    }
+
+    /// What [`crate::LedgerWriter::remove_blocking`] does.
+    pub(super) fn remove(&mut self, by: u64, indices: &[u64]) -> Result<RemovalDone, StoreError> {
+        let done = self.removal_step(RemovalStep::Rewrite { by, indices: indices.to_vec() })?;
+        self.parts().shared.rotate.store(true, Ordering::SeqCst);
+        let chain = self.reader().chains()[0].chain;
+        let task = Task::System { kind: Kind::RETENTION, chain, body: b"{\"state\":\"done\"}".to_vec() };
+        let told = self.run(vec![task]).remove(0);
+        told.map_err(|error| {
+            StoreError::io("write to", &Self::paths().wal, std::io::Error::other(error.to_string()))
+        })?;
+        self.removal_step(RemovalStep::Seal)?;
+        Ok(done)
+    }
+
     /// A clean end: what [`crate::LedgerWriter::close`] leaves.
     pub(super) fn close(&mut self) {
         let parts = self.parts();
@@ -242,26 +265,29 @@ impl Rig {
 }
 
 /// Reads the whole ledger and verifies it from the outside: links, roots, proofs, and that every checkpoint ever
-/// shown is a prefix of the newest.
+/// shown is a prefix of the newest. Gives the entries that have their contents.
 pub(super) fn read_and_verify(reader: &LedgerReader, shown: &[Arc<SignedCheckpoint>]) -> Vec<Arc<Record>> {
     let vkey: VerifierKey = reader.vkey().parse().unwrap();
     let newest = reader.checkpoint();
     let checkpoint = Checkpoint::open(&newest.note, std::slice::from_ref(&vkey)).unwrap();
     let size = reader.durable_size();
     assert_eq!((checkpoint.size(), *checkpoint.root()), (size, newest.root));
-    let records = reader.records(0..size).unwrap();
-    assert_eq!(records.len() as u64, size);
+    let stored = reader.records(0..size).unwrap();
+    assert_eq!(stored.len() as u64, size);
     let mut chains = Chains::default();
-    for (index, record) in records.iter().enumerate() {
-        assert_eq!(record.index, index as u64);
-        assert_eq!(record.entry.leaf_hash(), record.leaf_hash);
-        let commitment =
-            indelible_verify::commitment(&record.salt, &record.envelope.encode().unwrap(), &record.body);
-        assert_eq!(record.entry.commitment, commitment);
-        chains.accept(&record.entry, record.leaf_hash).unwrap();
+    for (index, stored) in stored.iter().enumerate() {
+        assert_eq!(stored.index(), index as u64);
+        assert_eq!(stored.entry().leaf_hash(), stored.leaf_hash());
+        if let Stored::Whole(record) = stored {
+            let envelope = record.envelope.encode().unwrap();
+            let commitment = indelible_verify::commitment(&record.salt, &envelope, &record.body);
+            assert_eq!(record.entry.commitment, commitment);
+        }
+        chains.accept(stored.entry(), stored.leaf_hash()).unwrap();
         let proof = reader.inclusion(index as u64, size).unwrap();
-        verify_inclusion(&record.leaf_hash, index as u64, size, &proof, checkpoint.root()).unwrap();
+        verify_inclusion(&stored.leaf_hash(), index as u64, size, &proof, checkpoint.root()).unwrap();
     }
+    let records = stored.into_iter().filter_map(Stored::whole).collect();
     for old in shown {
         let opened = Checkpoint::open(&old.note, std::slice::from_ref(&vkey)).unwrap();
         let proof = reader.consistency(old.size, size).unwrap();

@@ -42,7 +42,7 @@ fn what_is_on_its_way_is_known_by_its_oldest_stamp_until_it_can_be_read() {
     let sequenced = parts.sequencer.sequence(vec![first], None);
     assert_eq!(reader.pending_since_us(), Some(taken_us), "sequenced, and not on disk");
     assert!(parts.committer.commit(sequenced));
-    let newest = reader.record(reader.durable_size() - 1).unwrap();
+    let newest = reader.record(reader.durable_size() - 1).unwrap().whole().unwrap();
     assert_eq!(newest.entry.received_at_us, taken_us, "it bears the time at which it was taken");
     assert_eq!(reader.pending_since_us(), Some(taken_us + 2 * SECOND.cast_unsigned()));
     drop(second);
@@ -85,7 +85,7 @@ fn reused_and_late_events_are_committed_to_as_stored() {
     rig.append(request(vec![event(chain, "u", "{}")])).unwrap();
     let receipt = rig.run(vec![task]).remove(0).unwrap();
     let placed = receipt.outcomes[0].placed().unwrap().clone();
-    let record = rig.reader().record(placed.index).unwrap();
+    let record = rig.reader().record(placed.index).unwrap().whole().unwrap();
     assert_eq!(record.envelope.event_time_us, placed.received_at.as_micros());
     read_and_verify(&rig.reader(), &[]);
 }
@@ -238,7 +238,8 @@ fn a_tenant_has_one_open_chain_and_the_next_names_the_last() {
     let (second, answer) = rig.open_chain(1);
     let opened = answer.unwrap().first().placed().unwrap().index;
     let head = rig.reader().chain(&first).unwrap().head;
-    let body: serde_json::Value = serde_json::from_slice(&rig.reader().record(opened).unwrap().body).unwrap();
+    let record = rig.reader().record(opened).unwrap().whole().unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&record.body).unwrap();
     assert_eq!(body["previous_head"], hex::encode(head));
     assert_eq!(body["previous_chain"], first.to_string());
     assert_eq!(body["details"]["parent"], serde_json::Value::Null);

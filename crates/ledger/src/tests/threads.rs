@@ -8,7 +8,7 @@ use super::rig::{Rig, config, event, events, read_and_verify, request, tenant};
 use crate::disk::sim::Failure;
 use crate::{
     AppendError, AppendRequest, Ledger, LedgerReader, LedgerWriter, Outcome, Replay, ReplayKey, StoreError,
-    SystemClock, check,
+    Stored, SystemClock, check,
 };
 
 fn open(dir: &std::path::Path) -> (LedgerWriter, LedgerReader) {
@@ -40,7 +40,7 @@ fn what_was_acknowledged_is_there_after_reopening() {
     assert_eq!((old.size(), new.size()), (502, 502));
     for (n, outcome) in receipt.outcomes.iter().enumerate() {
         let placed = outcome.placed().unwrap();
-        let record = reader.record(placed.index).unwrap();
+        let record = reader.record(placed.index).unwrap().whole().unwrap();
         assert_eq!(record.envelope.event_id, format!("id-{n}"));
         assert_eq!((record.entry.tenant_seq, record.entry.chain_id), (placed.tenant_seq, chain));
         let proof = reader.inclusion(placed.index, 502).unwrap();
@@ -105,8 +105,8 @@ fn readers_follow_while_segments_are_sealed() {
             while at < 2002 {
                 let end = *runtime.block_on(size.wait_for(|size| *size > at)).unwrap();
                 let records = reader.records(at..end).unwrap();
-                assert!(records.iter().map(|record| record.index).eq(at..end));
-                assert_eq!(reader.record(at / 2).unwrap().index, at / 2);
+                assert!(records.iter().map(Stored::index).eq(at..end));
+                assert_eq!(reader.record(at / 2).unwrap().index(), at / 2);
                 at = end;
             }
         })
@@ -129,7 +129,7 @@ fn a_directory_has_one_owner() {
     assert!(matches!(again, Err(StoreError::Locked { .. })));
     assert!(matches!(check(dir.path(), &|_| {}), Err(StoreError::Locked { .. })));
     writer.close();
-    assert_eq!(reader.record(0).unwrap().index, 0, "readers go on");
+    assert_eq!(reader.record(0).unwrap().index(), 0, "readers go on");
     assert!(check(dir.path(), &|_| {}).unwrap().is_ok());
     open(dir.path());
 }
@@ -239,7 +239,7 @@ fn tiles_and_entries_are_served_as_c2sp_has_them() {
     }
     let entries = reader.entries_tile(1, 46).unwrap().unwrap();
     assert_eq!(entries.len(), 46 * 101);
-    assert_eq!(entries[2..101], reader.record(256).unwrap().entry.encode());
+    assert_eq!(entries[2..101], reader.record(256).unwrap().entry().encode());
     assert_eq!(reader.entries_tile(1, 47).unwrap(), None);
 }
 

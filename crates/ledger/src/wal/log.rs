@@ -162,6 +162,11 @@ impl Wal {
         self.place.number
     }
 
+    /// The next frame begins a new segment.
+    pub(crate) fn rotate(&mut self) {
+        self.segment = None;
+    }
+
     /// Bytes that can be written without asking the file system for more.
     pub(crate) fn reserved_bytes(&self) -> u64 {
         let left = self.segment.as_ref().map_or(0, |segment| segment.bytes.saturating_sub(self.place.offset));

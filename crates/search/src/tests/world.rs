@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indelible_event::{Derived, Event, Severity, TimeSource, Timestamp};
-use indelible_ledger::Record;
+use indelible_ledger::{Record, Stored as InLedger};
 use indelible_verify::{ChainId, Entry, Envelope, Kind, People, Protocol, Salt};
 use parking_lot::{Mutex, RwLock};
 use serde_json::value::RawValue;
@@ -108,7 +108,7 @@ impl EventSource for MemoryLedger {
         self.size.subscribe()
     }
 
-    fn records(&self, range: Range<u64>) -> Result<Vec<Arc<Record>>, SourceError> {
+    fn records(&self, range: Range<u64>) -> Result<Vec<InLedger>, SourceError> {
         if self.broken.lock().is_some_and(|from| range.end > from) {
             return Err("the disk is on fire".into());
         }
@@ -127,14 +127,14 @@ impl EventSource for MemoryLedger {
                 prev: [0; 32],
                 commitment: [0; 32],
             };
-            Arc::new(Record {
+            InLedger::Whole(Arc::new(Record {
                 index,
                 entry,
                 leaf_hash: [index as u8 ^ history; 32],
                 salt: Salt([0; 16]),
                 envelope: envelope(stored.unwrap_or(&other)),
                 body: index.to_string().into_bytes(),
-            })
+            }))
         };
         Ok((range.start..end).map(record).collect())
     }

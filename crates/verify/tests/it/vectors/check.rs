@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use indelible_event::TimeSource;
 use indelible_merkle::{
-    Checkpoint, Hash, SigningKey, TilePath, TlogProof, Tree, VerifierKey, leaf_hash, verify_consistency,
-    verify_inclusion,
+    Checkpoint, Hash, MapKey, MapProof, PathEnd, SigningKey, TilePath, TlogProof, Tree, VerifierKey,
+    leaf_hash, verify_consistency, verify_inclusion,
 };
 use indelible_verify::{
     Chains, Entry, Envelope, Error, ProofBundle, Salt, Step, commitment, verify_checkpoints,
@@ -267,4 +267,24 @@ fn the_served_log() {
         let end = chains.iter().find(|(id, _)| id.to_string() == text(&chain["chain_id"])).unwrap().1;
         assert_eq!((end.next_seq, end.head), (chain["entries"].as_u64().unwrap(), hash(&chain["head"])));
     });
+}
+
+#[test]
+fn maps() {
+    let file = read("maps.json");
+    let verify = |case: &Value| {
+        let key = |value: &Value| -> MapKey { bytes(value).try_into().unwrap() };
+        let end = &case["end"];
+        let end = match (&end["other"], &end["value"]) {
+            (Value::Null, Value::Null) => PathEnd::Empty,
+            (Value::Null, value) => PathEnd::Value(hash(value)),
+            (other, value) => PathEnd::Other(key(other), hash(value)),
+        };
+        MapProof { end, siblings: hashes(&case["siblings"]) }.verify(&hash(&case["root"]), &key(&case["key"]))
+    };
+    each(&file, "valid", |case| {
+        let value = case["value"].as_str().map(|_| hash(&case["value"]));
+        assert_eq!(verify(case), Ok(value), "{case}");
+    });
+    each(&file, "refused", |case| assert!(verify(case).is_err(), "{case}"));
 }

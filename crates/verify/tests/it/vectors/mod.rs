@@ -37,6 +37,7 @@ fn made() -> Files {
         ("trees.json", trees::roots()),
         ("inclusion.json", trees::inclusion()),
         ("consistency.json", trees::consistency()),
+        ("maps.json", trees::maps()),
         ("tile_paths.json", trees::tile_paths()),
         ("checkpoints.json", log::checkpoints()),
         ("tlog_proofs.json", log::tlog_proofs()),

@@ -1,8 +1,8 @@
 //! Vectors of trees: roots, inclusion and consistency proofs, tile paths. Leaf i hashes the eight bytes of i.
 
 use indelible_merkle::{
-    Hash, MemoryTiles, TilePath, Tree, consistency_proof, empty_root, inclusion_proof, leaf_hash, node_hash,
-    root_at,
+    Hash, MapKey, MapProof, MemoryTiles, PathEnd, SparseMap, TilePath, Tree, consistency_proof, empty_root,
+    inclusion_proof, leaf_hash, node_hash, root_at,
 };
 use serde_json::{Value, json};
 
@@ -212,4 +212,64 @@ pub(super) fn tile_paths() -> Value {
             "tile/0/000.p/0", "tile/0/000.p/256", "tile/0/000.p/01", "tile/0/000.p/", "tile/0/000.p", "tile/8/0/000",
         ],
     })
+}
+
+/// Keys that share their first bits with many others, and one that shares all but the last.
+fn map_key(n: u64) -> MapKey {
+    let mut key: MapKey = leaf(n / 2)[..16].try_into().unwrap();
+    key[15] = key[15] & !1 | (n % 2) as u8;
+    key
+}
+
+pub(super) fn maps() -> Value {
+    let (mut valid, mut refused) = (Vec::new(), Vec::new());
+    for keys in [0, 1, 2, 3, 40] {
+        let map = SparseMap::new((0..keys).map(|n| (map_key(n), leaf(n))));
+        let root = map.root();
+        for asked in [0, 1, 2, 17, 1_000, 1_001] {
+            let (key, proof) = (map_key(asked), map.prove(&map_key(asked)));
+            let value = proof.verify(&root, &key).unwrap();
+            valid.push(map_case(&key, &proof, root, value, None));
+            let other = MapProof { end: PathEnd::Value(leaf(99)), ..proof.clone() };
+            refused.push(map_case(&key, &other, root, Some(leaf(99)), Some("another value")));
+            if value.is_some() {
+                let none = MapProof { end: PathEnd::Empty, ..proof.clone() };
+                refused.push(map_case(&key, &none, root, None, Some("it has a value")));
+                let itself = MapProof { end: PathEnd::Other(key, leaf(asked)), ..proof };
+                refused.push(map_case(&key, &itself, root, None, Some("the other key is the key itself")));
+            }
+        }
+    }
+    let map = SparseMap::new((0..40).map(|n| (map_key(n), leaf(n))));
+    let (key, beside, root) = (map_key(5), map_key(8), map.root());
+    let proof = map.prove(&beside);
+    let astray = MapProof { end: PathEnd::Other(beside, leaf(8)), siblings: proof.siblings };
+    refused.push(map_case(&key, &astray, root, None, Some("the other key does not share the path")));
+    let endless = MapProof { end: PathEnd::Empty, siblings: vec![leaf(1); 129] };
+    refused.push(map_case(&key, &endless, root, None, Some("a path has 128 steps at most")));
+    json!({
+        "about": "Sparse Merkle maps: what the path of a key ends at (a value, another key with its value, or nothing), \
+                  and the hashes beside the path, the deepest first.",
+        "valid": valid,
+        "refused": refused,
+    })
+}
+
+fn map_case(key: &MapKey, proof: &MapProof, root: Hash, value: Option<Hash>, why: Option<&str>) -> Value {
+    let end = match proof.end {
+        PathEnd::Value(value) => json!({"value": hex::encode(value)}),
+        PathEnd::Other(key, value) => json!({"other": hex::encode(key), "value": hex::encode(value)}),
+        PathEnd::Empty => json!({}),
+    };
+    let mut case = json!({
+        "key": hex::encode(key),
+        "end": end,
+        "siblings": hashes(&proof.siblings),
+        "root": hex::encode(root),
+    });
+    match why {
+        Some(why) => case["why"] = json!(why),
+        None => case["value"] = json!(value.map(hex::encode)),
+    }
+    case
 }
