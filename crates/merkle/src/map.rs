@@ -12,6 +12,9 @@ use crate::{Error, Hash};
 /// What values are found by: random, so that the tree stays flat.
 pub type MapKey = [u8; 16];
 
+/// A key with its value.
+type Pair = (MapKey, Hash);
+
 /// The hash of a subtree without keys.
 const EMPTY: Hash = [0; 32];
 /// Bits of a key: a path is no longer.
@@ -21,7 +24,7 @@ const DEPTH_MAX: usize = 128;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SparseMap {
     /// Ascending by key.
-    entries: Vec<(MapKey, Hash)>,
+    entries: Vec<Pair>,
 }
 
 /// What a map has at a key, and the hashes that lead from there to its root.
@@ -115,7 +118,7 @@ impl MapProof {
     }
 }
 
-fn root(entries: &[(MapKey, Hash)], depth: usize) -> Hash {
+fn root(entries: &[Pair], depth: usize) -> Hash {
     match entries {
         [] => EMPTY,
         [(key, value)] => leaf(key, value),
@@ -127,7 +130,7 @@ fn root(entries: &[(MapKey, Hash)], depth: usize) -> Hash {
 }
 
 /// The entries whose key has a 0 and those that have a 1 at this depth; all have the same bits before it.
-fn halves(entries: &[(MapKey, Hash)], depth: usize) -> (&[(MapKey, Hash)], &[(MapKey, Hash)]) {
+fn halves(entries: &[Pair], depth: usize) -> (&[Pair], &[Pair]) {
     entries.split_at(entries.partition_point(|(key, _)| !bit(key, depth)))
 }
 

@@ -79,7 +79,8 @@ fn world(rig: &mut Rig, seed: u64) -> World {
     let answer = rig.run(vec![task]).remove(0).unwrap();
     let by = answer.first().placed().unwrap().index;
     shown.push(answer.checkpoint);
-    let goes = events.iter().filter(|(_, n)| (seed + **n * 7) % 3 != 0).map(|(index, _)| *index).collect();
+    let goes =
+        events.iter().filter(|(_, n)| !(seed + **n * 7).is_multiple_of(3)).map(|(index, _)| *index).collect();
     World { chain, events, by, goes, shown }
 }
 

@@ -95,7 +95,8 @@ fn what_the_ledger_acknowledged_is_found_before_and_after_a_restart() {
     assert_eq!(count(&search, &query("action_type", "login")), 100);
     assert_eq!(world::count(&search, &Reach::tenants([8]), &Query::all(), None), 0);
     let hit = search.by_id(&Reach::All, Some(7), "id-0042", &Budget::unlimited()).unwrap().0[0];
-    assert_eq!(reader.record(hit.index).unwrap().envelope.event_id, "id-0042");
+    let record = reader.record(hit.index).unwrap().whole().unwrap();
+    assert_eq!(record.envelope.event_id, "id-0042");
     assert_eq!(
         search.progress().complete_through,
         reader.record(reader.durable_size() - 1).unwrap().received_at()
