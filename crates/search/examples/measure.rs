@@ -15,7 +15,7 @@ use indelible_event::{
 use indelible_ledger::{Record, Stored};
 use indelible_search::{
     Budget, Decode, Decoded, Direction, EventSource, FacetField, PageRequest, Query, Reach, Search,
-    SearchConfig, SourceError,
+    SearchConfig, SearchError, SourceError,
 };
 use indelible_verify::{ChainId, Entry, Envelope, Kind, People, Protocol, Salt};
 use tokio::sync::watch;
@@ -223,6 +223,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     match std::env::args().nth(2).as_deref() {
         None => ask(&search, size),
+        Some("purge") => purge(&search, size),
         Some(parameter) => repeat(&search, parameter),
     }
 }
@@ -243,6 +244,36 @@ fn repeat(search: &Search, parameter: &str) -> Result<(), Box<dyn std::error::Er
             stats.total,
             ms(took),
             ms(listed)
+        );
+    }
+    Ok(())
+}
+
+/// Removes one event in ten, then all of the first tenth.
+fn purge(search: &Search, size: u64) -> Result<(), Box<dyn std::error::Error>> {
+    let (query, budget) = (Query::all(), Budget::unlimited());
+    for part in ["one in ten", "the first tenth"] {
+        let gone = (0..size).filter(|index| match part {
+            "one in ten" => dice(*index, 20).is_multiple_of(10),
+            _ => *index < size / 10,
+        });
+        let (_, hidden) = timed(|| {
+            search.hide(gone);
+            Ok::<_, SearchError>(())
+        })?;
+        let ((count, _), counted) = timed(|| search.count(&Reach::All, &query, None, &budget))?;
+        let before = search.progress();
+        let (_, purged) = timed(|| search.purge(|_| {}))?;
+        let after = search.progress();
+        println!(
+            "{part}: hidden in {} ms, {count} left, counted in {} ms, purged in {:.1} s, from {} to {} MB, {} to {} splits",
+            ms(hidden),
+            ms(counted),
+            purged.as_secs_f64(),
+            before.split_bytes >> 20,
+            after.split_bytes >> 20,
+            before.splits,
+            after.splits
         );
     }
     Ok(())

@@ -34,9 +34,9 @@ impl Search {
         budget: &Budget,
     ) -> Result<(Sequence, Cost), SearchError> {
         let plan = self.plan(query, reach)?;
-        let view = self.view();
-        let end = covered_from(&view, range.start).min(range.end).max(range.start);
-        let (indices, cost) = self.run(&view, &plan, bounds(query, end), budget, |execution| {
+        let present = self.present();
+        let end = covered_from(&present.view, range.start).min(range.end).max(range.start);
+        let (indices, cost) = self.run(&present, &plan, bounds(query, end), budget, |execution| {
             execution.ascending(range.start..end, limit)
         })?;
         let through = match indices.last() {
@@ -50,16 +50,16 @@ impl Search {
     /// The leaf index after the last one that is searchable, whatever is missing before it: an `as_of` for answers that
     /// take several calls.
     pub fn end(&self) -> u64 {
-        self.view().end()
+        self.present().view.end()
     }
 }
 
 /// The end of what is indexed without a gap from `start` on; `start` where it is not.
 fn covered_from(view: &View, start: u64) -> u64 {
     let mut end = start;
-    for split in &view.splits {
-        if split.meta.first <= end {
-            end = end.max(split.meta.end);
+    for range in view.covered() {
+        if range.first <= end {
+            end = end.max(range.end);
         }
     }
     // The blocks adjoin each other.

@@ -5,14 +5,13 @@
 use indelible_event::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::Search;
 use crate::answers::{FacetField, Histogram, Stats, Values};
 use crate::budget::{Budget, Cost, Meter};
 use crate::error::SearchError;
 use crate::execute::{Execution, Failed, Moment, explain};
 use crate::field::Field;
 use crate::query::{Expr, Query, Reach};
-use crate::view::View;
+use crate::search::{Present, Search};
 use crate::zone::Bounds;
 
 /// What events are ordered by: the time that they happened, then their place in the ledger.
@@ -95,13 +94,14 @@ impl Search {
     /// [`SearchError::UnresolvedTenants`]; [`SearchError::DeadlineExceeded`] or [`SearchError::Cancelled`] when the
     /// budget is used up; else a split that can't be read, which is then being checked and rebuilt.
     pub fn page(&self, request: &PageRequest<'_>, budget: &Budget) -> Result<(Page, Cost), SearchError> {
-        let view = self.view();
+        let present = self.present();
+        let view = &present.view;
         // In this order: the tail goes on growing, and what comes in between must not count as complete in a page that
         // does not look at it.
         let complete_through = instant(view.coverage().received);
         let as_of = request.as_of.unwrap_or_else(|| view.end());
         let plan = self.plan(request.query, request.reach)?;
-        self.run(&view, &plan, bounds(request.query, as_of), budget, |execution| {
+        self.run(&present, &plan, bounds(request.query, as_of), budget, |execution| {
             let (from, direction) = match request.cursor {
                 Some((key, direction)) => (Some(key), direction),
                 None => (None, Direction::Older),
@@ -142,9 +142,9 @@ impl Search {
         budget: &Budget,
     ) -> Result<(u64, Cost), SearchError> {
         let plan = self.plan(query, reach)?;
-        let view = self.view();
-        let bounds = bounds(query, as_of.unwrap_or_else(|| view.end()));
-        self.run(&view, &plan, bounds, budget, |execution| execution.count(&plan))
+        let present = self.present();
+        let bounds = bounds(query, as_of.unwrap_or_else(|| present.view.end()));
+        self.run(&present, &plan, bounds, budget, |execution| execution.count(&plan))
     }
 
     /// Figures over all matching events among the entries before `as_of`, or all.
@@ -233,8 +233,7 @@ impl Search {
         as_of: Option<u64>,
         budget: &Budget,
     ) -> serde_json::Value {
-        let view = self.view();
-        let marks = self.marks();
+        let Present { marks, view } = self.present();
         let moment = Moment { marks: &marks, caches: self.caches() };
         let bounds = bounds(query, as_of.unwrap_or_else(|| view.end()));
         explain(&view, &query.plan(reach), reach, moment, bounds, budget)
@@ -250,23 +249,22 @@ impl Search {
         find: impl FnOnce(&mut Execution<'_, '_>) -> Result<T, Failed>,
     ) -> Result<(T, Cost), SearchError> {
         let plan = self.plan(query, reach)?;
-        let view = self.view();
-        let bounds = bounds(query, as_of.unwrap_or_else(|| view.end()));
-        self.run(&view, &plan, bounds, budget, find)
+        let present = self.present();
+        let bounds = bounds(query, as_of.unwrap_or_else(|| present.view.end()));
+        self.run(&present, &plan, bounds, budget, find)
     }
 
     /// Runs a plan; a split that fails is checked soon.
     pub(crate) fn run<T>(
         &self,
-        view: &View,
+        present: &Present,
         plan: &Expr,
         bounds: Bounds,
         budget: &Budget,
         find: impl FnOnce(&mut Execution<'_, '_>) -> Result<T, Failed>,
     ) -> Result<(T, Cost), SearchError> {
-        let marks = self.marks();
-        let moment = Moment { marks: &marks, caches: self.caches() };
-        let mut execution = Execution::new(view, plan, moment, bounds, Meter::new(budget));
+        let moment = Moment { marks: &present.marks, caches: self.caches() };
+        let mut execution = Execution::new(&present.view, plan, moment, bounds, Meter::new(budget));
         match find(&mut execution) {
             Ok(found) => Ok((found, execution.cost())),
             Err(Failed { split, error }) => {

@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::RwLock;
+use parking_lot::{MutexGuard, RwLock};
 
-use crate::commit::Covers;
+use crate::commit::{Covers, Made};
 use crate::error::SearchError;
 use crate::source::Batches;
 use crate::split;
@@ -17,7 +17,8 @@ use crate::tail::Block;
 const RETRY: Duration = Duration::from_secs(2);
 
 pub(crate) enum Task {
-    Flush(Vec<Arc<RwLock<Block>>>),
+    /// The blocks of the tail that begin in this range.
+    Flush(Range<u64>),
     Fill(Range<u64>),
 }
 
@@ -32,7 +33,7 @@ pub(crate) fn build(state: &State) {
             match task {
                 // The tail has them still, and so has the ledger at the next start.
                 Task::Flush(_) if last_try => {}
-                Task::Flush(blocks) => work.flushes.push_front(blocks),
+                Task::Flush(range) => work.flushes.push_front(range),
                 Task::Fill(range) => work.holes.push_back(range),
             }
             if !state.is_closing() {
@@ -58,7 +59,7 @@ fn next(state: &State) -> Option<Task> {
 /// The next thing to build, if there is any: what is in memory first, what was lost only while there is time.
 pub(crate) fn take(work: &mut Work, closing: bool) -> Option<Task> {
     match work.flushes.pop_front() {
-        Some(blocks) => Some(Task::Flush(blocks)),
+        Some(range) => Some(Task::Flush(range)),
         None if closing => None,
         None => work.holes.pop_front().map(Task::Fill),
     }
@@ -67,7 +68,10 @@ pub(crate) fn take(work: &mut Work, closing: bool) -> Option<Task> {
 /// Does it.
 pub(crate) fn run(state: &State, task: &Task) -> Result<(), SearchError> {
     match task {
-        Task::Flush(blocks) => flush(state, blocks),
+        Task::Flush(range) => {
+            let _building = state.building.lock();
+            flush(state, &state.view().blocks_from(range))
+        }
         // A part of it may have been filled before something failed.
         Task::Fill(range) => {
             state.view().gaps(range.clone()).into_iter().try_for_each(|gap| fill(state, &gap))
@@ -86,7 +90,10 @@ fn flush(state: &State, blocks: &[Arc<RwLock<Block>>]) -> Result<(), SearchError
             last_leaf: last.last_leaf,
         }
     };
-    let made = state.make_split(&covers, |path| split::build(path, &state.log, blocks))?;
+    let made = match blocks.iter().all(|block| block.read().places.is_empty()) {
+        true => Made::Vacant(covers.vacant()),
+        false => state.make_split(&covers, |path| split::build(path, &state.log, blocks))?,
+    };
     if state.commit(made, &[], blocks)? { Ok(()) } else { make_way(state, &covers, blocks) }
 }
 
@@ -114,6 +121,7 @@ fn fill(state: &State, range: &Range<u64>) -> Result<(), SearchError> {
     let mut next = range.start;
     let mut batches = Batches::new();
     let mut blocks: Vec<Block> = vec![Block::new(next)];
+    let mut building = state.building.lock();
     while next < range.end {
         if state.is_closing() {
             // The next start finds the gap in the manifest.
@@ -121,15 +129,17 @@ fn fill(state: &State, range: &Range<u64>) -> Result<(), SearchError> {
         }
         for record in batches.next(&*state.source, next..range.end)? {
             let doc = state.document(&record);
-            // A piece is closed only when the next event is there, so that none is without events.
+            // A piece is closed only when the next event is there, so that none is vacant without need.
             if doc.is_some() && is_piece(state, &blocks) {
                 fill_piece(state, std::mem::take(&mut blocks))?;
                 blocks.push(Block::new(next));
+                MutexGuard::bump(&mut building);
             } else if blocks.last().is_none_or(Block::is_full) {
                 blocks.push(Block::new(next));
             }
             if let Some(block) = blocks.last_mut() {
-                block.push(record.received_at().as_micros(), record.leaf_hash(), doc.as_ref());
+                let doc = doc.as_ref().filter(|_| !state.is_removed(next));
+                block.push(record.received_at().as_micros(), record.leaf_hash(), doc);
             }
             next += 1;
         }

@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::doc::{Doc, Place};
 use crate::error::SearchError;
 use crate::field::Field;
-use crate::manifest::{Found, Manifest, SplitMeta, verify};
+use crate::manifest::{Found, Manifest, SplitMeta, Vacant, verify};
 use crate::source::{Batches, Decode, EventSource};
 use crate::split::{Facet, Split};
 use crate::state::{document, hex};
@@ -34,7 +34,7 @@ pub struct CheckProgress {
 /// Something that the index says and the ledger does not, or the other way round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The split.
+    /// The split, or the entries that are said to be vacant.
     pub split: String,
     /// The leaf index that it is about, if it is about one.
     pub index: Option<u64>,
@@ -105,14 +105,16 @@ pub fn check(
         }
     };
     let log = source.log_id();
-    let total = manifest.splits.iter().map(|split| split.end - split.first).sum();
+    let total = manifest.covered().map(|range| range.end - range.first).sum();
     let mut run = Run { source, decode, on_progress, report, done: 0, total };
     let mut covered = 0;
-    for meta in &manifest.splits {
-        if covered < meta.first {
-            run.report.uncovered.push(covered..meta.first);
+    for range in manifest.covered() {
+        if covered < range.first {
+            run.report.uncovered.push(covered..range.first);
         }
-        covered = meta.end;
+        covered = range.end;
+    }
+    for meta in &manifest.splits {
         run.report.splits += 1;
         if meta.end > durable {
             run.report.add(&meta.name, None, "covers entries that the ledger does not have");
@@ -125,6 +127,9 @@ pub fn check(
             Err(error) if error.is_damage() => run.report.add(&meta.name, None, "can't be read"),
             Err(error) => return Err(CheckError(error)),
         }
+    }
+    for vacant in &manifest.vacant {
+        run.vacant(vacant, durable).map_err(CheckError)?;
     }
     if covered < durable {
         run.report.uncovered.push(covered..durable);
@@ -142,6 +147,30 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    fn vacant(&mut self, run: &Vacant, durable: u64) -> Result<(), SearchError> {
+        let name = format!("vacant {}-{}", run.first, run.end);
+        if run.end > durable {
+            self.report.add(&name, None, "covers entries that the ledger does not have");
+            return Ok(());
+        }
+        let (mut next, mut batches) = (run.first, Batches::new());
+        while next < run.end {
+            let records = batches.next(self.source, next..run.end)?;
+            for record in &records {
+                next = record.index() + 1;
+                if next == run.end && hex(&record.leaf_hash()) != run.last_leaf {
+                    self.report.add(&name, Some(record.index()), "the ledger has another entry there");
+                }
+                if document(self.decode, record).is_some() {
+                    self.report.add(&name, Some(record.index()), "an event is missing");
+                }
+            }
+            self.done += records.len() as u64;
+            (self.on_progress)(CheckProgress { done: self.done, total: self.total });
+        }
+        Ok(())
+    }
+
     fn split(
         &mut self,
         meta: &SplitMeta,

@@ -1,9 +1,10 @@
-//! Changes to what the index consists of: a split made, put in place of others, or thrown out.
+//! Changes to what the index consists of: a split made, put in place of others, or thrown out; a run left vacant.
 //!
 //! Order that must hold for every change: files synced, then the manifest on disk, then the view. So the manifest
 //! never names what is not there, and a query never sees what a restart would not.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,7 +12,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::RwLock;
 
 use crate::error::SearchError;
-use crate::manifest::{SplitMeta, splits_dir, sync_dir};
+use crate::manifest::{SplitMeta, Vacant, splits_dir, sync_dir};
 use crate::split::{Split, Written};
 use crate::state::{State, hex};
 use crate::tail::Block;
@@ -25,13 +26,47 @@ pub(crate) struct Covers {
     pub(crate) last_leaf: [u8; 32],
 }
 
+impl Covers {
+    /// The same entries, if none of them has a document.
+    pub(crate) fn vacant(&self) -> Vacant {
+        Vacant {
+            first: self.first,
+            end: self.end,
+            received_through: self.received_through,
+            last_leaf: hex(&self.last_leaf),
+        }
+    }
+}
+
+/// What stands for a range of entries.
+pub(crate) enum Made {
+    Split(Arc<Split>),
+    /// Nothing but the knowledge that there is nothing.
+    Vacant(Vacant),
+}
+
+impl Made {
+    fn range(&self) -> Range<u64> {
+        match self {
+            Made::Split(split) => split.meta.first..split.meta.end,
+            Made::Vacant(run) => run.first..run.end,
+        }
+    }
+
+    fn retire(&self) {
+        if let Made::Split(split) = self {
+            split.retire();
+        }
+    }
+}
+
 impl State {
     /// Makes a split's file by `make`, which syncs it, names it and opens it; the manifest does not know it yet.
     pub(crate) fn make_split(
         &self,
         covers: &Covers,
         make: impl FnOnce(&Path) -> Result<Written, SearchError>,
-    ) -> Result<Split, SearchError> {
+    ) -> Result<Made, SearchError> {
         let splits = splits_dir(&self.root);
         let staged = splits.join(format!("new-{}", self.build_number.fetch_add(1, Ordering::Relaxed)));
         let mut place = staged.clone();
@@ -55,7 +90,7 @@ impl State {
                 bytes: written.bytes,
                 crc32: written.crc32,
             };
-            Split::open(&self.root, meta, &self.log)
+            Ok(Made::Split(Arc::new(Split::open(&self.root, meta, &self.log)?)))
         };
         made().inspect_err(|_| {
             // A half-made file is in the way of a next attempt only by its size; the next start sweeps too.
@@ -64,32 +99,38 @@ impl State {
         })
     }
 
-    /// Puts `split` into manifest and view, in the place of the splits named and the blocks given.
+    /// Puts what was made into manifest and view, in the place of the splits named, of what is vacant between them, and of
+    /// the blocks given.
     ///
-    /// Returns `false`, and removes the new split, if one of those to be replaced is gone, or if another split covers
-    /// some of its entries already: an event must never be found twice.
+    /// Returns `false`, and removes the new split, if one of those to be replaced is gone, or if some of its entries are
+    /// covered by others already: an event must never be found twice.
     pub(crate) fn commit(
         &self,
-        split: Split,
+        made: Made,
         replaced: &[String],
         blocks: &[Arc<RwLock<Block>>],
     ) -> Result<bool, SearchError> {
         let mut manifest = self.manifest.lock();
         let mut next = manifest.clone();
         next.splits.retain(|meta| !replaced.contains(&meta.name));
-        let overlaps = |meta: &SplitMeta| meta.first < split.meta.end && split.meta.first < meta.end;
-        if next.splits.len() + replaced.len() != manifest.splits.len() || next.splits.iter().any(overlaps) {
-            split.retire();
+        let range = made.range();
+        if !replaced.is_empty() {
+            next.vacant.retain(|run| run.end <= range.start || range.end <= run.first);
+        }
+        let overlaps = next.covered().any(|other| other.first < range.end && range.start < other.end);
+        if next.splits.len() + replaced.len() != manifest.splits.len() || overlaps {
+            made.retire();
             return Ok(false);
         }
-        let at = next.splits.partition_point(|meta| meta.first < split.meta.first);
-        next.splits.insert(at, split.meta.clone());
+        match &made {
+            Made::Split(split) => next.add_split(split.meta.clone()),
+            Made::Vacant(run) => next.add_vacant(run.clone()),
+        }
         if let Err(error) = next.write(&self.root) {
-            split.retire();
+            made.retire();
             return Err(error);
         }
         *manifest = next;
-        let split = Arc::new(split);
         self.change_view(|view| {
             view.splits.retain(|old| {
                 let stays = !replaced.contains(&old.meta.name);
@@ -98,8 +139,11 @@ impl State {
                 }
                 stays
             });
-            let at = view.splits.partition_point(|old| old.meta.first < split.meta.first);
-            view.splits.insert(at, split);
+            if let Made::Split(split) = made {
+                let at = view.splits.partition_point(|old| old.meta.first < split.meta.first);
+                view.splits.insert(at, split);
+            }
+            view.vacant.clone_from(&manifest.vacant);
             view.blocks.retain(|block| !blocks.iter().any(|flushed| Arc::ptr_eq(block, flushed)));
         });
         drop(manifest);
@@ -114,8 +158,11 @@ impl State {
         let manifest = self.manifest.lock();
         if manifest.splits.iter().any(|meta| meta.name == split.meta.name) {
             self.change_view(|view| {
-                let at = view.splits.partition_point(|old| old.meta.first < split.meta.first);
-                view.splits.insert(at, Arc::new(split));
+                // A purge may have tried again too.
+                if view.splits.iter().all(|other| other.meta.name != split.meta.name) {
+                    let at = view.splits.partition_point(|old| old.meta.first < split.meta.first);
+                    view.splits.insert(at, Arc::new(split));
+                }
             });
         }
         drop(manifest);

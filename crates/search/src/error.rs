@@ -30,6 +30,9 @@ pub enum SearchError {
     /// The ledger could not be read.
     #[error("cannot read the ledger")]
     Source(#[source] SourceError),
+    /// The index was closed before a purge was done: what is left of it is to be hidden and purged again.
+    #[error("the search index is being closed")]
+    Closed,
     /// A query names a tenant that was not resolved, so it must not run: the caller has to resolve names first.
     #[error("the query names tenants that were not resolved")]
     UnresolvedTenants,

@@ -77,8 +77,8 @@ pub(crate) struct Follower<'a> {
     next: u64,
     batches: Batches,
     helper: Option<Helper>,
-    /// Full blocks that were not handed to the builder yet.
-    unflushed: Vec<Arc<RwLock<Block>>>,
+    /// Where the blocks begin that were not handed to the builder yet.
+    unflushed_first: u64,
     unflushed_events: usize,
     unflushed_bytes: usize,
     /// Whether nothing is read until the builder has caught up.
@@ -90,12 +90,14 @@ pub(crate) struct Follower<'a> {
 impl<'a> Follower<'a> {
     /// Goes on where the tail ends.
     pub(crate) fn new(state: &'a State) -> Self {
+        let view = state.view();
+        let next = view.end();
         Self {
             state,
-            next: state.view().end(),
+            next,
             batches: Batches::new(),
             helper: None,
-            unflushed: Vec::new(),
+            unflushed_first: view.blocks.last().map_or(next, |block| block.read().first),
             unflushed_events: 0,
             unflushed_bytes: 0,
             tail_full: false,
@@ -138,15 +140,16 @@ impl<'a> Follower<'a> {
 
     /// Puts the next record, with its document if it is an event, at the end of the tail.
     fn push(&mut self, stored: &Stored, doc: Option<&Doc>) {
-        let (mut full, mut large) = (false, false);
-        if let Some(active) = self.state.view().blocks.last() {
-            let mut block = active.write();
+        let (index, config) = (self.next, &self.state.config);
+        let pushed = self.state.growing(|block| {
+            // Looked at with the block locked: a purge that found nothing here relies on nothing coming after it.
+            let doc = doc.filter(|_| !self.state.is_removed(index));
             block.push(stored.received_at().as_micros(), stored.leaf_hash(), doc);
-            full = block.is_full();
-            let config = &self.state.config;
-            large = self.unflushed_events + block.places.len() >= config.flush_events
+            let large = self.unflushed_events + block.places.len() >= config.flush_events
                 || self.unflushed_bytes + block.bytes() >= config.flush_bytes;
-        }
+            (block.is_full(), large)
+        });
+        let (full, large) = pushed.unwrap_or_default();
         self.next += 1;
         if doc.is_some() && self.since.is_none() {
             self.since = Some(Instant::now());
@@ -170,7 +173,6 @@ impl<'a> Follower<'a> {
             let block = active.read();
             self.unflushed_events += block.places.len();
             self.unflushed_bytes += block.bytes();
-            self.unflushed.push(Arc::clone(active));
         }
         let fresh = Arc::new(RwLock::new(Block::new(self.next)));
         self.state.change_view(|view| view.blocks.push(fresh));
@@ -198,13 +200,16 @@ impl<'a> Follower<'a> {
         if self.since.take().is_none() {
             return;
         }
-        // An event is in one of these blocks, so what they become has one.
         if self.state.view().blocks.last().is_some_and(|block| !block.read().places.is_empty()) {
             self.begin_block();
         }
-        let blocks = std::mem::take(&mut self.unflushed);
+        let growing = self.state.view().blocks.last().map_or(self.next, |block| block.read().first);
+        let range = std::mem::replace(&mut self.unflushed_first, growing)..growing;
         (self.unflushed_events, self.unflushed_bytes) = (0, 0);
-        self.state.work.lock().flushes.push_back(blocks);
+        if range.is_empty() {
+            return;
+        }
+        self.state.work.lock().flushes.push_back(range);
         self.state.work_changed.notify_all();
     }
 }

@@ -11,6 +11,7 @@
 //! | `tail`, `dictionary`, `lists`, `split`, `zone` | where documents live |
 //! | `view`, `execute`, `ask`, `ascending` | newest first, exact counts, figures |
 //! | `manifest`, `state`, `commit`, `follower`, `helper`, `builder`, `merger` | how the index grows and heals |
+//! | `marks`, `purge` | what changes after indexing, and what goes for ever |
 //! | `check` | index against ledger |
 
 mod answers;
@@ -43,6 +44,7 @@ mod path;
 mod phone;
 mod predicate;
 mod prefix;
+mod purge;
 mod query;
 mod search;
 mod source;
@@ -68,6 +70,7 @@ pub use field::fold_keyword;
 pub use filter::{Catalogue, name_tenants, people_named};
 pub use marks::Mark;
 pub use params::{AskedTimes, KNOWN_PARAMETERS, nearest_parameter};
+pub use purge::PurgeProgress;
 pub use query::{Query, Reach, TenantSet};
 pub use search::{Progress, Search, SearchConfig};
 pub use source::{Decode, Decoded, EventSource, SourceError};

@@ -30,6 +30,9 @@ pub(crate) struct Manifest {
     pub(crate) next_split: u64,
     /// In the order of their entries, without overlap.
     pub(crate) splits: Vec<SplitMeta>,
+    /// Beside them the entries that need no split, in order; no two of them adjoin each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) vacant: Vec<Vacant>,
 }
 
 /// What the manifest knows of a split.
@@ -53,6 +56,48 @@ pub(crate) struct SplitMeta {
     pub(crate) crc32: u32,
 }
 
+/// A run of entries none of which has a document, so that no split is needed for them: their events were removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Vacant {
+    /// The first leaf index.
+    pub(crate) first: u64,
+    /// The leaf index after the last.
+    pub(crate) end: u64,
+    /// When the last of them was received, in microseconds.
+    pub(crate) received_through: i64,
+    /// Leaf hash of the last of them, in hex.
+    pub(crate) last_leaf: String,
+}
+
+/// Entries that need not be read from the ledger, since a split has them or because they are vacant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Covered {
+    pub(crate) first: u64,
+    pub(crate) end: u64,
+    /// When the last of them was received, in microseconds.
+    pub(crate) received_through: i64,
+}
+
+/// What splits and vacant runs, both in order, cover: in order.
+pub(crate) fn covered<'m>(
+    splits: impl Iterator<Item = &'m SplitMeta>,
+    vacant: &'m [Vacant],
+) -> impl Iterator<Item = Covered> {
+    let split = |split: &SplitMeta| Covered {
+        first: split.first,
+        end: split.end,
+        received_through: split.received_through,
+    };
+    let run =
+        |run: &Vacant| Covered { first: run.first, end: run.end, received_through: run.received_through };
+    let (mut splits, mut vacant) = (splits.map(split).peekable(), vacant.iter().map(run).peekable());
+    std::iter::from_fn(move || match (splits.peek(), vacant.peek()) {
+        (Some(split), Some(run)) if run.first < split.first => vacant.next(),
+        (Some(_), _) => splits.next(),
+        (None, _) => vacant.next(),
+    })
+}
+
 /// What was found where the manifest belongs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
@@ -65,7 +110,7 @@ pub(crate) enum Found {
 
 impl Manifest {
     pub(crate) fn empty(log: String) -> Self {
-        Self { format: FORMAT, log, next_split: 0, splits: Vec::new() }
+        Self { format: FORMAT, log, next_split: 0, splits: Vec::new(), vacant: Vec::new() }
     }
 
     /// Reads the manifest of the index in `root`, if it is one for `log` that this version can use.
@@ -107,8 +152,37 @@ impl Manifest {
     }
 
     fn is_ordered(&self) -> bool {
-        let apart = self.splits.windows(2).all(|pair| pair[0].end <= pair[1].first);
-        apart && self.splits.iter().all(|split| split.first < split.end && split.events > 0)
+        let mut next = 0;
+        let apart = self.covered().all(|range| {
+            let ordered = next <= range.first && range.first < range.end;
+            next = range.end;
+            ordered
+        });
+        apart && self.splits.iter().all(|split| split.events > 0)
+    }
+
+    /// What it covers, in order.
+    pub(crate) fn covered(&self) -> impl Iterator<Item = Covered> {
+        covered(self.splits.iter(), &self.vacant)
+    }
+
+    /// Adds a split over entries that nothing else covers.
+    pub(crate) fn add_split(&mut self, split: SplitMeta) {
+        let at = self.splits.partition_point(|other| other.first < split.first);
+        self.splits.insert(at, split);
+    }
+
+    /// Adds a vacant run of entries that nothing else covers; it becomes one with those that it adjoins.
+    pub(crate) fn add_vacant(&mut self, run: Vacant) {
+        let at = self.vacant.partition_point(|other| other.first < run.first);
+        self.vacant.insert(at, run);
+        self.vacant.dedup_by(|later, run| {
+            let adjoins = run.end == later.first;
+            if adjoins {
+                *run = Vacant { first: run.first, ..later.clone() };
+            }
+            adjoins
+        });
     }
 
     /// Replaces the manifest on disk; it is durable when this returns.
@@ -172,7 +246,11 @@ pub(crate) fn sweep(root: &Path, manifest: &Manifest) -> Result<(), SearchError>
         if !named {
             let path = entry.path();
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            removed.map_err(SearchError::io("remove", path))?;
+            match removed {
+                // Whoever read a replaced split last removed it meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(SearchError::io("remove", path))?,
+            }
         }
     }
     Ok(())
@@ -232,7 +310,32 @@ mod tests {
             bytes: 3,
             crc32: 9,
         };
-        Manifest { splits: vec![split(0, 4), split(4, 9)], ..Manifest::empty("log".into()) }
+        let splits = vec![split(0, 4), split(4, 9)];
+        Manifest { splits, vacant: vec![vacant(9, 12)], ..Manifest::empty("log".into()) }
+    }
+
+    fn vacant(first: u64, end: u64) -> Vacant {
+        Vacant { first, end, received_through: end as i64, last_leaf: end.to_string() }
+    }
+
+    #[test]
+    fn vacant_runs_that_adjoin_each_other_are_one() {
+        let mut manifest = sample();
+        manifest.add_vacant(vacant(15, 17));
+        manifest.add_vacant(vacant(20, 21));
+        manifest.add_vacant(vacant(12, 15));
+        assert_eq!(manifest.vacant, [Vacant { first: 9, ..vacant(9, 17) }, vacant(20, 21)]);
+        let ranges: Vec<_> = manifest.covered().map(|range| range.first..range.end).collect();
+        assert_eq!(ranges, [0..4, 4..9, 9..17, 20..21]);
+        assert!(manifest.is_ordered());
+    }
+
+    #[test]
+    fn a_manifest_from_before_there_were_vacant_runs_is_read() {
+        let old = Manifest { vacant: Vec::new(), ..sample() };
+        let json = serde_json::to_string(&old).unwrap();
+        assert!(!json.contains("vacant"), "and one without any is as it was: {json}");
+        assert_eq!(serde_json::from_str::<Manifest>(&json).unwrap(), old);
     }
 
     #[test]
@@ -284,6 +387,8 @@ mod tests {
             |m: &mut Manifest| m.format = 0,
             |m: &mut Manifest| m.splits[1].first = 3,
             |m: &mut Manifest| m.splits[0].events = 0,
+            |m: &mut Manifest| m.vacant[0].first = 8,
+            |m: &mut Manifest| m.vacant[0].end = 9,
         ] {
             let mut manifest = sample();
             change(&mut manifest);

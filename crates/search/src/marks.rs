@@ -4,6 +4,9 @@
 //! [`Search::marks_generation`](crate::Search::marks_generation) shows that the index lost them. They are stored in
 //! `marks` beside the manifest, replaced as a whole and synced before they count, and count only for the history of the
 //! ledger that they were set in: in another one, the same leaf index is another event.
+//!
+//! Beside them, in memory only, is what is *removed*: entries that are leaving the index for ever (see `purge`). To a
+//! query they are hidden like any others; they are a set of their own because marks can be taken away again.
 //! Invariant: a query sees the marks of one moment, from beginning to end.
 
 use std::fs;
@@ -41,15 +44,29 @@ impl Mark {
 /// The marks at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Marks {
-    /// Raised by every change; 0 if there never was one.
+    /// Raised by every change of what is stored; 0 if there never was one.
     pub(crate) generation: u64,
+    /// Raised by every change of what is removed.
+    removals: u64,
+    /// What is removed is among what is hidden.
     sets: [RoaringTreemap; Mark::ALL.len()],
+    removed: Arc<RoaringTreemap>,
 }
 
 impl Marks {
     /// The leaf indices that are marked so.
     pub(crate) fn of(&self, mark: Mark) -> &RoaringTreemap {
         &self.sets[mark as usize]
+    }
+
+    /// The leaf indices that are removed: no document of theirs may enter the index, and those that it has are going.
+    pub(crate) fn removed(&self) -> &Arc<RoaringTreemap> {
+        &self.removed
+    }
+
+    /// Tells these marks from those of any other moment since the start.
+    pub(crate) fn moment(&self) -> [u64; 2] {
+        [self.generation, self.removals]
     }
 }
 
@@ -102,8 +119,8 @@ pub(crate) struct MarkStore {
     root: PathBuf,
     log: [u8; 16],
     present: RwLock<Arc<Marks>>,
-    /// Held across a change, so that changes follow each other.
-    changing: Mutex<()>,
+    /// The marks as they are stored, nothing removed among them. Held across a change, so that changes follow each other.
+    stored: Mutex<Marks>,
 }
 
 impl MarkStore {
@@ -125,8 +142,8 @@ impl MarkStore {
                 Marks::default()
             }
         };
-        let present = RwLock::new(Arc::new(marks));
-        MarkStore { root: root.to_owned(), log, present, changing: Mutex::new(()) }
+        let present = RwLock::new(Arc::new(marks.clone()));
+        MarkStore { root: root.to_owned(), log, present, stored: Mutex::new(marks) }
     }
 
     /// The marks of this moment.
@@ -143,8 +160,8 @@ impl MarkStore {
         on: bool,
         history: History,
     ) -> Result<(), SearchError> {
-        let _changing = self.changing.lock();
-        let mut next = Marks::clone(&self.present());
+        let mut stored = self.stored.lock();
+        let mut next = stored.clone();
         let set = &mut next.sets[mark as usize];
         let mut changed = false;
         for index in indices {
@@ -153,9 +170,29 @@ impl MarkStore {
         if changed || next.generation == 0 {
             next.generation += 1;
             self.write(&next, &history)?;
-            *self.present.write() = Arc::new(next);
+            *stored = next;
+            self.publish(&stored);
         }
         Ok(())
+    }
+
+    /// Changes what is removed; it counts when this returns.
+    pub(crate) fn change_removed(&self, change: impl FnOnce(&mut RoaringTreemap)) {
+        let mut stored = self.stored.lock();
+        let mut removed = RoaringTreemap::clone(&stored.removed);
+        change(&mut removed);
+        if removed != *stored.removed {
+            stored.removed = Arc::new(removed);
+            stored.removals += 1;
+            self.publish(&stored);
+        }
+    }
+
+    /// Has queries that begin from now on see what is stored, and what is removed as hidden.
+    fn publish(&self, stored: &Marks) {
+        let mut marks = stored.clone();
+        marks.sets[Mark::Hidden as usize] |= &*marks.removed;
+        *self.present.write() = Arc::new(marks);
     }
 
     fn write(&self, marks: &Marks, history: &History) -> Result<(), SearchError> {

@@ -6,11 +6,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::commit::Covers;
+use crate::commit::{Covers, Made};
 use crate::error::SearchError;
 use crate::manifest::verify;
 use crate::split;
-use crate::split::Split;
+use crate::split::{Input, Split};
 use crate::state::{Job, State, Work};
 
 const RETRY: Duration = Duration::from_secs(10);
@@ -77,7 +77,12 @@ pub(crate) fn finish(work: &mut Work, task: Task, failed: bool) {
 /// The splits to merge next, if there are any.
 fn to_merge(state: &State) -> Option<Vec<Arc<Split>>> {
     let view = state.view();
-    let size = |split: &Arc<Split>| (split.meta.first..split.meta.end, split.meta.events);
+    // A vacant run adjoins no other, and keeps no splits apart.
+    let reaches = |end| match view.vacant.binary_search_by_key(&end, |run| run.first) {
+        Ok(at) => view.vacant[at].end,
+        Err(_) => end,
+    };
+    let size = |split: &Arc<Split>| (split.meta.first..reaches(split.meta.end), split.meta.events);
     let sizes: Vec<_> = view.splits.iter().map(size).collect();
     // A document's number has 32 bits.
     let events_max = state.config.split_events_max.min(u64::from(u32::MAX));
@@ -121,8 +126,33 @@ fn pick(splits: &[(Range<u64>, u64)], factor: usize, events_max: u64) -> Option<
 }
 
 fn merge(state: &State, splits: &[Arc<Split>]) -> Result<(), SearchError> {
-    let (Some(first), Some(last)) = (splits.first(), splits.last()) else { return Ok(()) };
+    let _merging = state.merging.lock();
+    let view = state.view();
+    if splits.iter().any(|split| !view.splits.iter().any(|other| Arc::ptr_eq(split, other))) {
+        // A purge was faster. There will be another run to merge.
+        return Ok(());
+    }
+    drop(view);
+    let marks = state.marks.present();
+    let mut inputs = Vec::with_capacity(splits.len());
     for split in splits {
+        inputs.push(Input { split: Arc::clone(split), left_out: split.docs_of(marks.removed())? });
+    }
+    replace(state, &inputs, &|| Ok(()))
+}
+
+/// Puts one split in the place of these, which follow each other, without the documents that are to be left out; what has
+/// none then is vacant. `state.merging` is held meanwhile. `look` is called now and then, and may end it.
+///
+/// # Errors
+/// [`SearchError::Damaged`] with a split that was thrown out; [`SearchError::Io`], or that of `look`, and nothing changed.
+pub(crate) fn replace(
+    state: &State,
+    inputs: &[Input],
+    look: &dyn Fn() -> Result<(), SearchError>,
+) -> Result<(), SearchError> {
+    let (Some(first), Some(last)) = (inputs.first(), inputs.last()) else { return Ok(()) };
+    for Input { split, .. } in inputs {
         // A damaged split must not lend its damage to a new one with a good checksum.
         if let Err(error) = verify(&state.root, &split.meta) {
             if error.is_damage() {
@@ -132,14 +162,17 @@ fn merge(state: &State, splits: &[Arc<Split>]) -> Result<(), SearchError> {
         }
     }
     let covers = Covers {
-        first: first.meta.first,
-        end: last.meta.end,
-        received_through: last.meta.received_through,
-        last_leaf: unhex(&last.meta.last_leaf),
+        first: first.split.meta.first,
+        end: last.split.meta.end,
+        received_through: last.split.meta.received_through,
+        last_leaf: unhex(&last.split.meta.last_leaf),
     };
-    let merged = state.make_split(&covers, |path| split::merge(path, &state.log, splits))?;
-    let names: Vec<String> = splits.iter().map(|split| split.meta.name.clone()).collect();
-    state.commit(merged, &names, &[])?;
+    let made = match inputs.iter().all(|input| input.docs() == 0) {
+        true => Made::Vacant(covers.vacant()),
+        false => state.make_split(&covers, |path| split::merge(path, &state.log, inputs, look))?,
+    };
+    let names: Vec<String> = inputs.iter().map(|input| input.split.meta.name.clone()).collect();
+    state.commit(made, &names, &[])?;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use crate::ask::instant;
 use crate::error::SearchError;
 use crate::execute::Caches;
 use crate::marks::{Mark, Marks};
+use crate::purge::{self, PurgeProgress};
 use crate::source::{Decode, EventSource};
 use crate::state::{Job, State};
 use crate::view::View;
@@ -77,6 +78,12 @@ pub struct Progress {
 #[derive(Clone)]
 pub struct Search {
     inner: Arc<Inner>,
+}
+
+/// The index at one moment, as one query sees it.
+pub(crate) struct Present {
+    pub(crate) marks: Arc<Marks>,
+    pub(crate) view: Arc<View>,
 }
 
 struct Inner {
@@ -152,6 +159,34 @@ impl Search {
         self.inner.state.marks.present().generation
     }
 
+    /// Takes the events at these leaf indices out of every answer, for ever: whatever is asked from the moment this returns
+    /// neither finds nor counts them. [`Search::purge`] then takes them out of memory and off the disk. Entries that are
+    /// not indexed yet, or are just being indexed again, never enter the index.
+    ///
+    /// The ledger is to have given up these events already, so that it gives no record of them as an event any more: the
+    /// index is made from it again when a file is lost. This is kept in memory only. Whoever removes events notes what is
+    /// still to be purged, and after a start hides that again before it lets questions in.
+    ///
+    /// Unlike [`Mark::Hidden`] it can't be taken back.
+    pub fn hide(&self, indices: impl IntoIterator<Item = u64>) {
+        self.inner.state.marks.change_removed(|removed| removed.extend(indices));
+    }
+
+    /// Takes everything that was hidden before this call off the disk and out of memory: when it returns `Ok`, no file of
+    /// the index and no part of it in memory has a term, a text, a position, an id, a hash or a time of these events.
+    /// What is purged need not be hidden any more, except entries that are not indexed yet, and is not.
+    ///
+    /// It takes as long as writing each split again that has some of them, and waits for queries that began before. Ingest,
+    /// queries, flushes and merges go on meanwhile. `on_progress` is called at the beginning and after each split. Whatever
+    /// stops it, a failure, a crash, the end of the server, hiding and purging again ends the same.
+    ///
+    /// # Errors
+    /// [`SearchError::Io`] with the first file that could not be read or written; the other splits are purged, and all stays
+    /// hidden. [`SearchError::Closed`] when the index was closed meanwhile.
+    pub fn purge(&self, mut on_progress: impl FnMut(PurgeProgress)) -> Result<(), SearchError> {
+        purge::purge(&self.inner.state, &mut on_progress)
+    }
+
     /// How far the index is, and what goes wrong.
     pub fn progress(&self) -> Progress {
         let state = &self.inner.state;
@@ -174,13 +209,11 @@ impl Search {
         self.inner.close();
     }
 
-    pub(crate) fn view(&self) -> Arc<View> {
-        self.inner.state.view()
-    }
-
-    /// The marks of this moment.
-    pub(crate) fn marks(&self) -> Arc<Marks> {
-        self.inner.state.marks.present()
+    /// What a query that begins now is answered from.
+    pub(crate) fn present(&self) -> Present {
+        // In this order: what a purge forgets is in no view that comes after it, but still is in those from before.
+        let marks = self.inner.state.marks.present();
+        Present { marks, view: self.inner.state.view() }
     }
 
     /// What splits were asked for before.
@@ -209,6 +242,8 @@ impl Inner {
                 tracing::error!("a thread of the search index panicked");
             }
         }
+        // A purge stops soon; when this returns, the directory may belong to another index.
+        drop(self.state.merging.lock());
     }
 }
 

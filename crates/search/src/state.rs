@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::fs;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use indelible_ledger::{Record, Stored};
 use indelible_verify::Kind;
@@ -31,6 +31,12 @@ pub(crate) struct State {
     pub(crate) decode: Arc<dyn Decode>,
     pub(crate) durable: watch::Receiver<u64>,
     view: RwLock<Arc<View>>,
+    /// Views that were replaced and may still be looked at.
+    old_views: Mutex<Vec<Weak<View>>>,
+    /// Held while splits become another one. Whoever takes both takes this before `building`.
+    pub(crate) merging: Mutex<()>,
+    /// Held while blocks become a split, and while blocks are read for one from the ledger.
+    pub(crate) building: Mutex<()>,
     /// The manifest as it is on disk. Held across a change of manifest and view, so that they change as one.
     pub(crate) manifest: Mutex<Manifest>,
     pub(crate) marks: MarkStore,
@@ -49,8 +55,8 @@ pub(crate) struct State {
 /// What waits to be done by the builder and the merger.
 #[derive(Default)]
 pub(crate) struct Work {
-    /// Blocks to become splits.
-    pub(crate) flushes: VecDeque<Vec<Arc<RwLock<Block>>>>,
+    /// Ranges of the tail whose blocks are to become splits.
+    pub(crate) flushes: VecDeque<Range<u64>>,
     /// Ranges to be indexed again from the ledger.
     pub(crate) holes: VecDeque<Range<u64>>,
     /// Splits whose checksums are to be compared, or that could not be opened.
@@ -117,7 +123,12 @@ impl State {
         let mut work = Work { merge_due: true, ..Work::default() };
         let mut splits = Vec::new();
         let mut unverified = config.verify_at_open_bytes;
-        let end = manifest.splits.last().map_or(0, |split| split.end);
+        let end = manifest.covered().last().map_or(0, |range| range.end);
+        manifest.vacant.retain(|run| {
+            belongs(&*source, run.end, &run.last_leaf, size)
+                .inspect_err(|reason| tracing::warn!(first = run.first, reason, "range is indexed again"))
+                .is_ok()
+        });
         manifest.splits.retain(|meta| match open_split(&root, meta, &*source, size, &mut unverified) {
             Ok((split, checked)) => {
                 if !checked {
@@ -137,13 +148,13 @@ impl State {
             }
         });
         // Where the ledger is shorter than the index was, the index belongs to another history.
-        let end = if end <= size { end } else { manifest.splits.last().map_or(0, |split| split.end) };
+        let end = if end <= size { end } else { manifest.covered().last().map_or(0, |range| range.end) };
         let mut covered = 0;
-        for split in &manifest.splits {
-            if covered < split.first {
-                work.holes.push_back(covered..split.first);
+        for range in manifest.covered() {
+            if covered < range.first {
+                work.holes.push_back(covered..range.first);
             }
-            covered = split.end;
+            covered = range.end;
         }
         // What is missing at the end is simply followed again from there, as part of the tail.
         let tail_first = if covered < end { covered } else { end };
@@ -160,7 +171,14 @@ impl State {
             source,
             decode,
             durable,
-            view: RwLock::new(Arc::new(View { splits, blocks: vec![block] })),
+            view: RwLock::new(Arc::new(View {
+                splits,
+                vacant: manifest.vacant.clone(),
+                blocks: vec![block],
+            })),
+            old_views: Mutex::default(),
+            merging: Mutex::default(),
+            building: Mutex::default(),
             manifest: Mutex::new(manifest),
             marks,
             work: Mutex::new(work),
@@ -197,7 +215,21 @@ impl State {
         let mut view = self.view.write();
         let mut next = View::clone(&view);
         change(&mut next);
-        *view = Arc::new(next);
+        let old = std::mem::replace(&mut *view, Arc::new(next));
+        let mut old_views = self.old_views.lock();
+        old_views.retain(|view| view.strong_count() > 0);
+        old_views.push(Arc::downgrade(&old));
+    }
+
+    /// The views that were replaced and that queries may still be looking at, with what only those have.
+    pub(crate) fn old_views(&self) -> Vec<Weak<View>> {
+        self.old_views.lock().clone()
+    }
+
+    /// Calls `each` with the block that grows, which stays in the view meanwhile.
+    pub(crate) fn growing<T>(&self, each: impl FnOnce(&mut Block) -> T) -> Option<T> {
+        let view = self.view.read();
+        view.blocks.last().map(|block| each(&mut block.write()))
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -233,6 +265,11 @@ impl State {
     /// Derives the document of an entry, or `None` if it is not an event or was removed.
     pub(crate) fn document(&self, stored: &Stored) -> Option<Doc> {
         document(&*self.decode, stored)
+    }
+
+    /// Whether the entry was removed, so that it has no document in the index.
+    pub(crate) fn is_removed(&self, index: u64) -> bool {
+        self.marks.present().removed().contains(index)
     }
 
     /// Tries again to open a split that could not be read at the start.
@@ -315,21 +352,29 @@ fn open_split(
     unverified: &mut u64,
 ) -> Result<(Split, bool), SearchError> {
     let damaged = |what| SearchError::Damaged { split: meta.name.clone(), what };
-    if meta.end > durable {
-        return Err(damaged("it covers entries that the ledger does not have"));
-    }
-    match source.records(meta.end - 1..meta.end) {
-        Ok(last) if last.first().is_some_and(|record| hex(&record.leaf_hash()) == meta.last_leaf) => {}
-        Ok(_) => return Err(damaged("it covers entries of another history")),
-        // A ledger that can't be read now says nothing against the split.
-        Err(error) => tracing::warn!(split = meta.name, error, "split could not be compared with the ledger"),
-    }
+    belongs(source, meta.end, &meta.last_leaf, durable).map_err(damaged)?;
     let checked = meta.bytes <= *unverified;
     if checked {
         *unverified -= meta.bytes;
         verify(root, meta)?;
     }
     Ok((Split::open(root, meta.clone(), &source.log_id())?, checked))
+}
+
+/// Tells why entries before `end`, the last of which had this leaf hash, are not those of a ledger of `durable` entries.
+fn belongs(source: &dyn EventSource, end: u64, last_leaf: &str, durable: u64) -> Result<(), &'static str> {
+    if end > durable {
+        return Err("it covers entries that the ledger does not have");
+    }
+    match source.records(end - 1..end) {
+        Ok(last) if last.first().is_some_and(|record| hex(&record.leaf_hash()) == last_leaf) => Ok(()),
+        Ok(_) => Err("it covers entries of another history"),
+        // A ledger that can't be read now says nothing against the index.
+        Err(error) => {
+            tracing::warn!(end, error, "index could not be compared with the ledger");
+            Ok(())
+        }
+    }
 }
 
 /// Lower-case hex.

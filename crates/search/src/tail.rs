@@ -5,6 +5,8 @@
 //! soon as it is pushed. Blocks become a split later, from what they hold: nothing is decoded twice.
 //! Invariant: a block covers the leaf indices `first..end` without a gap, events or not.
 
+use roaring::RoaringTreemap;
+
 use crate::dictionary::Dictionary;
 use crate::doc::{Doc, Place};
 use crate::field::Field;
@@ -70,6 +72,40 @@ impl Block {
         self.last_leaf = leaf_hash;
     }
 
+    /// The same block without the documents of these entries, and without what only they had.
+    pub(crate) fn without(&self, removed: &RoaringTreemap) -> Block {
+        let mut rest = Block {
+            end: self.end,
+            received_through: self.received_through,
+            last_leaf: self.last_leaf,
+            ..Block::new(self.first)
+        };
+        let kept = self.places.iter().enumerate().filter(|(_, place)| !removed.contains(place.index));
+        for (at, place) in kept {
+            rest.zone.add(place.time, place.received);
+            rest.places.push(*place);
+            let Self { keywords, words, users, domains, .. } = self;
+            for (from, to) in [(keywords, &mut rest.keywords), (words, &mut rest.words)] {
+                for &number in from.get(at) {
+                    to.items.push(match number {
+                        GAP => GAP,
+                        _ => {
+                            let (field, term) = self.dictionary.get(number);
+                            rest.dictionary.number(field, term)
+                        }
+                    });
+                }
+                to.close();
+            }
+            for (from, to) in [(users, &mut rest.users), (domains, &mut rest.domains)] {
+                to.items.extend(from.get(at));
+                to.close();
+            }
+            rest.count_last();
+        }
+        rest
+    }
+
     fn push_doc(&mut self, doc: &Doc) {
         self.zone.add(doc.place.time, doc.place.received);
         self.places.push(doc.place);
@@ -87,10 +123,15 @@ impl Block {
         self.users.close();
         self.domains.items.extend(&doc.domains);
         self.domains.close();
+        self.count_last();
+    }
+
+    /// Adds what the last document takes to the bytes.
+    fn count_last(&mut self) {
+        let last = self.places.len() - 1;
         self.bytes += DOC_BYTES
-            + 4 * (self.keywords.get(self.places.len() - 1).len()
-                + self.words.get(self.places.len() - 1).len())
-            + 8 * (doc.users.len() + doc.domains.len());
+            + 4 * (self.keywords.get(last).len() + self.words.get(last).len())
+            + 8 * (self.users.get(last).len() + self.domains.get(last).len());
     }
 
     /// Whether it takes no more events.

@@ -7,14 +7,17 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use crate::manifest::{Covered, Vacant, covered};
 use crate::split::Split;
 use crate::tail::Block;
 
 /// The parts of the index at one moment.
 #[derive(Clone, Default)]
 pub(crate) struct View {
-    /// In the order of their entries; a range between two of them that is missing is being rebuilt.
+    /// In the order of their entries; a range between two of them that is missing, and not vacant, is being rebuilt.
     pub(crate) splits: Vec<Arc<Split>>,
+    /// As in the manifest.
+    pub(crate) vacant: Vec<Vacant>,
     /// The tail, in order, without gaps; only the last one grows.
     pub(crate) blocks: Vec<Arc<RwLock<Block>>>,
 }
@@ -33,18 +36,28 @@ impl View {
     pub(crate) fn end(&self) -> u64 {
         match self.blocks.last() {
             Some(block) => block.read().end,
-            None => self.splits.last().map_or(0, |split| split.meta.end),
+            None => self.covered().last().map_or(0, |range| range.end),
         }
+    }
+
+    /// What splits and vacant runs cover, in order.
+    pub(crate) fn covered(&self) -> impl Iterator<Item = Covered> {
+        covered(self.splits.iter().map(|split| &split.meta), &self.vacant)
+    }
+
+    /// The blocks that begin within `range`.
+    pub(crate) fn blocks_from(&self, range: &Range<u64>) -> Vec<Arc<RwLock<Block>>> {
+        self.blocks.iter().filter(|block| range.contains(&block.read().first)).cloned().collect()
     }
 
     /// Up to where nothing is missing.
     pub(crate) fn coverage(&self) -> Coverage {
         let mut coverage = Coverage { end: 0, received: i64::MIN };
-        for split in &self.splits {
-            if split.meta.first != coverage.end {
+        for range in self.covered() {
+            if range.first != coverage.end {
                 return coverage;
             }
-            coverage = Coverage { end: split.meta.end, received: split.meta.received_through };
+            coverage = Coverage { end: range.end, received: range.received_through };
         }
         // The blocks adjoin each other, so the first and the last tell about all of them.
         if let (Some(first), Some(last)) = (self.blocks.first(), self.blocks.last())
@@ -59,13 +72,12 @@ impl View {
 }
 
 impl View {
-    /// The parts of `range` that no split covers.
+    /// The parts of `range` that neither a split covers nor are vacant.
     pub(crate) fn gaps(&self, range: Range<u64>) -> Vec<Range<u64>> {
         let mut gaps = Vec::new();
         let mut next = range.start;
-        for split in &self.splits {
-            let (first, end) =
-                (split.meta.first.clamp(range.start, range.end), split.meta.end.min(range.end));
+        for covered in self.covered() {
+            let (first, end) = (covered.first.clamp(range.start, range.end), covered.end.min(range.end));
             if next < first {
                 gaps.push(next..first);
             }

@@ -56,10 +56,11 @@ impl Caches {
 pub(crate) struct PlanKey([u8; 32]);
 
 impl PlanKey {
-    /// `None` if the expression can't be written down, so that its answers can't be kept.
-    pub(crate) fn new(plan: &Expr, marks_generation: u64) -> Option<Self> {
+    /// `marks` is their [`Marks::moment`](crate::marks::Marks::moment). `None` if the expression can't be written down, so
+    /// that its answers can't be kept.
+    pub(crate) fn new(plan: &Expr, marks: [u64; 2]) -> Option<Self> {
         let mut sha = Sha256::new();
-        sha.update(marks_generation.to_le_bytes());
+        marks.iter().for_each(|number| sha.update(number.to_le_bytes()));
         sha.update(serde_json::to_vec(plan).ok()?);
         Some(PlanKey(sha.finalize().into()))
     }
@@ -99,7 +100,7 @@ pub(super) struct TermsKey {
 
 impl TermsKey {
     pub(super) fn new(split: &Split, condition: &Expr) -> Option<Self> {
-        Some(TermsKey { split: split.meta.name.clone(), condition: PlanKey::new(condition, 0)? })
+        Some(TermsKey { split: split.meta.name.clone(), condition: PlanKey::new(condition, [0; 2])? })
     }
 }
 
@@ -165,14 +166,15 @@ mod tests {
     #[test]
     fn a_plan_is_told_from_others_and_from_itself_with_other_marks() {
         let keys = [
-            PlanKey::new(&Expr::All, 0),
-            PlanKey::new(&Expr::All, 1),
-            PlanKey::new(&Expr::None, 0),
-            PlanKey::new(&Expr::Not(Box::new(Expr::All)), 0),
+            PlanKey::new(&Expr::All, [0, 0]),
+            PlanKey::new(&Expr::All, [1, 0]),
+            PlanKey::new(&Expr::All, [0, 1]),
+            PlanKey::new(&Expr::None, [0, 0]),
+            PlanKey::new(&Expr::Not(Box::new(Expr::All)), [0, 0]),
         ];
         for (at, key) in keys.iter().enumerate() {
             assert!(key.is_some() && !keys[..at].contains(key), "{at}");
         }
-        assert_eq!(PlanKey::new(&Expr::All, 1), keys[1]);
+        assert_eq!(PlanKey::new(&Expr::All, [1, 0]), keys[1]);
     }
 }

@@ -16,7 +16,7 @@ impl Execution<'_, '_> {
     /// [`Failed`] when something can't be read, or when the budget is used up.
     pub(crate) fn count(&mut self, plan: &Expr) -> Result<u64, Failed> {
         let Self { units, bounds, meter, moment, .. } = self;
-        let plan = PlanKey::new(plan, moment.marks.generation);
+        let plan = PlanKey::new(plan, moment.marks.moment());
         let mut total = 0;
         for unit in units {
             total += match unit {

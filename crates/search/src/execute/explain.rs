@@ -10,13 +10,17 @@ use crate::filter::print::{json_of, text_of};
 use crate::marks::Mark;
 use crate::query::{Expr, Reach, TenantSet, TimeRange};
 use crate::split::Split;
+use crate::tail::Block;
 use crate::view::View;
-use crate::zone::Bounds;
+use crate::zone::{Bounds, ZONE_DOCS, ZoneSet};
 
 use super::Moment;
 use super::node::Node;
-use super::split_leaf::{SplitLeaf, SplitNode};
+use super::split_leaf::{Buffers, SplitLeaf, SplitNode, SplitZone};
 use super::split_plan;
+
+/// What is said of a condition that holds on no event.
+const NO_EVENT: &str = "no event has it";
 
 /// Explains a plan within bounds.
 pub(crate) fn explain(
@@ -38,8 +42,9 @@ pub(crate) fn explain(
     let mut meter = Meter::new(budget);
     let mut parts: Vec<Value> = Vec::new();
     for split in &view.splits {
+        let events = visible(split, moment).map_or_else(|error| error.to_string().into(), Value::from);
         let mut part = json!({
-            "split": split.meta.name, "first": split.meta.first, "end": split.meta.end, "events": split.meta.events,
+            "split": split.meta.name, "first": split.meta.first, "end": split.meta.end, "events": events,
             "zones": split.zones.len(),
         });
         part["runs"] = if plan == Expr::None {
@@ -52,7 +57,12 @@ pub(crate) fn explain(
         };
         parts.push(part);
     }
-    let events: usize = view.blocks.iter().map(|block| block.read().places.len()).sum();
+    let hidden = moment.marks.of(Mark::Hidden);
+    let events_of = |block: &Block| match hidden.is_empty() {
+        true => block.places.len(),
+        false => block.places.iter().filter(|place| !hidden.contains(place.index)).count(),
+    };
+    let events: usize = view.blocks.iter().map(|block| events_of(&block.read())).sum();
     parts.push(json!({
         "tail_blocks": view.blocks.len(), "events": events,
         "runs": "compared event by event with the terms of each block",
@@ -78,6 +88,34 @@ fn narrow(plan: &mut Expr, reach: &TenantSet) {
     }
 }
 
+/// The events of a split that are not hidden.
+fn visible(split: &Split, moment: Moment<'_>) -> Result<u64, SearchError> {
+    Ok(split.meta.events - split.docs_of(moment.marks.of(Mark::Hidden))?.len())
+}
+
+/// The most events that a condition can hold on, of those that are not hidden.
+fn most(
+    split: &Split,
+    mut node: SplitNode,
+    moment: Moment<'_>,
+    meter: &mut Meter<'_>,
+) -> Result<u32, SearchError> {
+    let mut most = node.most(split.docs());
+    let hidden = split.docs_of(moment.marks.of(Mark::Hidden))?;
+    let mut buffers = Buffers::default();
+    let mut hidden = hidden.iter().peekable();
+    while let Some(zone) = hidden.peek().map(|doc| doc / ZONE_DOCS as u32) {
+        meter.zone()?;
+        let mut set = ZoneSet::EMPTY;
+        while let Some(doc) = hidden.next_if(|doc| doc / ZONE_DOCS as u32 == zone) {
+            set.insert(doc as usize % ZONE_DOCS);
+        }
+        node.keep(&mut SplitZone { split, marks: moment.marks, zone, buffers: &mut buffers }, &mut set)?;
+        most = most.saturating_sub(set.len());
+    }
+    Ok(most)
+}
+
 fn explain_split(
     split: &Split,
     plan: &Expr,
@@ -95,7 +133,9 @@ fn explain_split(
         (_, Some(some)) => some.len(),
         (_, None) => split.zones.len() as u64,
     };
-    Ok(json!({ "zones_at_most": zones, "documents_at_most": whole.most(split.docs()), "plan": steps }))
+    let bare = split_plan::bare(split, plan, moment, meter)?;
+    let most = most(split, bare, moment, meter)?.min(whole.most(split.docs()));
+    Ok(json!({ "zones_at_most": zones, "documents_at_most": most, "plan": steps }))
 }
 
 /// The conditions one by one, as this split evaluates them, in this order.
@@ -120,7 +160,10 @@ fn steps(
         Expr::Not(inner) => json!({ "not": steps(split, inner, moment, meter)? }),
         leaf => {
             let node = split_plan::bare(split, leaf, moment, meter)?;
-            json!({ "condition": text_of(leaf), "documents_at_most": node.most(split.docs()), "by": by(&node) })
+            let by = by(&node);
+            let most = most(split, node, moment, meter)?;
+            let by = if most == 0 { NO_EVENT } else { by };
+            json!({ "condition": text_of(leaf), "documents_at_most": most, "by": by })
         }
     })
 }
@@ -129,7 +172,7 @@ fn steps(
 fn by(node: &SplitNode) -> &'static str {
     match node {
         Node::All => "every event has it",
-        Node::Nothing => "no event has it",
+        Node::Nothing => NO_EVENT,
         Node::Leaf(leaf) => match leaf {
             SplitLeaf::Term(..) => "the events of one term",
             SplitLeaf::AnyOf { rest: None, .. } => "the events of some terms, united",

@@ -90,7 +90,7 @@ impl<'v, 'b> Execution<'v, 'b> {
         bounds: Bounds,
         meter: Meter<'b>,
     ) -> Self {
-        let View { splits, blocks } = view;
+        let View { splits, blocks, .. } = view;
         let mut units = Vec::with_capacity(splits.len() + blocks.len());
         if *plan != Expr::None {
             let met =

@@ -31,5 +31,5 @@ pub(crate) use lateness::{Lateness, Walk, Within};
 pub(crate) use lookup::TermRef;
 pub(crate) use open::Split;
 pub(crate) use postings::Postings;
-pub(crate) use write::{Written, build, merge};
+pub(crate) use write::{Input, Written, build, merge};
 pub(crate) use zones::Facet;

@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+use roaring::{RoaringBitmap, RoaringTreemap};
+
 use super::columns::{read_leaves, read_lists, read_times};
 use super::file::Extent;
 use super::format::{Column, HashColumn, TENANT, has_facet};
@@ -35,6 +37,27 @@ impl Split {
         let mut leaves = Vec::new();
         self.leaves(zone, &mut leaves)?;
         Ok(zone * ZONE_DOCS as u32 + leaves.partition_point(|leaf| *leaf < as_of) as u32)
+    }
+
+    /// The documents whose leaf indices are among these.
+    ///
+    /// # Errors
+    /// As [`Split::find`].
+    pub(crate) fn docs_of(&self, wanted: &RoaringTreemap) -> Result<RoaringBitmap, SearchError> {
+        let (mut docs, mut leaves) = (RoaringBitmap::new(), Vec::new());
+        if wanted.range_cardinality(self.meta.first..self.meta.end) == 0 {
+            return Ok(docs);
+        }
+        let firsts = &self.directory.first_leaves;
+        for (zone, first) in (0..).zip(firsts) {
+            let end = firsts.get(zone as usize + 1).copied().unwrap_or(self.meta.end);
+            if wanted.range_cardinality(*first..end.max(*first)) > 0 {
+                self.leaves(zone, &mut leaves)?;
+                let here = (zone * ZONE_DOCS as u32..).zip(&leaves);
+                docs.extend(here.filter(|(_, leaf)| wanted.contains(**leaf)).map(|(doc, _)| doc));
+            }
+        }
+        Ok(docs)
     }
 
     /// When the events of a zone happened, one item a document. The buffer is cleared first, here and below.

@@ -163,11 +163,11 @@ fn more_values_than_can_be_held_are_refused() {
     let asked = Query::all();
     for _ in ["tail", "split"] {
         let held = |max: usize, prefix: &str, histogram: bool| {
-            let (view, budget) = (engine.search.view(), Budget::unlimited());
+            let (present, budget) = (engine.search.present(), Budget::unlimited());
             let plan = engine.search.plan(&asked, &Reach::All).unwrap();
-            let bounds = crate::ask::bounds(&asked, view.end());
+            let bounds = crate::ask::bounds(&asked, present.view.end());
             let dimension = FacetField::parse("action").unwrap().0;
-            let answer = engine.search.run(&view, &plan, bounds, &budget, |execution| {
+            let answer = engine.search.run(&present, &plan, bounds, &budget, |execution| {
                 execution.values_max = max;
                 if histogram {
                     let edges = [i64::MIN, i64::MAX];
@@ -326,10 +326,10 @@ fn values_beyond_those_told_one_by_one_are_told_as_a_sum() {
     for place in ["tail", "split"] {
         // All values in all buckets at once, and the most frequent first.
         for cells_max in [u64::MAX, 0] {
-            let (view, budget) = (engine.search.view(), Budget::unlimited());
+            let (present, budget) = (engine.search.present(), Budget::unlimited());
             let plan = engine.search.plan(&asked, &Reach::All).unwrap();
-            let bounds = crate::ask::bounds(&asked, view.end());
-            let answer = engine.search.run(&view, &plan, bounds, &budget, |execution| {
+            let bounds = crate::ask::bounds(&asked, present.view.end());
+            let answer = engine.search.run(&present, &plan, bounds, &budget, |execution| {
                 execution.cells_max = cells_max;
                 execution.histogram(&[NOW, NOW + 1_000, NOW + 1_300], Some(actor))
             });

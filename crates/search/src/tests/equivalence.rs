@@ -18,7 +18,7 @@ use crate::{Budget, Direction, FacetField, Mark, Query, Reach, SearchConfig, Sor
 
 /// What is asked for: parameters, a filter, within a reach; and what of it in detail.
 #[derive(Clone, Debug)]
-struct Asked {
+pub(super) struct Asked {
     params: Vec<(&'static str, String)>,
     filter: Option<Filter>,
     reach: Reach,
@@ -28,7 +28,7 @@ struct Asked {
     by: Option<&'static str>,
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+pub(super) fn asked() -> impl Strategy<Value = Asked> {
     let field = || select(&FacetField::NAMES[..]);
     let prefix = prop_oneof![
         2 => Just(String::new()),
@@ -58,7 +58,12 @@ fn asked() -> impl Strategy<Value = Asked> {
     })
 }
 
-fn compare(engine: &Engine, asked: &[Asked], marked: &Marked, state: &str) -> Result<(), TestCaseError> {
+pub(super) fn compare(
+    engine: &Engine,
+    asked: &[Asked],
+    marked: &Marked,
+    state: &str,
+) -> Result<(), TestCaseError> {
     let size = engine.ledger.size();
     compare_as_of(engine, asked, marked, [size, size / 2], state)
 }
@@ -185,10 +190,10 @@ fn figures(
     let expected = figures::histogram(found, &asked.edges, asked.by);
     prop_assert_eq!(&histogram, &expected, "histogram {:?} by {:?}, {}", &asked.edges, asked.by, about);
     // The same by the way that is gone where there may be too many values to count all of them in all buckets.
-    let (view, plan) = (search.view(), search.plan(query, reach).unwrap());
+    let (present, plan) = (search.present(), search.plan(query, reach).unwrap());
     let bounds = crate::ask::bounds(query, moment);
     let (histogram, _) = search
-        .run(&view, &plan, bounds, budget, |execution| {
+        .run(&present, &plan, bounds, budget, |execution| {
             execution.cells_max = 0;
             execution.histogram(&asked.edges, by.map(|field| field.0))
         })
@@ -202,14 +207,14 @@ fn figures(
     Ok(())
 }
 
-fn push(ledger: &MemoryLedger, entry: Option<Stored>) {
+pub(super) fn push(ledger: &MemoryLedger, entry: Option<Stored>) {
     match entry {
         Some(stored) => drop(ledger.push(stored)),
         None => ledger.push_other(),
     }
 }
 
-fn mark(engine: &Engine, marked: &Marked) {
+pub(super) fn mark(engine: &Engine, marked: &Marked) {
     for (mark, indices) in marked {
         engine.search.mark(*mark, indices.iter().copied(), true).unwrap();
     }

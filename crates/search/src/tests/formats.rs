@@ -122,7 +122,7 @@ fn opens_the_index_of_every_released_format() {
         }
         let engine = Engine::open(&index, &ledger, config());
         for (mark, indices) in marked() {
-            let found: Vec<u64> = engine.search.marks().of(mark).iter().collect();
+            let found: Vec<u64> = engine.search.present().marks.of(mark).iter().collect();
             assert_eq!(found, if version == FORMAT { indices } else { Vec::new() }, "{mark:?}");
         }
         assert_eq!(engine.search.progress().splits, if version == FORMAT { 2 } else { 0 });

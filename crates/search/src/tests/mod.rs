@@ -13,6 +13,7 @@ mod model;
 mod oracle;
 mod paging;
 mod people;
+mod purging;
 mod random;
 mod texts;
 mod threads;

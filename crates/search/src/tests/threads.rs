@@ -10,7 +10,7 @@ use super::world::{MemoryLedger, NOW, config, count, stored};
 use crate::{Budget, PageRequest, Query, Reach, Search, SearchConfig};
 
 /// Waits until the index has come this far, without polling.
-fn wait(indexed: &mut watch::Receiver<u64>, size: u64) {
+pub(super) fn wait(indexed: &mut watch::Receiver<u64>, size: u64) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let far_enough = runtime.block_on(async {
         tokio::time::timeout(Duration::from_secs(60), indexed.wait_for(|indexed| *indexed >= size))

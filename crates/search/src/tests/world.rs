@@ -37,6 +37,8 @@ pub(super) struct Stored {
 pub(super) struct MemoryLedger {
     pub(super) log: [u8; 16],
     entries: RwLock<Vec<Option<Stored>>>,
+    /// Events that were removed, which may have been read before.
+    removed: RwLock<Vec<Stored>>,
     size: watch::Sender<u64>,
     /// Leaf indices from which reading fails, for tests of trouble.
     pub(super) broken: Mutex<Option<u64>>,
@@ -49,6 +51,7 @@ impl MemoryLedger {
         Arc::new(Self {
             log: [1; 16],
             entries: RwLock::default(),
+            removed: RwLock::default(),
             size: watch::Sender::new(0),
             broken: Mutex::new(None),
             history: Mutex::new(0),
@@ -77,6 +80,17 @@ impl MemoryLedger {
 
     pub(super) fn events(&self) -> Vec<Stored> {
         self.entries.read().iter().flatten().cloned().collect()
+    }
+
+    /// Takes an event out of the ledger for ever: its place is that of no event from now on.
+    pub(super) fn remove(&self, index: u64) {
+        let removed = self.entries.write()[index as usize].take();
+        self.removed.write().extend(removed);
+    }
+
+    /// Whether there is an event at this place.
+    pub(super) fn has_event(&self, index: u64) -> bool {
+        self.entries.read()[index as usize].is_some()
     }
 
     /// Forgets the newest entries, as if they had never been durable.
@@ -160,7 +174,11 @@ fn envelope(stored: &Stored) -> Envelope {
 impl Decode for MemoryLedger {
     fn decode(&self, _: &Envelope, body: &[u8]) -> Decoded {
         let index: usize = std::str::from_utf8(body).unwrap().parse().unwrap();
-        let decoded = self.entries.read()[index].as_ref().unwrap().decoded.clone();
+        let decoded = self.entries.read()[index].as_ref().map(|stored| stored.decoded.clone());
+        let decoded = decoded.unwrap_or_else(|| {
+            let removed = self.removed.read();
+            removed.iter().find(|stored| stored.index == index as u64).unwrap().decoded.clone()
+        });
         assert_ne!(decoded.event.action, "panic", "the decoder does not like this event");
         decoded
     }
@@ -241,7 +259,7 @@ impl Engine {
         if view.blocks.iter().any(|block| !block.read().places.is_empty()) {
             let next = Arc::new(RwLock::new(Block::new(view.end())));
             self.state.change_view(|view| view.blocks.push(next));
-            self.state.work.lock().flushes.push_back(view.blocks.clone());
+            self.state.work.lock().flushes.push_back(0..view.end());
         }
     }
 

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use roaring::RoaringBitmap;
 
 use super::model::{LOG, Numbers, built, docs};
 use crate::field::Field;
 use crate::manifest::SplitMeta;
 use crate::split::format::{TRAILER_LEN, read_trailer, trailer};
 use crate::split::terms::{Place, TermBlock};
-use crate::split::{Facet, Split, merge};
+use crate::split::{Facet, Input, Split, merge};
 use crate::zone::ZoneSet;
 
 /// Reads everything, whatever comes.
@@ -79,8 +80,11 @@ fn try_bytes(dir: &Path, bytes: &[u8], meta: &SplitMeta) -> bool {
     let Ok(split) = Split::open_file(&path, meta.clone(), &LOG) else { return false };
     let sound = read_all(&split).is_ok();
     let to = dir.join("merged");
-    let _ = merge(&to, &LOG, &[Arc::new(split)]);
-    let _ = fs::remove_file(to);
+    let split = Arc::new(split);
+    for left_out in [RoaringBitmap::new(), (0..split.docs()).step_by(3).collect()] {
+        let _ = merge(&to, &LOG, &[Input { split: Arc::clone(&split), left_out }], &|| Ok(()));
+        let _ = fs::remove_file(&to);
+    }
     sound
 }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use roaring::RoaringBitmap;
 
 use super::model::{LOG, Made, Numbers, assert_says, built, docs, meta};
 use crate::doc::{Doc, Place};
 use crate::field::Field;
-use crate::split::{Split, merge};
+use crate::split::{Input, Split, merge};
 
 #[test]
 fn a_split_without_documents_says_so() {
@@ -82,7 +83,7 @@ fn lists_of_more_than_a_few_thousand_documents() {
         Arc::new(split)
     });
     let path = dir.path().join("merged");
-    let written = merge(&path, &LOG, &splits).unwrap();
+    let written = merge(&path, &LOG, &splits.map(Input::whole), &|| Ok(())).unwrap();
     let merged = Split::open_file(&path, meta(&docs, &written), &LOG).unwrap();
     for term in ["early", "one in twenty-one"] {
         let field = if term == "early" { Field::Action } else { Field::Actor };
@@ -117,6 +118,11 @@ fn a_split_is_opened_only_as_what_it_is() {
     assert!(crate::split::build(&path, &LOG, &[]).is_err(), "a file is never written over");
 }
 
+/// How many of a hundred documents are left out.
+fn left_out_part() -> impl Strategy<Value = u64> {
+    prop_oneof![1 => Just(0_u64), 2 => 1..30_u64, 1 => 30..100_u64, 1 => Just(100_u64)]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -139,12 +145,41 @@ proptest! {
             all.extend(docs);
         }
         let path = dir.path().join("merged");
-        let written = merge(&path, &LOG, &splits).unwrap();
+        let inputs: Vec<Input> = splits.into_iter().map(Input::whole).collect();
+        let written = merge(&path, &LOG, &inputs, &|| Ok(())).unwrap();
         let merged = Split::open_file(&path, meta(&all, &written), &LOG).unwrap();
         assert_says(&merged, &all);
         // Merging is the same as building at once.
         let once = dir.path().join("at once");
         built(&once, &all);
+        prop_assert!(std::fs::read(once).unwrap() == std::fs::read(path).unwrap());
+    }
+
+    /// The same bytes as if they had never been: so nothing is left of them, whatever it is.
+    #[test]
+    fn nothing_is_left_of_documents_that_are_left_out(
+        seed: u64,
+        parts in prop::collection::vec((0_usize..1_300, left_out_part()), 1..4),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut numbers = Numbers::new(seed);
+        let (mut first, mut kept, mut inputs) = (0, Vec::new(), Vec::new());
+        for (at, (count, part)) in parts.into_iter().enumerate() {
+            let docs = docs(&mut numbers, first, count);
+            first = docs.last().map_or(first, |doc| doc.place.index + 1);
+            let split = Arc::new(built(&dir.path().join(at.to_string()), &docs));
+            let goes = |_: &u32| part > 0 && numbers.below(100) < part;
+            let left_out: RoaringBitmap = (0..count as u32).filter(goes).collect();
+            let stays = (0..).zip(docs).filter(|(doc, _)| !left_out.contains(*doc));
+            kept.extend(stays.map(|(_, doc)| doc));
+            inputs.push(Input { split, left_out });
+        }
+        let path = dir.path().join("merged");
+        let written = merge(&path, &LOG, &inputs, &|| Ok(())).unwrap();
+        let merged = Split::open_file(&path, meta(&kept, &written), &LOG).unwrap();
+        assert_says(&merged, &kept);
+        let once = dir.path().join("at once");
+        built(&once, &kept);
         prop_assert!(std::fs::read(once).unwrap() == std::fs::read(path).unwrap());
     }
 }

@@ -9,7 +9,7 @@ mod sort;
 mod terms;
 
 pub(crate) use build::build;
-pub(crate) use merge::merge;
+pub(crate) use merge::{Input, merge};
 
 /// A finished split's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
