@@ -3,6 +3,7 @@
 //! None of it delays or fails an append. Trouble here is noted in the status and tried again at the next step.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -83,6 +84,12 @@ pub(crate) struct Sealer {
     pub(crate) forgot_us: u64,
     /// Syncing hashes or leaf records failed once.
     pub(crate) unsynced: bool,
+    /// WAL segments that begin before this frame hold nothing that is not sealed.
+    pub(crate) sealed_frame: u64,
+    /// Content segments that were written again and are still there, or not known to be gone for good.
+    pub(crate) replaced: Vec<PathBuf>,
+    /// The highest generation that was tried: a number is used once, or a manifest could name another's bytes.
+    pub(crate) generation_tried: u32,
 }
 
 impl Sealer {
@@ -225,7 +232,8 @@ impl Sealer {
         drop(view);
         count(&shared.counters.seals, 1);
         self.segments.extend(frames.into_iter().map(|frame| frame.segment));
-        self.unlink(last.segment.first_frame)
+        self.sealed_frame = self.sealed_frame.max(last.segment.first_frame);
+        self.unlink()
     }
 
     /// Makes hashes and leaf records durable.
@@ -272,12 +280,12 @@ impl Sealer {
         Ok(())
     }
 
-    /// Removes the segments before the one that begins with this frame: all in them is sealed.
-    fn unlink(&mut self, first_frame: u64) -> Result<(), StoreError> {
+    /// Removes the segments in which all is sealed, for good. What fails is done by the next call.
+    pub(crate) fn unlink(&mut self) -> Result<(), StoreError> {
         let shared = &self.shared;
         self.segments.sort_unstable_by_key(|segment| segment.first_frame);
         self.segments.dedup_by_key(|segment| segment.first_frame);
-        let done = self.segments.partition_point(|segment| segment.first_frame < first_frame);
+        let done = self.segments.partition_point(|segment| segment.first_frame < self.sealed_frame);
         if done == 0 {
             return Ok(());
         }
@@ -285,9 +293,10 @@ impl Sealer {
             remove_if_there(&*shared.disk, &segment.path)
                 .map_err(|source| StoreError::io("remove", &segment.path, source))?;
         }
-        self.segments.drain(..done);
         let dir = &shared.paths.wal;
-        shared.disk.sync_dir(dir).map_err(|source| StoreError::io("sync", dir, source))
+        shared.disk.sync_dir(dir).map_err(|source| StoreError::io("sync", dir, source))?;
+        self.segments.drain(..done);
+        Ok(())
     }
 }
 

@@ -19,7 +19,7 @@ impl Sealer {
     /// Does what removals ask for.
     pub(crate) fn remove_due(&mut self) {
         let shared = self.shared.clone();
-        while let Some(RemovalWork { step, answer }) = { shared.removals.lock().pop_front() } {
+        while let Some(RemovalWork { step, answer }) = { shared.removals.lock().waiting.pop_front() } {
             let done = match step {
                 RemovalStep::Rewrite { by, indices } => self.rewrite(by, &indices),
                 RemovalStep::Seal => self.seal_through(shared.durable_size()),
@@ -34,6 +34,9 @@ impl Sealer {
         while self.manifest.sealed < size && !self.shared.view.read().frames.is_empty() {
             self.seal_next()?;
         }
+        // What an earlier call left is done now: only then nothing has the contents any more.
+        self.unlink()?;
+        self.remove_replaced()?;
         Ok(RemovalDone::default())
     }
 
@@ -55,7 +58,8 @@ impl Sealer {
             let (here, behind) =
                 rest.split_at(rest.partition_point(|index| *index < self.manifest.segments[at].end));
             rest = behind;
-            let removed = self.not_yet_removed(by, here)?;
+            let (removed, before) = self.not_yet_removed(by, here)?;
+            done.removed += before;
             if !removed.is_empty() {
                 self.rewrite_segment(at, &removed, &mut done)?;
             }
@@ -75,22 +79,26 @@ impl Sealer {
         self.shared.closing.load(Ordering::Acquire)
     }
 
-    /// What is to stay of these events, without those that have lost their content.
+    /// What is to stay of these events, without those that have lost their content; and how many have by this removal.
     ///
     /// Each is read and compared with its leaf: a commitment that is written down must be the one that was hashed.
-    fn not_yet_removed(&self, by: u64, indices: &[u64]) -> Result<Vec<Removed>, StoreError> {
-        let mut removed = Vec::with_capacity(indices.len());
+    fn not_yet_removed(&self, by: u64, indices: &[u64]) -> Result<(Vec<Removed>, u64), StoreError> {
+        let (mut removed, mut before) = (Vec::with_capacity(indices.len()), 0);
         for index in indices {
-            if let Stored::Whole(record) = self.shared.record(*index)? {
-                if record.entry.kind != Kind::EVENT {
-                    let what =
-                        format!("entry {index} is no event, and only contents of events can be removed");
-                    return Err(StoreError::Refused { what });
+            let record = match self.shared.record(*index)? {
+                Stored::Whole(record) => record,
+                Stored::Removed(entry) => {
+                    before += u64::from(entry.by == by);
+                    continue;
                 }
-                removed.push(Removed { index: *index, by, commitment: record.entry.commitment });
+            };
+            if record.entry.kind != Kind::EVENT {
+                let what = format!("entry {index} is no event, and only contents of events can be removed");
+                return Err(StoreError::Refused { what });
             }
+            removed.push(Removed { index: *index, by, commitment: record.entry.commitment });
         }
-        Ok(removed)
+        Ok((removed, before))
     }
 
     fn rewrite_segment(
@@ -105,7 +113,9 @@ impl Sealer {
         let old = old.filter(|old| old.entry == self.manifest.segments[at]).ok_or_else(|| {
             StoreError::corrupt(&shared.paths.manifest, 0, "the manifest and the open segments differ")
         })?;
-        let written = rewrite_segment(disk, dir, log_id, &old, removed)?;
+        let generation = self.generation_tried.max(old.entry.generation) + 1;
+        self.generation_tried = generation;
+        let written = rewrite_segment(disk, dir, log_id, &old, generation, removed)?;
         let mut manifest = self.manifest.clone();
         manifest.generation += 1;
         manifest.segments[at] = written.entry;
@@ -114,15 +124,28 @@ impl Sealer {
         self.manifest = manifest;
         shared.view.write().segments[at] = segment;
         shared.cache.clear();
-        let path = dir.join(segment_name(&old.entry));
-        remove_if_there(disk, &path).map_err(|source| StoreError::io("remove", &path, source))?;
-        disk.sync_dir(dir).map_err(|source| StoreError::io("sync", dir, source))?;
+        self.replaced.push(dir.join(segment_name(&old.entry)));
+        self.remove_replaced()?;
         done.removed += removed.len() as u64;
         done.content_bytes += written.content_bytes;
         done.segments += 1;
         done.bytes_before += old.entry.bytes;
         done.bytes_after += written.entry.bytes;
         count(&shared.counters.removed, removed.len() as u64);
+        Ok(())
+    }
+
+    /// Removes the files of segments that were written again, for good. What fails is done by the next call.
+    fn remove_replaced(&mut self) -> Result<(), StoreError> {
+        if self.replaced.is_empty() {
+            return Ok(());
+        }
+        let (disk, dir) = (&*self.shared.disk, &self.shared.paths.content);
+        for path in &self.replaced {
+            remove_if_there(disk, path).map_err(|source| StoreError::io("remove", path, source))?;
+        }
+        disk.sync_dir(dir).map_err(|source| StoreError::io("sync", dir, source))?;
+        self.replaced.clear();
         Ok(())
     }
 

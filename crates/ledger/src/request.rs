@@ -234,7 +234,7 @@ pub struct Removal {
 /// What a removal did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RemovalDone {
-    /// Entries that have lost their content; those that had lost it before not counted again.
+    /// Entries that have lost their content by this removal, those of an earlier try included.
     pub removed: u64,
     /// Bytes of envelopes and bodies that went.
     pub content_bytes: u64,

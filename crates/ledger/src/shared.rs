@@ -95,6 +95,14 @@ pub(crate) struct IdWork {
     pub(crate) entries: usize,
 }
 
+/// What waits for the thread that seals.
+#[derive(Default)]
+pub(crate) struct Removals {
+    pub(crate) waiting: VecDeque<RemovalWork>,
+    /// That thread has ended, however it did.
+    pub(crate) over: bool,
+}
+
 /// A step of a removal, and whom to answer.
 pub(crate) struct RemovalWork {
     pub(crate) step: RemovalStep,
@@ -162,7 +170,7 @@ pub(crate) struct Shared {
     /// What does not work although the ledger goes on, by the part that has the trouble.
     pub(crate) troubles: Mutex<BTreeMap<&'static str, String>>,
     /// Contents that are to be removed, for the thread that seals.
-    pub(crate) removals: Mutex<VecDeque<RemovalWork>>,
+    pub(crate) removals: Mutex<Removals>,
     /// The next frame begins a new segment, so that the one before it can go.
     pub(crate) rotate: AtomicBool,
     pub(crate) closing: AtomicBool,

@@ -213,12 +213,22 @@ fn run_release(keeper: &ReleaseKeeper) {
     }
 }
 
+/// Whoever waits for the thread that seals learns that it has ended, also by a panic.
+struct EndRemovals(Arc<Shared>);
+
+impl Drop for EndRemovals {
+    fn drop(&mut self) {
+        let mut removals = self.0.removals.lock();
+        removals.over = true;
+        removals.waiting.clear();
+    }
+}
+
 fn run_sealer(mut sealer: Sealer) {
+    let _ending = EndRemovals(sealer.shared.clone());
     while !sealer.shared.closing.load(Ordering::Acquire) {
         // What failed is likely to fail again at once, and a seal is a lot of work to throw away.
         let pause = if sealer.step() { SEAL_EVERY } else { AFTER_TROUBLE };
         std::thread::park_timeout(pause);
     }
-    // Nobody does what is left; whoever waits for it learns so.
-    sealer.shared.removals.lock().clear();
 }

@@ -199,8 +199,7 @@ impl LedgerWriter {
     /// which takes about as long as writing the segments that the events are in; appends and reads go on.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] where an index is no event's, or not below the entry that tells why; nothing is removed from
-    /// its segment then. [`StoreError::Io`], [`StoreError::Corrupt`]: call it again once that is mended.
+    /// [`StoreError::Refused`] where an index is no event's, or not below the entry that tells why; nothing is removed then. [`StoreError::Io`], [`StoreError::Corrupt`]: call it again once that is mended.
     ///
     /// # Panics
     /// When called from within an asynchronous task.
@@ -235,15 +234,26 @@ impl LedgerWriter {
         if ![Kind::RETENTION, Kind::ERASURE].contains(&telling) {
             return refused("the entry that tells why is neither of retention nor of erasure");
         }
+        for index in indices {
+            if Kind(self.inner.shared.leaf_record(*index)?.kind) != Kind::EVENT {
+                return refused("only contents of events can be removed");
+            }
+        }
         Ok(())
     }
 
     fn seal_thread(&self, step: RemovalStep) -> Result<RemovalDone, StoreError> {
         let (answer, answered) = oneshot::channel();
-        self.inner.shared.removals.lock().push_back(RemovalWork { step, answer });
-        match &*self.inner.running.lock() {
-            Some(running) => running.wake_sealer(),
-            None => self.inner.shared.removals.lock().clear(),
+        {
+            let mut removals = self.inner.shared.removals.lock();
+            if removals.over {
+                drop(answer);
+            } else {
+                removals.waiting.push_back(RemovalWork { step, answer });
+            }
+        }
+        if let Some(running) = &*self.inner.running.lock() {
+            running.wake_sealer();
         }
         answered.blocking_recv().unwrap_or_else(|_| {
             let source = std::io::Error::other("the ledger is closed");

@@ -20,13 +20,15 @@ pub(crate) struct Rewritten {
     pub(crate) content_bytes: u64,
 }
 
-/// Writes the segment again, durable and named when this returns; the old file stays. `removed` are the rows that lose
+/// Writes the segment again, durable and named when this returns; the old file stays.
+/// `generation` was never used for it before. `removed` are the rows that lose
 /// their content now, ascending by index.
 pub(crate) fn rewrite_segment(
     disk: &dyn Disk,
     dir: &Path,
     log_id: &[u8; 16],
     old: &ContentSegment,
+    generation: u32,
     removed: &[Removed],
 ) -> Result<Rewritten, StoreError> {
     let rows = usize::try_from(old.entry.end - old.entry.first).expect("a segment's rows fit memory");
@@ -68,7 +70,7 @@ pub(crate) fn rewrite_segment(
         let (header, packed) = pack_removed(rows, 0).map_err(pack)?;
         file.push(&header, &packed, rows.iter().map(|row| row.index));
     }
-    let entry = SegmentEntry { generation: old.entry.generation + 1, ..old.entry };
+    let entry = SegmentEntry { generation, ..old.entry };
     let entry = store(disk, dir, entry, &file.finish())?;
     Ok(Rewritten { entry, content_bytes })
 }

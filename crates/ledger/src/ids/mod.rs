@@ -277,6 +277,37 @@ mod tests {
     }
 
     #[test]
+    fn of_an_id_that_was_free_again_the_newest_event_counts_whatever_is_merged() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::of(dir.path());
+        let ids = DiskIds::open(Arc::new(crate::disk::RealDisk), &paths, &[1; 16]).unwrap();
+        let entry = |index: u64| IdEntry { index, tag: [6; 12] };
+        let mut index = 0;
+        let mut put = |keys: &[Vec<u8>]| {
+            let entries = keys.iter().map(|key| {
+                index += 1;
+                (key.clone(), entry(index))
+            });
+            let ids_of = entries.collect();
+            let mark = Mark { frame: index, size: index, leaf: [7; 32] };
+            ids.apply(&IdBatch { ids: ids_of, replays: Vec::new(), mark: Some(mark) }).unwrap();
+            ids.persist().unwrap();
+            index
+        };
+        let others: Vec<Vec<u8>> = (0..140_000).map(|n| format!("other {n}").into_bytes()).collect();
+        // The oldest is in a run of a high tier, the next ones in small runs that are merged with each other.
+        put(&[&[b"k".to_vec()][..], &others].concat());
+        for round in 0..40 {
+            let newest = put(&[b"k".to_vec()]);
+            assert_eq!(ids.get(b"k").unwrap(), Some(entry(newest)), "round {round}");
+            put(&[format!("between {round}").into_bytes()]);
+            while ids.runs.runs.merge_once().unwrap() {}
+            assert_eq!(ids.get(b"k").unwrap(), Some(entry(newest)), "round {round}, merged");
+        }
+        assert_eq!(ids.get(b"other 7").unwrap(), Some(entry(9)));
+    }
+
+    #[test]
     fn keeps_what_was_applied_and_belongs_to_one_log() {
         let dir = tempfile::tempdir().unwrap();
         let paths = Paths::of(dir.path());

@@ -149,13 +149,13 @@ impl Runs {
             }
             view.runs.clone()
         };
-        // The newest first: what is asked for again was most often sent a moment ago.
+        // An id that was free again after retention is in several; its newest event has it. Where a run does not have it,
+        // its filter mostly knows.
+        let mut newest: Option<IdEntry> = None;
         for run in runs.iter().rev() {
-            if let Some(entry) = run.get(&key)? {
-                return Ok(Some(entry));
-            }
+            newest = newest.into_iter().chain(run.get(&key)?).max_by_key(|entry| entry.index);
         }
-        Ok(None)
+        Ok(newest)
     }
 
     /// Puts ids in, together with the mark that says how far they reach.
@@ -315,6 +315,7 @@ impl Runs {
         let mut writer = RunWriter::create(&*self.disk, &self.dir, number, &self.log_id, expected)?;
         let mut cursors: Vec<_> = runs.iter().map(|run| run.cursor()).collect();
         let mut steps = 0_u32;
+        let mut held: Option<Record> = None;
         loop {
             let mut least: Option<(usize, Record)> = None;
             for (at, cursor) in cursors.iter_mut().enumerate() {
@@ -325,14 +326,23 @@ impl Runs {
                 }
             }
             let Some((at, record)) = least else { break };
-            writer.push(&record)?;
             cursors[at].step();
+            // Of an id in several runs its newest event counts.
+            held = Some(match held {
+                Some(held) if held.key == record.key && held.entry.index >= record.entry.index => held,
+                Some(held) if held.key == record.key => record,
+                before => {
+                    before.iter().try_for_each(|before| writer.push(before))?;
+                    record
+                }
+            });
             steps = steps.wrapping_add(1);
             if steps.is_multiple_of(1 << 16) && self.closing.load(Ordering::Acquire) {
                 // The half-made file goes at the next opening.
                 return Ok(false);
             }
         }
+        held.iter().try_for_each(|last| writer.push(last))?;
         writer.finish()?;
         let merged = Arc::new(Run::open(&*self.disk, &self.dir, number, &self.log_id)?);
         self.replace(&runs, merged)?;

@@ -96,6 +96,9 @@ pub(crate) fn open(
             spare_bytes: FIRST_SPARE_BYTES,
             forgot_us: 0,
             unsynced: false,
+            sealed_frame: 0,
+            replaced: Vec::new(),
+            generation_tried: 0,
         },
         shared,
         ids,
@@ -172,6 +175,11 @@ fn clean(disk: &dyn Disk, paths: &Paths, manifest: &Manifest, replayed: &Replaye
     }
     for path in &replayed.walked.stale {
         remove_if_there(disk, path).map_err(|source| StoreError::io("remove", path, source))?;
+    }
+    // For good: they may hold contents that were removed. Synced even where nothing was there: an earlier process may have
+    // removed them without coming to this.
+    for dir in [&paths.wal, &paths.content] {
+        disk.sync_dir(dir).map_err(|source| StoreError::io("sync", dir, source))?;
     }
     Ok(())
 }

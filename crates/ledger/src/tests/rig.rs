@@ -214,7 +214,7 @@ impl Rig {
     pub(super) fn removal_step(&mut self, step: RemovalStep) -> Result<RemovalDone, StoreError> {
         let (answer, mut answered) = oneshot::channel();
         let parts = self.parts();
-        parts.shared.removals.lock().push_back(RemovalWork { step, answer });
+        parts.shared.removals.lock().waiting.push_back(RemovalWork { step, answer });
         parts.sealer.remove_due();
         answered.try_recv().expect("the step was done")
     }
