@@ -58,18 +58,6 @@ def check_consistency(old, new, old_root, new_root, root_of):
     roots = two_roots(old, 0, new, root_of) if old else (sha256(), new_root if new else sha256())
     need(roots == (old_root, new_root), "consistency", "not a prefix: two histories were signed, or the proof is wrong")
 
-# Sparse Merkle maps: docs/protocol/tree-and-checkpoints.md.
-def map_value(key, other, value, siblings, root):
-    """Returns the value that is proven for the key, None for none: its path ends at `value`, at another key's, or at nothing."""
-    bits = lambda key: f"{int.from_bytes(key, 'big'):0128b}"[:len(siblings)]
-    need(len(siblings) <= 128 and other != key, "map", "a path has 128 steps at most and ends at another key or this one")
-    need(other is None or bits(other) == bits(key), "map", "the other key does not share the path")
-    at = bytes(32) if value is None else sha256(b"\2", other or key, value)
-    for bit, beside in zip(reversed(bits(key)), siblings):
-        at = sha256(b"\3", *((beside, at) if bit == "1" else (at, beside)))
-    need(at == root, "map", "the proof leads to another root")
-    return None if other else value
-
 # Signed checkpoints: c2sp.org/signed-note and c2sp.org/tlog-checkpoint.
 KEY_NAME = r"[^\s+\x00-\x1f\x7f-\x9f]+"
 def parse_vkey(text):
