@@ -58,6 +58,15 @@ impl Cache {
         Ok(block)
     }
 
+    /// Whether a block has the content of this entry.
+    #[cfg(test)]
+    pub(crate) fn has_content(&self, index: u64) -> bool {
+        let held = self.held.lock();
+        held.blocks
+            .values()
+            .any(|(block, _)| matches!(block.get(index), Some(crate::content::Kept::Content(_))))
+    }
+
     /// Forgets every block: contents were removed.
     pub(crate) fn clear(&self) {
         *self.held.lock() = Held::default();

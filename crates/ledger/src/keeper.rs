@@ -88,6 +88,8 @@ pub(crate) struct Sealer {
     pub(crate) sealed_frame: u64,
     /// Content segments that were written again and are still there, or not known to be gone for good.
     pub(crate) replaced: Vec<PathBuf>,
+    /// Content segments that were written again and may be named by a manifest of which nobody knows whether it is stored.
+    pub(crate) tried: Vec<PathBuf>,
     /// The highest generation that was tried: a number is used once, or a manifest could name another's bytes.
     pub(crate) generation_tried: u32,
 }

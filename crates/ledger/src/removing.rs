@@ -11,6 +11,7 @@ use indelible_verify::Kind;
 
 use crate::content::{ContentSegment, Removed, rewrite_segment, segment_name};
 use crate::disk::remove_if_there;
+use crate::files::SegmentEntry;
 use crate::keeper::Sealer;
 use crate::shared::{RemovalStep, RemovalWork, count};
 use crate::{RemovalDone, StoreError, Stored};
@@ -115,6 +116,8 @@ impl Sealer {
         })?;
         let generation = self.generation_tried.max(old.entry.generation) + 1;
         self.generation_tried = generation;
+        let path = dir.join(segment_name(&SegmentEntry { generation, ..old.entry }));
+        self.tried.push(path.clone());
         let written = rewrite_segment(disk, dir, log_id, &old, generation, removed)?;
         let mut manifest = self.manifest.clone();
         manifest.generation += 1;
@@ -124,6 +127,8 @@ impl Sealer {
         self.manifest = manifest;
         shared.view.write().segments[at] = segment;
         shared.cache.clear();
+        // Now that a manifest is stored for sure, nothing names what earlier tries have written.
+        self.replaced.extend(self.tried.drain(..).filter(|tried| *tried != path));
         self.replaced.push(dir.join(segment_name(&old.entry)));
         self.remove_replaced()?;
         done.removed += removed.len() as u64;

@@ -20,9 +20,8 @@ pub(crate) struct Rewritten {
     pub(crate) content_bytes: u64,
 }
 
-/// Writes the segment again, durable and named when this returns; the old file stays.
-/// `generation` was never used for it before. `removed` are the rows that lose
-/// their content now, ascending by index.
+/// Writes the segment again, durable and named when this returns; the old file stays. `generation` was never used before.
+/// `removed` are the rows that lose their content now, ascending by index.
 pub(crate) fn rewrite_segment(
     disk: &dyn Disk,
     dir: &Path,

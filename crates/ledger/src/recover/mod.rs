@@ -98,6 +98,7 @@ pub(crate) fn open(
             unsynced: false,
             sealed_frame: 0,
             replaced: Vec::new(),
+            tried: Vec::new(),
             generation_tried: 0,
         },
         shared,

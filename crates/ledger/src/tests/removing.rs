@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::rig::{Rig, config, event, read_and_verify, request, tenant};
 use crate::disk::sim::{Failure, SimDisk};
+use crate::shared::RemovalStep;
 use crate::work::Task;
 use crate::{Ledger, Outcome, Removal, SignedCheckpoint, StoreError, Stored, SystemClock, check};
 
@@ -97,10 +98,14 @@ fn is_gone(rig: &mut Rig, world: &World, seed: u64, context: &str) {
             Stored::Whole(_) => panic!("{context}: entry {index} has its content"),
         }
     }
-    let said = of_disk(&rig.disk);
-    for (index, n) in &world.events {
-        let found = holds(&said, &marker(seed, *n));
-        assert_eq!(found.is_none(), world.goes.contains(index), "{context}: entry {index} in {found:?}");
+    // Now, and should the power go now: what was removed but not for good would be back.
+    for (when, disk) in [("now", rig.disk.clone()), ("after a power cut", rig.disk.after_crash(seed))] {
+        let said = of_disk(&disk);
+        for (index, n) in &world.events {
+            let found = holds(&said, &marker(seed, *n));
+            let goes = world.goes.contains(index);
+            assert_eq!(found.is_none(), goes, "{context}, {when}: entry {index} in {found:?}");
+        }
     }
 }
 
@@ -117,6 +122,8 @@ fn what_was_removed_is_in_no_file_and_its_proof_stays() {
         let done = rig.remove(world.by, &world.goes).unwrap();
         assert_eq!(done.removed, world.goes.len() as u64);
         assert!(done.segments > 1 && done.bytes_after < done.bytes_before, "{done:?}");
+        let cache = &rig.parts().shared.cache;
+        assert!(world.goes.iter().all(|index| !cache.has_content(*index)), "in memory");
         is_gone(&mut rig, &world, seed, "at once");
         let again = rig.remove(world.by, &world.goes).unwrap();
         assert_eq!((again.removed, again.segments), (done.removed, 0), "again changes nothing");
@@ -163,15 +170,14 @@ fn a_disk_that_fails_once_stops_a_removal_and_the_next_one_ends_it() {
     let mut rig = Rig::new();
     let whole = world(&mut rig, 1);
     rig.disk.fail(Failure::Never);
-    rig.removal_step(crate::shared::RemovalStep::Rewrite { by: whole.by, indices: whole.goes.clone() })
-        .unwrap();
+    rig.removal_step(RemovalStep::Rewrite { by: whole.by, indices: whole.goes.clone() }).unwrap();
     let mut failed = 0;
     for call in 0..rig.disk.calls() {
         let context = format!("call {call}");
         let mut rig = Rig::new();
         let world = world(&mut rig, call);
         rig.disk.fail(Failure::Once(call));
-        let step = crate::shared::RemovalStep::Rewrite { by: world.by, indices: world.goes.clone() };
+        let step = RemovalStep::Rewrite { by: world.by, indices: world.goes.clone() };
         failed += u32::from(rig.removal_step(step).is_err());
         // Hashes that were not synced once are not called synced again: the next opening derives them.
         if rig.remove(world.by, &world.goes).is_err() {
@@ -183,6 +189,76 @@ fn a_disk_that_fails_once_stops_a_removal_and_the_next_one_ends_it() {
         is_gone(&mut rig, &world, call, &context);
     }
     assert!(failed > 10, "{failed}");
+}
+
+#[test]
+fn a_disk_that_fails_once_in_the_last_step_is_not_called_good_before_it_is() {
+    let ready = |seed| {
+        let mut rig = Rig::new();
+        let world = world(&mut rig, seed);
+        rig.removal_step(RemovalStep::Rewrite { by: world.by, indices: world.goes.clone() }).unwrap();
+        rig.parts().shared.rotate.store(true, std::sync::atomic::Ordering::SeqCst);
+        rig.append(request(vec![event(world.chain, "last", "{}")])).unwrap();
+        (rig, world)
+    };
+    let (mut rig, _) = ready(1);
+    rig.disk.fail(Failure::Never);
+    rig.removal_step(RemovalStep::Seal).unwrap();
+    for call in 0..rig.disk.calls() {
+        let (mut rig, world) = ready(call);
+        rig.disk.fail(Failure::Once(call));
+        if rig.removal_step(RemovalStep::Seal).is_ok() || rig.removal_step(RemovalStep::Seal).is_ok() {
+            let said = of_disk(&rig.disk.after_crash(call));
+            for index in &world.goes {
+                let found = holds(&said, &marker(call, world.events[index]));
+                assert_eq!(found, None, "call {call}: entry {index}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_try_that_failed_leaves_nothing_that_a_later_one_trips_over() {
+    let mut rig = Rig::new();
+    let whole = world(&mut rig, 1);
+    rig.disk.fail(Failure::Never);
+    rig.removal_step(RemovalStep::Rewrite { by: whole.by, indices: whole.goes.clone() }).unwrap();
+    let calls = rig.disk.calls();
+    for failing in 0..calls {
+        for cut in 0..calls {
+            let context = format!("failed at {failing}, cut at {cut}");
+            let mut rig = Rig::new();
+            let mut world = world(&mut rig, failing);
+            rig.disk.fail(Failure::Once(failing));
+            let half = world.goes[..world.goes.len() / 2].to_vec();
+            let _ = rig.removal_step(RemovalStep::Rewrite { by: world.by, indices: half });
+            rig.disk.fail(Failure::Never);
+            // Another removal, of more, that tells of another reason.
+            let own = rig.reader().chains()[0].chain;
+            let task = Task::System { kind: Kind::ERASURE, chain: own, body: b"{}".to_vec() };
+            let by = rig.run(vec![task]).remove(0).unwrap().first().placed().unwrap().index;
+            rig.disk.fail(Failure::Before(cut));
+            let _ = rig.removal_step(RemovalStep::Rewrite { by, indices: world.goes.clone() });
+            rig.crash(cut);
+            rig.open().unwrap_or_else(|error| panic!("{context}: {error}"));
+            read_and_verify(&rig.reader(), &world.shown);
+            rig.remove(world.by, &world.goes).unwrap_or_else(|error| panic!("{context}: {error}"));
+            for index in std::mem::take(&mut world.goes) {
+                assert!(matches!(rig.reader().record(index).unwrap(), Stored::Removed(_)), "{context}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_removal_without_a_reason_is_found() {
+    let mut rig = Rig::new();
+    let world = world(&mut rig, 3);
+    let event = *world.events.keys().last().unwrap();
+    rig.removal_step(RemovalStep::Rewrite { by: event, indices: world.goes[..1].to_vec() }).unwrap();
+    rig.close();
+    let problems = rig.check().unwrap().problems;
+    assert!(problems.len() == 1 && problems[0].what.contains("to tell why"), "{problems:?}");
 }
 
 #[test]
@@ -244,6 +320,8 @@ fn a_server_removes_while_events_arrive() {
         indices.push(receipt.first().placed().unwrap().index);
     }
     let own = reader.chains()[0].chain;
+    let other = writer.append_system_blocking(Kind::RETENTION, own, b"{}".to_vec()).unwrap();
+    let other = other.first().placed().unwrap().index;
     let told = writer.append_system_blocking(Kind::RETENTION, own, b"{}".to_vec()).unwrap();
     let by = told.first().placed().unwrap().index;
     let removal =
@@ -252,12 +330,13 @@ fn a_server_removes_while_events_arrive() {
         (&[indices[1], indices[0]][..], by),
         (&[by], by),
         (&indices[..1], indices[2]),
-        (&[0, indices[0]], by),
+        (&[indices[0], other], by),
     ];
     for (wrong, by) in wrong {
         let refused = writer.remove_blocking(removal(wrong, by), |_| b"{}".to_vec());
         assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
     }
+    assert!(reader.records_at(&indices).unwrap().iter().all(|stored| matches!(stored, Stored::Whole(_))));
     let arriving = std::thread::scope(|scope| {
         let arriving = scope.spawn(|| {
             let append =
