@@ -230,7 +230,7 @@ fn a_try_that_failed_leaves_nothing_that_a_later_one_trips_over() {
             let mut rig = Rig::new();
             let mut world = world(&mut rig, failing);
             rig.disk.fail(Failure::Once(failing));
-            let half = world.goes[..world.goes.len() / 2].to_vec();
+            let half: Vec<u64> = world.goes.iter().copied().step_by(2).collect();
             let _ = rig.removal_step(RemovalStep::Rewrite { by: world.by, indices: half });
             rig.disk.fail(Failure::Never);
             // Another removal, of more, that tells of another reason.
