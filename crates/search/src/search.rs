@@ -163,9 +163,9 @@ impl Search {
     /// neither finds nor counts them. [`Search::purge`] then takes them out of memory and off the disk. Entries that are
     /// not indexed yet, or are just being indexed again, never enter the index.
     ///
-    /// The ledger is to have given up these events already, so that it gives no record of them as an event any more: the
-    /// index is made from it again when a file is lost. This is kept in memory only. Whoever removes events notes what is
-    /// still to be purged, and after a start hides that again before it lets questions in.
+    /// The ledger must have given them up before they are purged: what is not hidden any more is in the index again when a
+    /// file is lost and made from the ledger. This is kept in memory only. Whoever removes events notes what is still to be
+    /// purged, and after a start hides that again before it lets questions in.
     ///
     /// Unlike [`Mark::Hidden`] it can't be taken back.
     pub fn hide(&self, indices: impl IntoIterator<Item = u64>) {

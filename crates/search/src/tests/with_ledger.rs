@@ -7,9 +7,9 @@ use std::time::Duration;
 use indelible_event::{Event, Limits, RuleSet, TimeSource, Timestamp, parse};
 use indelible_ledger::{
     AppendRequest, ChainOpen, Ledger, LedgerConfig, LedgerReader, LedgerWriter, NewEvent, OnConflict,
-    SystemClock,
+    Removal, SystemClock,
 };
-use indelible_verify::{ChainId, Envelope, People, Protocol};
+use indelible_verify::{ChainId, Envelope, Kind, People, Protocol};
 
 use super::world::{self, config};
 use crate::{Budget, Decode, Decoded, Query, Reach, Search};
@@ -112,6 +112,54 @@ fn what_the_ledger_acknowledged_is_found_before_and_after_a_restart() {
     assert_eq!(count(&search, &Query::all()), 150);
     let report = crate::check(&dir.path().join("search"), &reader, &JsonDecoder, &|_| {}).unwrap();
     assert!(report.is_sound() && report.events == 100, "{report:?}");
+    search.close();
+    writer.close();
+}
+
+#[test]
+fn what_the_ledger_removed_is_in_no_answer_and_no_index_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("search");
+    let (writer, reader, search) = open(dir.path());
+    let acme =
+        ChainOpen { tenant_number: 7, tenant_name: "acme".into(), tenant_uuid: [7; 16], body: Vec::new() };
+    let (chain, receipt) = writer.open_chain_blocking(acme).unwrap();
+    let first = receipt.first().placed().unwrap().index + 1;
+    let body =
+        |n: u32| format!(r#"{{"action":"Login","actor":{{"username":"Ada"}},"details":"try {n:04}"}}"#);
+    send(&writer, chain, &(0..100).map(body).collect::<Vec<_>>());
+    wait(&search, reader.durable_size());
+    search.close();
+    drop(search);
+    let own = reader.chains()[0].chain;
+    let told = writer.append_system_blocking(Kind::RETENTION, own, b"{}".to_vec()).unwrap();
+    let by = told.first().placed().unwrap().index;
+    let indices: Vec<u64> = (0..100).filter(|n| n % 3 == 0).map(|n| first + n).collect();
+    let removal = Removal { by, indices: indices.clone(), kind: Kind::RETENTION, chain: own };
+    writer.remove_blocking(removal, |_| b"{}".to_vec()).unwrap();
+    // The splits have them still; each is said, and nothing of the events between them.
+    let report = crate::check(&root, &reader, &JsonDecoder, &|_| {}).unwrap();
+    let found: Vec<_> = report.findings.iter().map(|finding| (finding.index, finding.what)).collect();
+    let expected = indices.iter().map(|index| (Some(*index), "it has an event that was removed"));
+    assert_eq!((found, report.events), (expected.collect(), 66));
+    writer.close();
+    drop((writer, reader));
+    let (writer, reader, search) = open(dir.path());
+    wait(&search, reader.durable_size());
+    search.hide(indices.iter().copied());
+    let count = |search: &Search| world::count(search, &Reach::All, &Query::all(), None);
+    assert_eq!(count(&search), 66);
+    search.purge(|_| {}).unwrap();
+    assert_eq!(count(&search), 66);
+    search.close();
+    let report = crate::check(&root, &reader, &JsonDecoder, &|_| {}).unwrap();
+    assert!(report.is_sound() && report.events == 66, "{report:?}");
+    writer.close();
+    drop((writer, reader, search));
+    std::fs::remove_dir_all(&root).unwrap();
+    let (writer, reader, search) = open(dir.path());
+    wait(&search, reader.durable_size());
+    assert_eq!(count(&search), 66);
     search.close();
     writer.close();
 }
